@@ -1,0 +1,32 @@
+//! A strict stand-in for Kaltura's API, as a REACH vendor meets it.
+//!
+//! [`Sim::start`] serves, on one loopback address, the API (`/api_v3/…`), playback (`/p/…/playManifest/…`, HLS
+//! playlists and segments, progressive MP4) and a control plane (`/_sim/…`). Orders are placed and deliveries read
+//! through [`SimHandle`] or, over HTTP, through the control plane; both speak the same types ([`OrderRequest`],
+//! [`OrderReport`], [`Fault`]).
+//!
+//! What it refuses is what the real server refuses: every request is checked against the API contract
+//! (`contract/kaltura-api.json`, names and types of the published API), the session's kind and privileges, and the
+//! rules of each service. It shares no code with the client that it tests, on purpose: a mistake in both would
+//! hide itself.
+//!
+//! Not here: anything of AWS, of the vendor's pipeline, or of caption layout.
+
+mod config;
+mod error;
+mod faults;
+mod handle;
+mod ids;
+mod order;
+mod report;
+
+pub use config::{AppTokenConfig, AppTokenHash, ImportTimings, SimConfig};
+pub use error::SimError;
+pub use faults::{Fault, FaultEffect};
+pub use handle::{Sim, SimHandle, SimInfo};
+pub use ids::{AssetId, EntryId, FaultId, PartnerId, TaskId};
+pub use order::{
+    AccessKeySpec, CatalogItemSpec, CustomerSpec, EntrySpec, ExistingCaption, FlavorSpec, KsVersion, OrderRequest,
+    PlacedOrder, ProfileSpec,
+};
+pub use report::{AssetKind, AssetReport, CallRecord, ImportAttempt, KsKind, OrderReport};

@@ -1,0 +1,2 @@
+//! kaltura-sim.
+fn main() {}

@@ -1,0 +1,138 @@
+//! What an order has come to: the answer of `GET /_sim/orders/{id}`.
+
+use crate::ids::{AssetId, EntryId, PartnerId, TaskId};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::path::PathBuf;
+
+/// Everything that the stand-in knows of one order.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OrderReport {
+    /// The task.
+    pub task_id: TaskId,
+    /// The customer's account.
+    pub partner_id: PartnerId,
+    /// The entry.
+    pub entry_id: EntryId,
+    /// `EntryVendorTaskStatus`.
+    pub status: i64,
+    /// Every field of the task. The access key is among them: don't log it.
+    pub task: Map<String, Value>,
+    /// Whether READY charged the customer.
+    pub charged: bool,
+    /// Whether ERROR refunded the customer.
+    pub refunded: bool,
+    /// Every field of the entry.
+    pub entry: Map<String, Value>,
+    /// All assets of the entry, oldest first, those from before the order among them.
+    pub assets: Vec<AssetReport>,
+    /// The entry's tags.
+    pub tags: Vec<String>,
+    /// Tags by language, as `media.update` set them.
+    pub multilingual_tags: Map<String, Value>,
+    /// The entry's cue points, by start time.
+    pub cue_points: Vec<Map<String, Value>>,
+    /// The live feature of the task, where it has one.
+    pub live_feature: Option<Map<String, Value>>,
+    /// Every call that was made for the task, in order: by its access keys, or naming its id.
+    pub calls: Vec<CallRecord>,
+}
+
+impl OrderReport {
+    /// The assets that a vendor delivered, of one kind.
+    pub fn delivered(&self, kind: AssetKind) -> impl Iterator<Item = &AssetReport> {
+        self.assets.iter().filter(move |asset| asset.kind == kind && asset.by_vendor)
+    }
+}
+
+/// Kinds of asset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AssetKind {
+    /// KalturaCaptionAsset.
+    Caption,
+    /// KalturaFlavorAsset.
+    Flavor,
+    /// KalturaAttachmentAsset and KalturaTranscriptAsset.
+    Attachment,
+}
+
+/// One asset.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AssetReport {
+    /// Its id.
+    pub id: AssetId,
+    /// Its kind.
+    pub kind: AssetKind,
+    /// Whether it was added with a task's access key.
+    pub by_vendor: bool,
+    /// The task whose key added it.
+    pub task_id: Option<TaskId>,
+    /// −1 error, 0 queued, 2 ready, 7 importing, … (spec section 1.7).
+    pub status: i64,
+    /// Why an import failed, in the server's words.
+    pub description: Option<String>,
+    /// Every field, as `get` would answer it.
+    pub fields: Map<String, Value>,
+    /// The delivered file, once there is one.
+    pub file: Option<PathBuf>,
+    /// Every HTTP request that imports made for it.
+    pub imports: Vec<ImportAttempt>,
+}
+
+/// One HTTP request of an import.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportAttempt {
+    /// 1 to 3.
+    pub attempt: u32,
+    /// `HEAD` or `GET`.
+    pub method: String,
+    /// The answer's status, or `None` when there was none.
+    pub http_status: Option<u16>,
+    /// Sim time, epoch milliseconds.
+    pub at_ms: i64,
+}
+
+/// One call of the API or of playback.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CallRecord {
+    /// Sim time, epoch milliseconds.
+    pub at_ms: i64,
+    /// Service in lower case (`reach_entryvendortask`); `playmanifest`, `playlist`, `segment` or `progressive` for
+    /// playback.
+    pub service: String,
+    /// Action as the contract spells it (`updateJob`); `get` for playback.
+    pub action: String,
+    /// Which session came with it.
+    pub ks_kind: KsKind,
+    /// The account of the session.
+    pub partner_id: Option<PartnerId>,
+    /// The task it was made for, where that can be told.
+    pub task_id: Option<TaskId>,
+    /// The caller's client tag.
+    pub client_tag: Option<String>,
+    /// `None` when it went well; else the API error's code, `error-<n>` of playback, or the injected fault.
+    pub code: Option<String>,
+    /// Milliseconds it took.
+    pub duration_ms: u64,
+    /// Its parameters, without sessions, secrets, header values or the query part of addresses.
+    pub params: Value,
+}
+
+/// Which session came with a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KsKind {
+    /// None.
+    None,
+    /// One that can't be read, is expired or was ended.
+    Invalid,
+    /// An anonymous widget session.
+    Widget,
+    /// The vendor's own.
+    Vendor,
+    /// A task's access key.
+    AccessKey,
+    /// Another session of a customer's account.
+    Customer,
+}
