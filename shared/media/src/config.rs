@@ -1,0 +1,98 @@
+//! Limits and switches of a [`Fetcher`](crate::Fetcher), with the reasons for their defaults.
+
+use std::time::Duration;
+
+/// Bounds on what a fetch may take. Each has an [`FetchError`](crate::FetchError) of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchLimits {
+    /// Largest playlist, in bytes. 8 MiB: 50,000 segments at 160 bytes a line.
+    pub playlist_bytes: u64,
+    /// Most segments in one playlist. 50,000: more than a day of 2 s segments.
+    pub segments: usize,
+    /// Largest single segment, init section or key, in bytes. 256 MiB: 10 s at 200 Mbit/s. What an
+    /// endless segment runs into.
+    pub segment_bytes: u64,
+    /// Most bytes received in one fetch. 48 GiB: under the 10,000 parts that S3 takes at 6 MiB a part.
+    pub total_bytes: u64,
+    /// Most redirects followed for one request. 5.
+    pub redirects: usize,
+    /// Time for one whole fetch. 14 minutes: a Lambda function has 15.
+    pub total_time: Duration,
+    /// Time for one request, body included. 5 minutes.
+    pub request_time: Duration,
+    /// Time to connect. 10 s.
+    pub connect_time: Duration,
+    /// Longest silence inside a body. 20 s. Not counted while this side is not reading.
+    pub idle_time: Duration,
+    /// Tries for one request, the first included. 4.
+    pub attempts: u32,
+    /// Wait before the second try; doubled before each further one, and jittered. 250 ms.
+    pub backoff: Duration,
+    /// How far the media's length may be from the playlist's sum, in milliseconds, before the fetch
+    /// fails. 1,000: EXTINF is rounded and sound ends a little off picture. Playlists whose EXTINF are
+    /// whole seconds get half a second more for each segment.
+    pub duration_tolerance_ms: u64,
+}
+
+impl Default for FetchLimits {
+    fn default() -> Self {
+        Self {
+            playlist_bytes: 8 << 20,
+            segments: 50_000,
+            segment_bytes: 256 << 20,
+            total_bytes: 48 << 30,
+            redirects: 5,
+            total_time: Duration::from_mins(14),
+            request_time: Duration::from_mins(5),
+            connect_time: Duration::from_secs(10),
+            idle_time: Duration::from_secs(20),
+            attempts: 4,
+            backoff: Duration::from_millis(250),
+            duration_tolerance_ms: 1_000,
+        }
+    }
+}
+
+/// Everything that shapes a [`Fetcher`](crate::Fetcher).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchConfig {
+    /// Bounds on what a fetch may take.
+    pub limits: FetchLimits,
+    /// Lets `http` and loopback addresses through, for runs on one machine. Other private ranges stay
+    /// refused. Off.
+    pub allow_loopback: bool,
+    /// Segments downloaded at once. 16: half of what was fastest, and what CDNs take without throttling.
+    pub window_segments: usize,
+    /// Bytes of segments held between the network and the remuxer. 16 MiB, shared evenly by the window.
+    pub buffer_bytes: usize,
+    /// Size of a part handed to the sink, in bytes. 6 MiB; S3 takes no less than 5 MiB
+    /// ([`MIN_PART_BYTES`](crate::sink::MIN_PART_BYTES)), except for the last.
+    pub part_bytes: usize,
+    /// Parts on their way into the sink at once. 3. With the first part, which is held until the end, and
+    /// the one being filled, a fetch holds up to `part_bytes * (parts_in_flight + 2)` beside
+    /// `buffer_bytes`.
+    pub parts_in_flight: usize,
+}
+
+impl Default for FetchConfig {
+    fn default() -> Self {
+        Self {
+            limits: FetchLimits::default(),
+            allow_loopback: false,
+            window_segments: 16,
+            buffer_bytes: 16 << 20,
+            part_bytes: 6 << 20,
+            parts_in_flight: 3,
+        }
+    }
+}
+
+impl FetchConfig {
+    /// The defaults with loopback allowed: runs and tests on one machine.
+    pub fn loopback() -> Self {
+        Self {
+            allow_loopback: true,
+            ..Self::default()
+        }
+    }
+}
