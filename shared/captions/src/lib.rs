@@ -1,0 +1,36 @@
+//! Transcripts, captions and the files they travel in.
+//!
+//! Here live the transcript and cue model, the layout of words into cues by published norms, a scorer for those norms,
+//! and readers and writers for SRT, WebVTT, DFXP, plain text and Kaltura's timed JSON. Everything is a pure function of
+//! its input: nothing is read from or written to disk or network, so every call is safe to repeat.
+//!
+//! Not here: how an engine's output becomes a [`Transcript`], where files are stored, which format an order wants.
+//!
+//! ```
+//! use captions::{CaptionFormat, LayoutRules, Transcript, Word};
+//!
+//! let words = vec![Word::new("Hello,", 200, 500), Word::new("world.", 520, 1_400)];
+//! let transcript = Transcript::new(Some("en".to_owned()), words, 2_000);
+//! let cues = captions::lay_out(&transcript, &LayoutRules::default());
+//! let file = captions::write(CaptionFormat::Srt, &cues, "en");
+//! assert!(file.starts_with("1\n00:00:00,200 --> "));
+//! ```
+
+mod cue;
+mod error;
+mod faults;
+mod format;
+mod language;
+mod layout;
+mod rules;
+mod transcript;
+mod width;
+
+pub use cue::Cue;
+pub use error::{CaptionError, ErrorClass};
+pub use faults::{Fault, FaultKind, faults};
+pub use format::{CaptionFormat, read, read_any, tidy, write};
+pub use layout::lay_out;
+pub use rules::{DEFAULT_CHARS_PER_LINE, LayoutRules};
+pub use transcript::{SpeakerId, TRANSCRIPT_VERSION, Transcript, Word, WordKind};
+pub use width::width;
