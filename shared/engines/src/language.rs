@@ -1,0 +1,212 @@
+//! The languages of Kaltura's catalog items, and their codes.
+//!
+//! A catalog item names its language in English (`KalturaCatalogItemLanguage`, 97 names); engines and files want
+//! BCP-47 tags and ISO 639 codes. What lives here: that table, and the matching of a tag against an engine's language
+//! ranges. What doesn't: which languages an engine knows (its capabilities say).
+
+/// What kind of language a catalog name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LanguageKind {
+    /// Spoken: its sound can be recognised, its text written.
+    Spoken,
+    /// Signed: there is neither sound nor text in it.
+    Signed,
+    /// `Auto Detect`: the customer leaves it to the vendor to find out.
+    Unspecified,
+}
+
+/// One language of Kaltura's catalog items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Language {
+    /// Its name as Kaltura writes it (value of `KalturaCatalogItemLanguage`).
+    pub catalog_name: &'static str,
+    /// Its BCP-47 tag; `und` for `Auto Detect`.
+    pub bcp47: &'static str,
+    /// Its ISO 639-3 code, that of the macrolanguage where the name means that (`ara`, `zho`); `und` for
+    /// `Auto Detect`.
+    pub iso639_3: &'static str,
+    /// Its kind.
+    pub kind: LanguageKind,
+}
+
+impl Language {
+    /// The language of that catalog name, written exactly as Kaltura writes it; `None` for any other name.
+    pub fn by_catalog_name(name: &str) -> Option<&'static Self> {
+        LANGUAGES.iter().find(|language| language.catalog_name == name)
+    }
+
+    /// Whether the language is spoken: it can be recognised, and captions can be written in it.
+    pub fn is_spoken(&self) -> bool {
+        self.kind == LanguageKind::Spoken
+    }
+
+    /// Its ISO 639-1 code: two letters; `None` for the languages without one.
+    pub fn iso639_1(&self) -> Option<&'static str> {
+        primary_subtag(self.bcp47).filter(|primary| primary.len() == 2)
+    }
+
+    /// Its name as the language of an asset (value of `KalturaLanguage`), which is the same; `None` for the three
+    /// names that only catalog items have (`Auto Detect` and the sign languages: Kaltura refuses them on an asset
+    /// with `INVALID_ENUM_VALUE`).
+    pub fn asset_name(&self) -> Option<&'static str> {
+        self.is_spoken().then_some(self.catalog_name)
+    }
+}
+
+/// Whether a BCP-47 tag is within a language range, by the extended filtering of RFC 4647, section 3.3.2: `en` holds
+/// for `en-US`, `zh-CN` for `zh-Hans-CN`, `*` for any. Case is ignored.
+pub fn matches_range(tag: &str, range: &str) -> bool {
+    let mut subtags = tag.split('-');
+    let mut wanted = range.split('-');
+    match (subtags.next(), wanted.next()) {
+        (Some(tag), Some(range)) if range == "*" || range.eq_ignore_ascii_case(tag) => {}
+        _ => return false,
+    }
+    for want in wanted.filter(|want| *want != "*") {
+        loop {
+            match subtags.next() {
+                Some(subtag) if subtag.eq_ignore_ascii_case(want) => break,
+                // A singleton begins an extension or private use, which a range does not look into.
+                Some(subtag) if subtag.len() > 1 => {}
+                _ => return false,
+            }
+        }
+    }
+    true
+}
+
+fn primary_subtag(bcp47: &'static str) -> Option<&'static str> {
+    bcp47.split('-').next()
+}
+
+const fn spoken(catalog_name: &'static str, bcp47: &'static str, iso639_3: &'static str) -> Language {
+    Language {
+        catalog_name,
+        bcp47,
+        iso639_3,
+        kind: LanguageKind::Spoken,
+    }
+}
+
+const fn signed(catalog_name: &'static str, bcp47: &'static str, iso639_3: &'static str) -> Language {
+    Language {
+        catalog_name,
+        bcp47,
+        iso639_3,
+        kind: LanguageKind::Signed,
+    }
+}
+
+const fn unspecified(catalog_name: &'static str) -> Language {
+    Language {
+        catalog_name,
+        bcp47: "und",
+        iso639_3: "und",
+        kind: LanguageKind::Unspecified,
+    }
+}
+
+/// All languages of catalog items, by name.
+///
+/// Tags are the shortest that tell the name apart (BCP 47: no script or region without need); the three written forms
+/// of Chinese carry script and region, since the script is what their names are about and the region is what Kaltura's
+/// own keys say (`ZH_CN`, `ZH_TW`, `ZH_HK`).
+pub static LANGUAGES: [Language; 97] = [
+    spoken("Afrikaans", "af", "afr"),
+    spoken("Arabic", "ar", "ara"),
+    spoken("Arabic (Lebanon)", "ar-LB", "ara"),
+    spoken("Arabic (Qatar)", "ar-QA", "ara"),
+    spoken("Arabic (Saudi Arabia)", "ar-SA", "ara"),
+    unspecified("Auto Detect"),
+    spoken("Azerbaijani", "az", "aze"),
+    spoken("Bashkir", "ba", "bak"),
+    spoken("Basque", "eu", "eus"),
+    spoken("Bengali (Bangla)", "bn", "ben"),
+    spoken("Bosnian", "bs", "bos"),
+    spoken("Bulgarian", "bg", "bul"),
+    spoken("Burmese", "my", "mya"),
+    spoken("Byelorussian (Belarusian)", "be", "bel"),
+    spoken("Cambodian", "km", "khm"),
+    spoken("Cantonese", "yue", "yue"),
+    spoken("Catalan", "ca", "cat"),
+    spoken("Chinese", "zh", "zho"),
+    spoken("Croatian", "hr", "hrv"),
+    spoken("Czech", "cs", "ces"),
+    spoken("Danish", "da", "dan"),
+    spoken("Dutch", "nl", "nld"),
+    spoken("English", "en", "eng"),
+    signed("English (ASL)", "ase", "ase"),
+    spoken("English (American)", "en-US", "eng"),
+    spoken("English (Australian)", "en-AU", "eng"),
+    signed("English (BSL)", "bfi", "bfi"),
+    spoken("English (British)", "en-GB", "eng"),
+    spoken("Esperanto", "eo", "epo"),
+    spoken("Estonian", "et", "est"),
+    spoken("Farsi", "fa", "fas"),
+    spoken("Finnish", "fi", "fin"),
+    spoken("French", "fr", "fra"),
+    spoken("French (Canada)", "fr-CA", "fra"),
+    spoken("Gaelic (Scottish)", "gd", "gla"),
+    spoken("Galician", "gl", "glg"),
+    spoken("Georgian", "ka", "kat"),
+    spoken("German", "de", "deu"),
+    spoken("Greek", "el", "ell"),
+    spoken("Gujarati", "gu", "guj"),
+    spoken("Hebrew", "he", "heb"),
+    spoken("Hindi", "hi", "hin"),
+    spoken("Hungarian", "hu", "hun"),
+    spoken("Icelandic", "is", "isl"),
+    spoken("Indonesian", "id", "ind"),
+    spoken("Interlingua", "ia", "ina"),
+    spoken("Irish", "ga", "gle"),
+    spoken("Italian", "it", "ita"),
+    spoken("Japanese", "ja", "jpn"),
+    spoken("Javanese", "jv", "jav"),
+    spoken("Kannada", "kn", "kan"),
+    spoken("Kazakh", "kk", "kaz"),
+    spoken("Korean", "ko", "kor"),
+    spoken("Laothian", "lo", "lao"),
+    spoken("Latvian (Lettish)", "lv", "lav"),
+    spoken("Lithuanian", "lt", "lit"),
+    spoken("Macedonian", "mk", "mkd"),
+    spoken("Malay", "ms", "msa"),
+    spoken("Malayalam", "ml", "mal"),
+    spoken("Mandarin Chinese", "cmn", "cmn"),
+    spoken("Marathi", "mr", "mar"),
+    spoken("Mongolian", "mn", "mon"),
+    spoken("Nepali", "ne", "nep"),
+    spoken("Norwegian", "no", "nor"),
+    spoken("Persian (Iran)", "fa-IR", "fas"),
+    spoken("Polish", "pl", "pol"),
+    spoken("Portuguese", "pt", "por"),
+    spoken("Portuguese (Brazil)", "pt-BR", "por"),
+    spoken("Punjabi", "pa", "pan"),
+    spoken("Romanian", "ro", "ron"),
+    spoken("Russian", "ru", "rus"),
+    spoken("Serbian", "sr", "srp"),
+    spoken("Simplified Chinese", "zh-Hans-CN", "zho"),
+    spoken("Sinhalese", "si", "sin"),
+    spoken("Slovak", "sk", "slk"),
+    spoken("Slovakian", "sk-SK", "slk"),
+    spoken("Slovenian", "sl", "slv"),
+    spoken("Spanish", "es", "spa"),
+    spoken("Spanish (Latin America)", "es-419", "spa"),
+    spoken("Sundanese", "su", "sun"),
+    spoken("Swahili (Kiswahili)", "sw", "swa"),
+    spoken("Swedish", "sv", "swe"),
+    spoken("Tagalog", "tl", "tgl"),
+    spoken("Taiwanese Mandarin", "zh-Hant-TW", "zho"),
+    spoken("Tamil", "ta", "tam"),
+    spoken("Telugu", "te", "tel"),
+    spoken("Thai", "th", "tha"),
+    spoken("Traditional Chinese", "zh-Hant-HK", "zho"),
+    spoken("Turkish", "tr", "tur"),
+    spoken("Uighur", "ug", "uig"),
+    spoken("Ukrainian", "uk", "ukr"),
+    spoken("Urdu", "ur", "urd"),
+    spoken("Uzbek", "uz", "uzb"),
+    spoken("Vietnamese", "vi", "vie"),
+    spoken("Welsh", "cy", "cym"),
+    spoken("Xhosa", "xh", "xho"),
+    spoken("Zulu", "zu", "zul"),
+];

@@ -1,0 +1,139 @@
+//! The engine `local`: programs on this machine. The embedded default of a local run, and the engine of the
+//! end-to-end tests: real speech recognition, US English, without a network.
+//!
+//! A job goes `ffprobe` (has it sound?) → `ffmpeg` (16 kHz mono samples) → `recognise.py` (pocketsphinx). What lives
+//! here: running these programs and reading what they say. What doesn't: the programs themselves
+//! (`infra/local/engines`, whose README says how to install them).
+//!
+//! The recogniser gives neither punctuation nor case, tells neither speakers nor languages apart, and hears every
+//! accent with US English ears; what an order wants beyond that becomes a warning of the result.
+
+mod config;
+mod program;
+mod recognise;
+mod sound;
+
+use async_trait::async_trait;
+
+pub use config::LocalConfig;
+
+use crate::contract::{Capabilities, Capability, Engine, JobFiles, Progress};
+use crate::error::Result;
+use crate::job::{JobRequest, Recognise, Work, WorkKind};
+use crate::language::Language;
+use crate::result::{EngineVersion, JobResult, RESULT_VERSION, Warning};
+
+/// The engine's name.
+const NAME: &str = "local";
+
+/// The language of the recogniser's model.
+const MODEL_LANGUAGE: &str = "en-US";
+
+/// The engine `local`. It keeps nothing between jobs; jobs may run side by side.
+#[derive(Debug, Clone)]
+pub struct Local {
+    config: LocalConfig,
+}
+
+impl Local {
+    /// The engine with these settings. Looks at nothing yet: a missing program shows when a job is started.
+    pub fn new(config: LocalConfig) -> Self {
+        Self { config }
+    }
+
+    /// The engine with the settings of the process's environment ([`LocalConfig::from_env`]).
+    pub fn from_env() -> Result<Self> {
+        LocalConfig::from_env().map(Self::new)
+    }
+
+    async fn recognise(
+        &self,
+        request: &JobRequest,
+        work: &Recognise,
+        files: &dyn JobFiles,
+    ) -> Result<JobResult> {
+        let media = files.media(&request.media).await?;
+        let source = sound::Source {
+            path: &media,
+            key: &request.media.key,
+        };
+        let spoken_iso639_3 =
+            Language::by_catalog_name(&work.source_language.catalog_name).map(|l| l.iso639_3);
+        let track = sound::find_track(&self.config, &source, spoken_iso639_3).await?;
+        let samples = sound::extract(&self.config, &source, track, files.work_dir()).await?;
+        let heard = recognise::recognise(&self.config, &samples, &work.dictionary, files.work_dir()).await?;
+        tracing::info!(
+            job_id = %request.job_id,
+            words = heard.transcript.words.len(),
+            audio_duration_ms = samples.duration_ms,
+            "recognised"
+        );
+        let mut warnings = heard.warnings;
+        warnings.extend(unfulfilled(work));
+        Ok(JobResult {
+            version: RESULT_VERSION,
+            job_id: request.job_id.clone(),
+            engine: EngineVersion {
+                name: NAME.to_owned(),
+                version: heard.program,
+            },
+            transcript: heard.transcript,
+            // One model, one language: whatever is spoken, it hears English.
+            language: None,
+            audio_duration_ms: samples.duration_ms,
+            warnings,
+        })
+    }
+}
+
+/// What the order wants and this engine can't give.
+fn unfulfilled(work: &Recognise) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let tag = &work.source_language.bcp47;
+    if tag.contains('-') && !tag.eq_ignore_ascii_case(MODEL_LANGUAGE) {
+        warnings.push(Warning::new(
+            "AccentNotModelled",
+            format!("`{tag}` was recognised with a model of {MODEL_LANGUAGE}"),
+        ));
+    }
+    if work.speakers_wanted {
+        warnings.push(Warning::new(
+            "SpeakersNotTold",
+            "this engine can't tell speakers apart",
+        ));
+    }
+    if work.remove_profanity {
+        warnings.push(Warning::new(
+            "ProfanityNotRemoved",
+            "this engine leaves every word as it was heard",
+        ));
+    }
+    warnings
+}
+
+#[async_trait]
+impl Engine for Local {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            engine: NAME,
+            works: vec![Capability {
+                kind: WorkKind::Recognise,
+                languages: vec!["en".to_owned()],
+            }],
+        }
+    }
+
+    async fn start(&self, request: &JobRequest, files: &dyn JobFiles) -> Result<Progress> {
+        self.capabilities().check(&request.work)?;
+        match &request.work {
+            Work::Recognise(work) => self
+                .recognise(request, work, files)
+                .await
+                .map(|result| Progress::Done(Box::new(result))),
+        }
+    }
+}
