@@ -1,0 +1,83 @@
+"""Makes the template of a local run out of the real one.
+
+    python local_template.py TEMPLATE BINARIES OUT_FOLDER
+
+The local run deploys the real template.yaml. This is all that differs, and why:
+
+1.  A function's CodeUri is a folder with a two-line `bootstrap` that starts the binary of the host's build, and its
+    build Metadata goes: a debug binary is 100 MB and eight of them would be zipped at each deployment.
+2.  Architecture is x86_64 or arm64 as the host is: the binaries are the host's.
+3.  KalturaServiceUrl may be http on loopback: the stand-in has no certificate. Elsewhere the real pattern stands.
+4.  The bucket policy's TLS-only statement goes: the emulator speaks plain http on loopback, and enforces the policy.
+5.  ScalingConfig's MaximumConcurrency is a number in place of a parameter: the emulator compares the parameter's text
+    with a number, and never polls the queue.
+6.  Who may sqs:SendMessage may also sqs:SendMessageBatch: AWS checks the former for both calls, the emulator asks for
+    an action that AWS doesn't know.
+
+Everything else (roles, queues, table, key, state machine, schedules, alarms) is deployed as it is written.
+"""
+
+import json
+import platform
+import stat
+import sys
+from pathlib import Path
+
+from samcli.yamlhelper import yaml_parse
+
+LOOPBACK_URL = r"^http://127\.0\.0\.1:[0-9]{1,5}$"
+
+
+def localise(template: dict, root: Path, binaries: Path, out: Path, machine: str) -> dict:
+    """Changes `template` as the head of this file says; writes the bootstrap folders under `out`."""
+    parameters = template["Parameters"]
+    parameters["Architecture"]["Default"] = "arm64" if machine in ("aarch64", "arm64") else "x86_64"
+    url = parameters["KalturaServiceUrl"]
+    url["AllowedPattern"] = f"{url['AllowedPattern']}|{LOOPBACK_URL}"
+    for resource in template["Resources"].values():
+        kind, properties = resource["Type"], resource.get("Properties", {})
+        if kind == "AWS::Serverless::Function":
+            binary = resource.pop("Metadata")["BuildProperties"]["Binary"]
+            properties["CodeUri"] = str(bootstrap(binaries / binary, out / binary))
+            for event in properties.get("Events", {}).values():
+                scaling = event["Properties"].get("ScalingConfig", {})
+                if "MaximumConcurrency" in scaling:
+                    scaling["MaximumConcurrency"] = parameters[scaling["MaximumConcurrency"]["Ref"]]["Default"]
+        elif kind == "AWS::IAM::Role":
+            for policy in properties["Policies"]:
+                for statement in policy["PolicyDocument"]["Statement"]:
+                    if statement["Action"] == "sqs:SendMessage":
+                        statement["Action"] = ["sqs:SendMessage", "sqs:SendMessageBatch"]
+        elif kind == "AWS::Serverless::StateMachine":
+            properties["DefinitionUri"] = str(root / properties["DefinitionUri"])
+        elif kind == "AWS::S3::BucketPolicy":
+            policy = properties["PolicyDocument"]
+            policy["Statement"] = [s for s in policy["Statement"] if s["Sid"] != "TlsOnly"]
+    # CloudFormation refuses a policy without statements, so does the emulator.
+    template["Resources"] = {
+        name: resource
+        for name, resource in template["Resources"].items()
+        if resource.get("Properties", {}).get("PolicyDocument", {"Statement": [1]})["Statement"]
+    }
+    return template
+
+
+def bootstrap(binary: Path, folder: Path) -> Path:
+    """A deployment package that starts `binary`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    script = folder / "bootstrap"
+    script.write_text(f'#!/bin/sh\nexec "{binary}"\n')
+    script.chmod(script.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+    return folder
+
+
+def main() -> None:
+    source, binaries, out = (Path(argument).resolve() for argument in sys.argv[1:4])
+    template = yaml_parse(source.read_text())
+    out.mkdir(parents=True, exist_ok=True)
+    local = localise(template, source.parent, binaries, out, platform.machine())
+    (out / "template.json").write_text(json.dumps(local, indent=2))
+
+
+if __name__ == "__main__":
+    main()
