@@ -67,7 +67,12 @@ pub struct ImportTimings {
 
 impl Default for ImportTimings {
     fn default() -> Self {
-        Self { queue_ms: 0, retry_interval_ms: 300_000, attempts: 3, stall_ms: 120_000 }
+        Self {
+            queue_ms: 0,
+            retry_interval_ms: 300_000,
+            attempts: 3,
+            stall_ms: 120_000,
+        }
     }
 }
 
@@ -146,7 +151,9 @@ impl std::str::FromStr for AppTokenHash {
             "SHA1" => Ok(Self::Sha1),
             "SHA256" => Ok(Self::Sha256),
             "SHA512" => Ok(Self::Sha512),
-            _ => Err(format!("{name} is no app token hash, expected MD5, SHA1, SHA256 or SHA512")),
+            _ => Err(format!(
+                "{name} is no app token hash, expected MD5, SHA1, SHA256 or SHA512"
+            )),
         }
     }
 }

@@ -164,7 +164,12 @@ impl Faults {
     pub(crate) fn add(&mut self, fault: Fault) -> FaultId {
         self.next_id += 1;
         let id = FaultId(self.next_id);
-        self.installed.push(Installed { id, fault, seen: 0, hit: 0 });
+        self.installed.push(Installed {
+            id,
+            fault,
+            seen: 0,
+            hit: 0,
+        });
         id
     }
 
@@ -180,9 +185,15 @@ impl Faults {
 
     /// The effect for one call, of the oldest fault that hits it; counts the call.
     pub(crate) fn hit(&mut self, target: &Target) -> Option<FaultEffect> {
-        let index = self.installed.iter_mut().position(|installed| installed.hits(target))?;
+        let index = self
+            .installed
+            .iter_mut()
+            .position(|installed| installed.hits(target))?;
         let effect = self.installed[index].fault.effect.clone();
-        let spent = self.installed[index].fault.count.is_some_and(|count| self.installed[index].hit >= count);
+        let spent = self.installed[index]
+            .fault
+            .count
+            .is_some_and(|count| self.installed[index].hit >= count);
         if spent {
             self.installed.remove(index);
         }
@@ -193,7 +204,9 @@ impl Faults {
 impl Installed {
     fn hits(&mut self, target: &Target) -> bool {
         let fault = &self.fault;
-        let is = |wanted: &Option<String>, got: &str| wanted.as_ref().is_none_or(|name| name.eq_ignore_ascii_case(got));
+        let is = |wanted: &Option<String>, got: &str| {
+            wanted.as_ref().is_none_or(|name| name.eq_ignore_ascii_case(got))
+        };
         let matches = is(&fault.service, &target.service)
             && is(&fault.action, &target.action)
             && fault.partner_id.is_none_or(|id| target.partners.contains(&id))
@@ -204,7 +217,9 @@ impl Installed {
             return false;
         }
         self.seen += 1;
-        let drawn = fault.probability.is_none_or(|share| draw(fault.seed, u64::from(self.seen)) < share);
+        let drawn = fault
+            .probability
+            .is_none_or(|share| draw(fault.seed, u64::from(self.seen)) < share);
         if self.seen <= fault.skip || !drawn {
             return false;
         }
@@ -215,7 +230,10 @@ impl Installed {
 
 impl FaultEffect {
     fn is_import(&self) -> bool {
-        matches!(self, Self::ImportStuck | Self::ImportLate { .. } | Self::ImportFails { .. })
+        matches!(
+            self,
+            Self::ImportStuck | Self::ImportLate { .. } | Self::ImportFails { .. }
+        )
     }
 
     /// The name in the call log.
@@ -240,7 +258,10 @@ impl FaultEffect {
 }
 
 /// A number in 0..1 that depends on the seed and the count only (splitmix64).
-#[expect(clippy::cast_precision_loss, reason = "53 bits are kept, which an f64 holds exactly")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "53 bits are kept, which an f64 holds exactly"
+)]
 fn draw(seed: u64, count: u64) -> f64 {
     let mut z = seed.wrapping_add(count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -264,7 +285,9 @@ mod tests {
     #[test]
     fn skips_then_hits_then_is_off() {
         let mut faults = Faults::default();
-        let mut fault = Fault::new(FaultEffect::Html).on("Caption_CaptionAsset", "ADD").times(2);
+        let mut fault = Fault::new(FaultEffect::Html)
+            .on("Caption_CaptionAsset", "ADD")
+            .times(2);
         fault.skip = 1;
         faults.add(fault);
         let hits: Vec<bool> = (0..5).map(|_| faults.hit(&call("1")).is_some()).collect();
@@ -289,7 +312,9 @@ mod tests {
             fault.probability = Some(0.5);
             fault.seed = seed;
             faults.add(fault);
-            (0..64).map(|_| faults.hit(&call("1")).is_some()).collect::<Vec<_>>()
+            (0..64)
+                .map(|_| faults.hit(&call("1")).is_some())
+                .collect::<Vec<_>>()
         };
         assert_eq!(run(7), run(7));
         assert_ne!(run(7), run(8));

@@ -6,7 +6,10 @@ use crate::faults::Fault;
 use crate::ids::{EntryId, FaultId, PartnerId, TaskId};
 use crate::order::{OrderRequest, PlacedOrder};
 use crate::report::{CallRecord, OrderReport};
+use crate::serve::Server;
+use crate::world::Shared;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The stand-in: see [`Sim::start`].
@@ -17,7 +20,22 @@ impl Sim {
     /// Starts one on `config.listen` and returns once it accepts connections (well under a second; ffmpeg runs only
     /// when media is asked for). It runs on the current tokio runtime until [`SimHandle::shutdown`], or until the
     /// handle is dropped.
-    pub async fn start(config: SimConfig) -> Result<SimHandle, SimError> { Err(SimError::Invalid { field: "listen".to_owned(), got: config.listen.to_string(), expected: "a finished server" }) }
+    pub async fn start(config: SimConfig) -> Result<SimHandle, SimError> {
+        let listen = config.listen;
+        let listener = tokio::net::TcpListener::bind(listen)
+            .await
+            .map_err(|source| SimError::Listen {
+                address: listen,
+                source,
+            })?;
+        let address = listener.local_addr().map_err(|source| SimError::Listen {
+            address: listen,
+            source,
+        })?;
+        let shared = Arc::new(Shared::new(config, address)?);
+        let server = Server::spawn(listener, shared.clone());
+        Ok(SimHandle { shared, server })
+    }
 }
 
 /// What a caller needs to reach a stand-in; the program prints it as one JSON line, `GET /_sim/info` answers it.
@@ -44,65 +62,106 @@ pub struct SimInfo {
 /// A running stand-in. All methods are safe to call at any time and from any task.
 #[derive(Debug)]
 pub struct SimHandle {
-    info: SimInfo,
+    shared: Arc<Shared>,
+    server: Server,
 }
 
 impl SimHandle {
     /// Base address, without a slash at the end: `http://127.0.0.1:PORT`.
-    pub fn service_url(&self) -> &str { &self.info.service_url }
+    pub fn service_url(&self) -> &str {
+        &self.shared.service_url
+    }
 
     /// The vendor's account.
-    pub fn vendor_partner_id(&self) -> PartnerId { self.info.vendor_partner_id }
+    pub fn vendor_partner_id(&self) -> PartnerId {
+        self.shared.config.vendor_partner_id
+    }
 
     /// The vendor's admin secret, for `session.start`.
-    pub fn admin_secret(&self) -> &str { &self.info.admin_secret }
+    pub fn admin_secret(&self) -> &str {
+        &self.shared.admin_secret
+    }
 
     /// Id of the vendor's app token.
-    pub fn app_token_id(&self) -> &str { &self.info.app_token_id }
+    pub fn app_token_id(&self) -> &str {
+        &self.shared.app_token_id
+    }
 
     /// Secret of the vendor's app token.
-    pub fn app_token(&self) -> &str { &self.info.app_token }
+    pub fn app_token(&self) -> &str {
+        &self.shared.app_token
+    }
 
     /// How the app token's hash is computed.
-    pub fn app_token_hash_type(&self) -> AppTokenHash { self.info.app_token_hash }
+    pub fn app_token_hash_type(&self) -> AppTokenHash {
+        self.shared.config.app_token.hash_type
+    }
 
     /// All of the above in one value.
-    pub fn info(&self) -> SimInfo { self.info.clone() }
+    pub fn info(&self) -> SimInfo {
+        self.shared.info()
+    }
 
     /// Places an order as a customer would: makes account, entry, catalog item, profile, task and access key.
     /// Reads the media's length with ffprobe. Not to be repeated blindly: each call is one more order.
-    pub async fn place_order(&self, order: OrderRequest) -> Result<PlacedOrder, SimError> { let _ = order; Err(SimError::Unknown { kind: "task", id: String::new() }) }
+    pub async fn place_order(&self, order: OrderRequest) -> Result<PlacedOrder, SimError> {
+        crate::place::place(&self.shared, order).await
+    }
 
     /// What an order has come to.
-    pub fn order(&self, task_id: &TaskId) -> Result<OrderReport, SimError> { let _ = task_id; Err(SimError::Unknown { kind: "task", id: String::new() }) }
+    pub fn order(&self, task_id: &TaskId) -> Result<OrderReport, SimError> {
+        self.shared.world().report(task_id)
+    }
 
     /// All orders, oldest first.
-    pub fn orders(&self) -> Vec<PlacedOrder> { Vec::new() }
+    pub fn orders(&self) -> Vec<PlacedOrder> {
+        self.shared.world().placed()
+    }
 
     /// The customer withdraws the order: status 7, invisible to the vendor from now on (spec D15).
-    pub fn abort_order(&self, task_id: &TaskId) -> Result<(), SimError> { let _ = task_id; Err(SimError::Unknown { kind: "task", id: String::new() }) }
+    pub fn abort_order(&self, task_id: &TaskId) -> Result<(), SimError> {
+        self.shared.abort(task_id)
+    }
 
     /// Kaltura resets the task: PENDING again, with a new queue time and a new access key.
-    pub fn reset_order(&self, task_id: &TaskId) -> Result<(), SimError> { let _ = task_id; Err(SimError::Unknown { kind: "task", id: String::new() }) }
+    pub fn reset_order(&self, task_id: &TaskId) -> Result<(), SimError> {
+        self.shared.reset(task_id)
+    }
 
     /// The customer deletes the entry.
-    pub fn delete_entry(&self, entry_id: &EntryId) -> Result<(), SimError> { let _ = entry_id; Err(SimError::Unknown { kind: "task", id: String::new() }) }
+    pub fn delete_entry(&self, entry_id: &EntryId) -> Result<(), SimError> {
+        self.shared.delete_entry(entry_id)
+    }
 
     /// Switches faults on; the ids take them off again.
-    pub fn faults(&self, faults: Vec<Fault>) -> Vec<FaultId> { let _ = faults; Vec::new() }
+    pub fn faults(&self, faults: Vec<Fault>) -> Vec<FaultId> {
+        let mut world = self.shared.world();
+        faults.into_iter().map(|fault| world.faults.add(fault)).collect()
+    }
 
     /// Takes all faults off.
-    pub fn clear_faults(&self) {  }
+    pub fn clear_faults(&self) {
+        self.shared.world().faults.clear();
+    }
 
     /// Moves the sim clock forward. Keys and sessions expire and import retries fall due accordingly.
-    pub fn advance_clock(&self, by: Duration) { let _ = by; }
+    pub fn advance_clock(&self, by: Duration) {
+        self.shared.clock.advance(by);
+    }
 
     /// Sim time, epoch milliseconds.
-    pub fn now_ms(&self) -> i64 { 0 }
+    pub fn now_ms(&self) -> i64 {
+        self.shared.clock.now_ms()
+    }
 
     /// Every call so far, those of no task too.
-    pub fn calls(&self) -> Vec<CallRecord> { Vec::new() }
+    pub fn calls(&self) -> Vec<CallRecord> {
+        self.shared.world().calls.clone()
+    }
 
     /// Stops listening, ends open connections and imports, and removes the working folder if it was made here.
-    pub async fn shutdown(self) {  }
+    pub async fn shutdown(self) {
+        self.server.stop().await;
+        self.shared.clean_up();
+    }
 }

@@ -12,13 +12,30 @@
 //!
 //! Not here: anything of AWS, of the vendor's pipeline, or of caption layout.
 
+mod answer;
+mod assets;
+mod caption_check;
+mod clock;
 mod config;
+mod contract;
+mod control;
+mod dispatch;
 mod error;
 mod faults;
+mod gate;
 mod handle;
 mod ids;
+mod import;
+mod media;
 mod order;
+mod params;
+mod place;
+mod playback;
 mod report;
+mod serve;
+mod services;
+mod session;
+mod world;
 
 pub use config::{AppTokenConfig, AppTokenHash, ImportTimings, SimConfig};
 pub use error::SimError;
@@ -26,7 +43,7 @@ pub use faults::{Fault, FaultEffect};
 pub use handle::{Sim, SimHandle, SimInfo};
 pub use ids::{AssetId, EntryId, FaultId, PartnerId, TaskId};
 pub use order::{
-    AccessKeySpec, CatalogItemSpec, CustomerSpec, EntrySpec, ExistingCaption, FlavorSpec, KsVersion, OrderRequest,
-    PlacedOrder, ProfileSpec,
+    AccessKeySpec, CatalogItemSpec, CustomerSpec, EntrySpec, ExistingCaption, FlavorSpec, KsVersion,
+    OrderRequest, PlacedOrder, ProfileSpec,
 };
 pub use report::{AssetKind, AssetReport, CallRecord, ImportAttempt, KsKind, OrderReport};

@@ -76,7 +76,10 @@ pub struct CustomerSpec {
 
 impl Default for CustomerSpec {
     fn default() -> Self {
-        Self { partner_id: PartnerId(101), name: "customer".to_owned() }
+        Self {
+            partner_id: PartnerId(101),
+            name: "customer".to_owned(),
+        }
     }
 }
 
@@ -148,17 +151,33 @@ pub struct FlavorSpec {
 impl FlavorSpec {
     /// The uploaded original.
     pub fn source() -> Self {
-        Self { flavor_params_id: 0, is_original: true, audio_only: false, tags: "source".to_owned(), language: None }
+        Self {
+            flavor_params_id: 0,
+            is_original: true,
+            audio_only: false,
+            tags: "source".to_owned(),
+            language: None,
+        }
     }
 
     /// A converted flavor for playback.
     pub fn web(flavor_params_id: i64) -> Self {
-        Self { flavor_params_id, is_original: false, audio_only: false, tags: "web,mobile".to_owned(), language: None }
+        Self {
+            flavor_params_id,
+            is_original: false,
+            audio_only: false,
+            tags: "web,mobile".to_owned(),
+            language: None,
+        }
     }
 
     /// A converted flavor that has sound only.
     pub fn audio(flavor_params_id: i64) -> Self {
-        Self { audio_only: true, tags: "audio_only".to_owned(), ..Self::web(flavor_params_id) }
+        Self {
+            audio_only: true,
+            tags: "audio_only".to_owned(),
+            ..Self::web(flavor_params_id)
+        }
     }
 }
 

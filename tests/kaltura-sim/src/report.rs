@@ -12,6 +12,8 @@ pub struct OrderReport {
     pub task_id: TaskId,
     /// The customer's account.
     pub partner_id: PartnerId,
+    /// The customer's name.
+    pub partner_name: String,
     /// The entry.
     pub entry_id: EntryId,
     /// `EntryVendorTaskStatus`.
@@ -41,7 +43,9 @@ pub struct OrderReport {
 impl OrderReport {
     /// The assets that a vendor delivered, of one kind.
     pub fn delivered(&self, kind: AssetKind) -> impl Iterator<Item = &AssetReport> {
-        self.assets.iter().filter(move |asset| asset.kind == kind && asset.by_vendor)
+        self.assets
+            .iter()
+            .filter(move |asset| asset.kind == kind && asset.by_vendor)
     }
 }
 

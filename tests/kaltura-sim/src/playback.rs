@@ -1,0 +1,562 @@
+//! playManifest, HLS playlists and segments, progressive files (spec section 6).
+
+use crate::assets::READY;
+use crate::dispatch::broken_response;
+use crate::faults::{FaultEffect, Target};
+use crate::gate::{self, Refused, VENDOR_ROLE};
+use crate::ids::{AssetId, EntryId, PartnerId, TaskId};
+use crate::media::{Media, Tracks};
+use crate::report::{AssetKind, CallRecord, KsKind};
+use crate::serve::header_value;
+use crate::world::Shared;
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use futures::StreamExt as _;
+use serde_json::json;
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
+
+/// Numbers of `KExternalErrors` that playback answers with.
+const ENTRY_NOT_FOUND: u16 = 1;
+const ACCESS_CONTROL: u16 = 3;
+const FILE_NOT_FOUND: u16 = 5;
+const FLAVOR_NOT_FOUND: u16 = 6;
+const KS_INVALID: u16 = 7;
+const KS_EXPIRED: u16 = 31;
+
+/// What a path of playback asks for.
+struct Asked<'a> {
+    /// `playmanifest`, `playlist`, `segment` or `progressive`.
+    service: &'static str,
+    values: HashMap<&'a str, &'a str>,
+    /// The path's last part.
+    file: &'a str,
+}
+
+/// Answers a path outside the API; `None`: it is no path of playback.
+pub(crate) async fn handle(shared: &Arc<Shared>, path: &str, headers: &HeaderMap) -> Option<Response> {
+    let asked = parse(path)?;
+    let started = Instant::now();
+    let ks = asked.values.get("ks").map(|ks| (*ks).to_owned()).or_else(|| {
+        headers
+            .get("X-Kaltura-Ks")
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned)
+    });
+    let ks = ks.unwrap_or_default();
+    let entry = asked.values.get("entryId").copied().unwrap_or_default();
+    let (task_id, partner) = about(shared, entry, &ks);
+    let target = Target {
+        service: asked.service.to_owned(),
+        action: "get".to_owned(),
+        partners: partner.into_iter().collect(),
+        task_id: task_id.clone(),
+    };
+    let effect = shared.world().fault(&target);
+    if let Some(FaultEffect::Delay { ms }) = &effect {
+        tokio::time::sleep(Duration::from_millis(*ms)).await;
+    }
+    let injected = match &effect {
+        Some(FaultEffect::Manifest { error }) => Some(error_response(*error)),
+        Some(effect) => broken_response(effect),
+        None => None,
+    };
+    let mut response = match injected {
+        Some(response) => response,
+        None => answer(shared, &asked, entry, &ks, headers).await,
+    };
+    if matches!(effect, Some(FaultEffect::Truncated)) {
+        response = truncated(response).await;
+    }
+    let code = effect
+        .map(|effect| effect.label().to_owned())
+        .or_else(|| code_of(&response));
+    let kind = match gate::open(shared, &ks) {
+        Ok(session) => session.kind,
+        Err(_) if ks.is_empty() => KsKind::None,
+        Err(_) => KsKind::Invalid,
+    };
+    shared.world().calls.push(CallRecord {
+        at_ms: shared.clock.now_ms(),
+        service: asked.service.to_owned(),
+        action: "get".to_owned(),
+        ks_kind: kind,
+        partner_id: partner,
+        task_id,
+        client_tag: None,
+        code,
+        duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        params: json!({"entryId": entry, "flavor": asked.values.get("flavorId").or(asked.values.get("flavorIds")), "file": asked.file}),
+    });
+    Some(response)
+}
+
+fn parse(path: &str) -> Option<Asked<'_>> {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let at = parts
+        .iter()
+        .position(|part| matches!(*part, "playManifest" | "serveFlavor"))?;
+    let (file, pairs) = parts[at + 1..].split_last()?;
+    let mut values: HashMap<&str, &str> = pairs
+        .chunks_exact(2)
+        .map(|pair| (full_name(pair[0]), pair[1]))
+        .collect();
+    let service = match parts[at] {
+        "playManifest" => "playmanifest",
+        _ if file.ends_with(".m3u8") => "playlist",
+        _ if file.ends_with(".ts") => "segment",
+        _ => {
+            // `…/name/a.mp4` has an even number of parts, so that the name is the last pair's value.
+            values.extend(
+                parts[at + 1..]
+                    .chunks_exact(2)
+                    .map(|pair| (full_name(pair[0]), pair[1])),
+            );
+            "progressive"
+        }
+    };
+    Some(Asked {
+        service,
+        values,
+        file,
+    })
+}
+
+/// The short names of path parameters.
+fn full_name(name: &str) -> &str {
+    match name {
+        "e" => "entryId",
+        "fs" => "flavorIds",
+        "f" => "format",
+        "pt" => "protocol",
+        other => other,
+    }
+}
+
+/// The task and the account that a request is for: by its session, else by its entry.
+fn about(shared: &Shared, entry: &str, ks: &str) -> (Option<TaskId>, Option<PartnerId>) {
+    let world = shared.world();
+    let entry_id = EntryId::from(entry);
+    let partner = world.entries.get(&entry_id).map(|entry| entry.partner_id);
+    let by_entry = || {
+        let mut tasks = world.task_order.iter().rev();
+        tasks
+            .find(|id| world.tasks.get(id).is_some_and(|task| task.entry_id == entry_id))
+            .cloned()
+    };
+    (world.key_tasks.get(ks).cloned().or_else(by_entry), partner)
+}
+
+fn code_of(response: &Response) -> Option<String> {
+    let header = response
+        .headers()
+        .get("X-Kaltura")
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned);
+    let status = response.status();
+    header.or_else(|| {
+        (status.is_client_error() || status.is_server_error()).then(|| status.as_u16().to_string())
+    })
+}
+
+async fn truncated(response: Response) -> Response {
+    let (parts, body) = response.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let mut headers = parts.headers;
+    headers.remove(header::CONTENT_LENGTH);
+    (parts.status, headers, body.slice(..body.len() / 2)).into_response()
+}
+
+/// Whether a session gets past the entry's access control (spec section 1.5); the error is playManifest's number.
+pub(crate) fn may_play(shared: &Shared, entry: &str, ks: &str) -> Result<(), u16> {
+    if ks.is_empty() {
+        return Err(ACCESS_CONTROL);
+    }
+    let session = gate::open(shared, ks).map_err(|refused| match refused {
+        Refused::Expired => KS_EXPIRED,
+        Refused::Unreadable | Refused::Ended => KS_INVALID,
+    })?;
+    let world = shared.world();
+    if world.visible_entry(entry, session.ks.partner_id).is_none() {
+        return Err(ACCESS_CONTROL);
+    }
+    let is_vendor = session.ks.privilege("setrole") == Some(VENDOR_ROLE) && session.ks.allows("sview", entry);
+    if is_vendor || session.ks.session_type == crate::session::ADMIN {
+        Ok(())
+    } else {
+        Err(ACCESS_CONTROL)
+    }
+}
+
+async fn answer(
+    shared: &Arc<Shared>,
+    asked: &Asked<'_>,
+    entry: &str,
+    ks: &str,
+    headers: &HeaderMap,
+) -> Response {
+    let result = match asked.service {
+        "playmanifest" => manifest(shared, asked, entry, ks),
+        service => media_file(shared, asked, service, headers).await,
+    };
+    result.unwrap_or_else(|number| {
+        if asked.service == "playmanifest" {
+            error_response(number)
+        } else {
+            StatusCode::NOT_FOUND.into_response()
+        }
+    })
+}
+
+fn manifest(shared: &Shared, asked: &Asked<'_>, entry_id: &str, ks: &str) -> Result<Response, u16> {
+    let controlled = {
+        let world = shared.world();
+        let entry = world
+            .entries
+            .get(&EntryId::from(entry_id))
+            .filter(|entry| !entry.deleted);
+        entry.ok_or(ENTRY_NOT_FOUND)?.access_controlled
+    };
+    match may_play(shared, entry_id, ks) {
+        // A session that was sent must be good; none will do where there is no access control.
+        Err(number) if controlled || matches!(number, KS_INVALID | KS_EXPIRED) => return Err(number),
+        _ => {}
+    }
+    let world = shared.world();
+    let entry_key = EntryId::from(entry_id);
+    let entry = world.entries.get(&entry_key).ok_or(ENTRY_NOT_FOUND)?;
+    let format = asked.values.get("format").copied().unwrap_or("url");
+    let is_hls = format == "applehttp";
+    let wanted: Option<Vec<&str>> = asked
+        .values
+        .get("flavorIds")
+        .or(asked.values.get("flavorId"))
+        .map(|ids| ids.split(',').collect());
+    let one_wanted = wanted.as_ref().is_some_and(|ids| ids.len() == 1);
+    let flavors: Vec<_> = world
+        .assets_of(&entry_key)
+        .into_iter()
+        .filter(|(id, asset)| {
+            asset.kind == AssetKind::Flavor
+                && asset.status() == READY
+                && wanted.as_ref().is_none_or(|ids| ids.contains(&id.as_str()))
+                && (if is_hls {
+                    !asset.flag("isOriginal")
+                } else {
+                    one_wanted || !asset.flag("isOriginal")
+                })
+        })
+        .collect();
+    let (first, _) = flavors.first().ok_or(FLAVOR_NOT_FOUND)?;
+    if entry.media.is_none() || (is_hls && !entry.hls) {
+        return Err(FILE_NOT_FOUND);
+    }
+    match format {
+        "applehttp" => {
+            let mut master = String::from("#EXTM3U\n");
+            for (id, asset) in &flavors {
+                let bandwidth = asset
+                    .fields
+                    .get("bitrate")
+                    .map_or(0, crate::params::integer)
+                    .max(1)
+                    * 1024;
+                let _ = write!(master, "#EXT-X-STREAM-INF:PROGRAM-ID=1,BANDWIDTH={bandwidth}");
+                let (width, height) = (asset.text("width"), asset.text("height"));
+                if width != "0" {
+                    let _ = write!(master, ",RESOLUTION={width}x{height}");
+                }
+                let base = flavor_path("hls", entry.partner_id, &entry_key, id);
+                let _ = writeln!(master, "\n{}{base}/index.m3u8", shared.service_url);
+            }
+            Ok(([(header::CONTENT_TYPE, "application/x-mpegurl")], master).into_response())
+        }
+        "url" | "download" | "http" => {
+            let location = progressive_url(shared, entry.partner_id, &entry_key, first);
+            Ok((StatusCode::FOUND, [(header::LOCATION, location)]).into_response())
+        }
+        _ => Err(FILE_NOT_FOUND),
+    }
+}
+
+fn flavor_path(kind: &str, partner: PartnerId, entry: &EntryId, flavor: &AssetId) -> String {
+    format!(
+        "/{kind}/p/{partner}/sp/{partner}00/serveFlavor/entryId/{entry}/v/1/ev/3/flavorId/{flavor}/name/a.mp4"
+    )
+}
+
+/// Where the flavor's MP4 is.
+pub(crate) fn progressive_url(
+    shared: &Shared,
+    partner: PartnerId,
+    entry: &EntryId,
+    flavor: &AssetId,
+) -> String {
+    format!(
+        "{}{}",
+        shared.service_url,
+        flavor_path("pd", partner, entry, flavor)
+    )
+}
+
+/// Empty at HTTP 200, told by headers only (spec section 6.2).
+fn error_response(number: u16) -> Response {
+    let text = match number {
+        ENTRY_NOT_FOUND => "Requested entry not found",
+        ACCESS_CONTROL => "Access control restricted",
+        FILE_NOT_FOUND => "File not found",
+        FLAVOR_NOT_FOUND => "Requested flavor not found",
+        KS_INVALID => "ks not valid",
+        KS_EXPIRED => "ks expired",
+        _ => "error",
+    };
+    let mut response = StatusCode::OK.into_response();
+    for (name, value) in [
+        ("X-Kaltura", format!("error-{number}")),
+        ("X-Kaltura-App", format!("exiting on error {number} - {text}")),
+    ] {
+        if let Some(value) = header_value(&value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+/// What lies behind a flavor.
+enum Source {
+    /// Cut from the entry's media.
+    Entry(Arc<Media>, bool),
+    /// A delivered file.
+    Delivered(std::path::PathBuf),
+}
+
+async fn media_file(
+    shared: &Arc<Shared>,
+    asked: &Asked<'_>,
+    service: &str,
+    headers: &HeaderMap,
+) -> Result<Response, u16> {
+    let flavor = AssetId::from(asked.values.get("flavorId").copied().unwrap_or_default());
+    let source = {
+        let world = shared.world();
+        let asset = world
+            .assets
+            .get(&flavor)
+            .filter(|asset| asset.kind == AssetKind::Flavor);
+        let asset = asset.ok_or(FLAVOR_NOT_FOUND)?;
+        let entry = world
+            .entries
+            .get(&asset.entry_id)
+            .filter(|entry| !entry.deleted)
+            .ok_or(ENTRY_NOT_FOUND)?;
+        match (&asset.file, asset.cut) {
+            (Some(file), _) => Source::Delivered(file.clone()),
+            (None, Some(audio_only)) => Source::Entry(entry.media.clone().ok_or(FILE_NOT_FOUND)?, audio_only),
+            (None, None) => return Err(FILE_NOT_FOUND),
+        }
+    };
+    let (media, audio_only) = match source {
+        Source::Entry(media, audio_only) => (media, audio_only),
+        Source::Delivered(file) if service == "progressive" => {
+            return Ok(file_response(&file, Some(headers), "video/mp4").await);
+        }
+        Source::Delivered(file) => (
+            Arc::new(shared.media.probe(&file).await.map_err(|_| FILE_NOT_FOUND)?),
+            false,
+        ),
+    };
+    let failed = |error: crate::error::SimError| {
+        tracing::error!(%error, "media can't be cut");
+        FILE_NOT_FOUND
+    };
+    if service == "progressive" {
+        let file = shared.media.mp4(&media, audio_only).await.map_err(failed)?;
+        return Ok(file_response(&file, Some(headers), "video/mp4").await);
+    }
+    let (number, tracks) = tracks_of(asked.file, &media, audio_only).ok_or(FILE_NOT_FOUND)?;
+    let folder = shared
+        .media
+        .hls(&media, audio_only, tracks)
+        .await
+        .map_err(failed)?;
+    if let Some(number) = number {
+        return Ok(file_response(
+            &folder.join(format!("seg-{number}.ts")),
+            Some(headers),
+            "video/MP2T",
+        )
+        .await);
+    }
+    let playlist = tokio::fs::read_to_string(folder.join("index.m3u8"))
+        .await
+        .map_err(|_| FILE_NOT_FOUND)?;
+    let suffix = format!(
+        "{}{}",
+        if tracks.video { "-v1" } else { "" },
+        if tracks.audio { "-a1" } else { "" }
+    );
+    let named: String = playlist
+        .lines()
+        .map(|line| match line.strip_suffix(".ts") {
+            Some(segment) if !line.starts_with('#') => format!("{segment}{suffix}.ts\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    Ok(([(header::CONTENT_TYPE, "application/vnd.apple.mpegurl")], named).into_response())
+}
+
+/// Reads `index-v1-a1.m3u8` or `seg-3-a1.ts`: the segment's number and the tracks. No track named means all; tracks
+/// that the media doesn't have are no file.
+fn tracks_of(file: &str, media: &Media, audio_only: bool) -> Option<(Option<u64>, Tracks)> {
+    let (stem, _) = file.rsplit_once('.')?;
+    let mut parts = stem.split('-');
+    let number = match parts.next()? {
+        "index" => None,
+        "seg" => Some(parts.next()?.parse().ok()?),
+        _ => return None,
+    };
+    let has = Tracks {
+        video: media.has_video && !audio_only,
+        audio: media.has_audio,
+    };
+    let mut named = Tracks {
+        video: false,
+        audio: false,
+    };
+    for part in parts {
+        match part {
+            "v1" | "v0" => named.video = true,
+            "a1" | "a0" => named.audio = true,
+            "f1" => {}
+            _ => return None,
+        }
+    }
+    let tracks = if named.video || named.audio { named } else { has };
+    ((has.video || !tracks.video) && (has.audio || !tracks.audio) && (tracks.video || tracks.audio))
+        .then_some((number, tracks))
+}
+
+/// A file, or the range of it that the headers ask for.
+pub(crate) async fn file_response(
+    path: &Path,
+    headers: Option<&HeaderMap>,
+    content_type: &'static str,
+) -> Response {
+    let Ok(mut file) = tokio::fs::File::open(path).await else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let Ok(length) = file.metadata().await.map(|metadata| metadata.len()) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let range = headers
+        .and_then(|headers| headers.get(header::RANGE))
+        .and_then(|value| value.to_str().ok());
+    let range = match range.map(|range| parse_range(range, length)) {
+        None | Some(Range::Ignored) => None,
+        Some(Range::Bytes(start, end)) => Some((start, end)),
+        Some(Range::Unsatisfiable) => {
+            let value = format!("bytes */{length}");
+            return (
+                StatusCode::RANGE_NOT_SATISFIABLE,
+                [(header::CONTENT_RANGE, value)],
+            )
+                .into_response();
+        }
+    };
+    let (start, end) = range.unwrap_or((0, length));
+    if file.seek(std::io::SeekFrom::Start(start)).await.is_err() {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
+    let chunks = futures::stream::try_unfold((file, end - start), |(mut file, left)| async move {
+        let size = usize::try_from(left.min(1 << 16)).unwrap_or(1 << 16);
+        if size == 0 {
+            return Ok::<_, std::io::Error>(None);
+        }
+        let mut buffer = vec![0; size];
+        file.read_exact(&mut buffer).await?;
+        Ok(Some((Bytes::from(buffer), (file, left - size as u64))))
+    });
+    let mut response = Response::new(Body::from_stream(chunks.boxed()));
+    let answer = response.headers_mut();
+    answer.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer.insert(header::CONTENT_LENGTH, HeaderValue::from(end - start));
+    answer.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if range.is_some()
+        && let Some(value) = header_value(&format!("bytes {start}-{}/{length}", end.saturating_sub(1)))
+    {
+        answer.insert(header::CONTENT_RANGE, value);
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    }
+    response
+}
+
+/// What a `Range` header comes to.
+#[derive(Debug, PartialEq, Eq)]
+enum Range {
+    /// From and to (exclusive).
+    Bytes(u64, u64),
+    Unsatisfiable,
+    /// Not understood, or several ranges: the whole file is answered.
+    Ignored,
+}
+
+fn parse_range(header: &str, length: u64) -> Range {
+    let parsed = header
+        .trim()
+        .strip_prefix("bytes=")
+        .and_then(|range| range.split_once('-'));
+    let Some((first, last)) = parsed else {
+        return Range::Ignored;
+    };
+    match (first.parse::<u64>(), last.parse::<u64>()) {
+        (Ok(first), _) if first >= length => Range::Unsatisfiable,
+        (Ok(first), Ok(last)) if last >= first => Range::Bytes(first, (last + 1).min(length)),
+        (Ok(first), Err(_)) if last.is_empty() => Range::Bytes(first, length),
+        (Err(_), Ok(0)) if first.is_empty() => Range::Unsatisfiable,
+        (Err(_), Ok(count)) if first.is_empty() => Range::Bytes(length.saturating_sub(count), length),
+        _ => Range::Ignored,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges() {
+        assert_eq!(parse_range("bytes=0-99", 1_000), Range::Bytes(0, 100));
+        assert_eq!(parse_range("bytes=900-", 1_000), Range::Bytes(900, 1_000));
+        assert_eq!(parse_range("bytes=-10", 1_000), Range::Bytes(990, 1_000));
+        assert_eq!(parse_range("bytes=0-5000", 1_000), Range::Bytes(0, 1_000));
+        assert_eq!(parse_range("bytes=1000-", 1_000), Range::Unsatisfiable);
+        assert_eq!(parse_range("bytes=0-1,5-6", 1_000), Range::Ignored);
+    }
+
+    #[test]
+    fn paths_of_playback() {
+        let asked =
+            parse("/p/101/sp/10100/playManifest/entryId/0_a/flavorIds/0_b/format/applehttp/ks/djJ8/a.m3u8")
+                .expect("a manifest");
+        assert_eq!(
+            (asked.service, asked.values["entryId"], asked.values["ks"]),
+            ("playmanifest", "0_a", "djJ8")
+        );
+        let asked =
+            parse("/hls/p/101/sp/10100/serveFlavor/entryId/0_a/v/1/ev/3/flavorId/0_b/name/a.mp4/seg-3-a1.ts")
+                .expect("a segment");
+        assert_eq!(
+            (asked.service, asked.values["flavorId"], asked.file),
+            ("segment", "0_b", "seg-3-a1.ts")
+        );
+        let asked = parse("/pd/p/101/sp/10100/serveFlavor/entryId/0_a/v/1/ev/3/flavorId/0_b/name/a.mp4")
+            .expect("a file");
+        assert_eq!((asked.service, asked.values["flavorId"]), ("progressive", "0_b"));
+        assert!(parse("/favicon.ico").is_none());
+    }
+}

@@ -1,0 +1,172 @@
+//! attachmentAsset, transcripts among them (spec sections 3.3 and 7).
+
+use super::{Answer, Call, add_asset, apply, list_assets, media_entry, not_modelled};
+use crate::answer::ApiError;
+use crate::assets::{self, Content, ERROR, READY};
+use crate::report::AssetKind;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use tokio::io::AsyncWriteExt as _;
+
+pub(super) async fn run(call: &Call<'_>) -> Answer {
+    match call.action {
+        "add" => add(call),
+        "update" => update(call),
+        "setContent" => set_content(call).await,
+        "get" => get(call),
+        "getUrl" => get_url(call),
+        "list" => list_assets(call, AssetKind::Attachment, "KalturaAttachmentAssetListResponse"),
+        _ => Err(not_modelled(call)),
+    }
+}
+
+fn not_found(id: &str) -> ApiError {
+    ApiError::new(
+        "ATTACHMENT_ASSET_ID_NOT_FOUND",
+        "The attachment asset id \"@ATTACHMENT_ASSET_ID@\" was not found",
+        &[("ATTACHMENT_ASSET_ID", id)],
+    )
+}
+
+fn add(call: &Call<'_>) -> Answer {
+    let entry = call.arguments.text("entryId");
+    let mut world = call.shared.world();
+    let (entry_id, _) = media_entry(&world, call, &entry)?;
+    call.may_edit(&entry)?;
+    let object = call.arguments.object("attachmentAsset")?;
+    let fields = call.shared.contract.for_insert(object)?;
+    Ok(add_asset(
+        &mut world,
+        call,
+        AssetKind::Attachment,
+        entry_id,
+        &object.class,
+        fields,
+    ))
+}
+
+fn update(call: &Call<'_>) -> Answer {
+    let id = call.arguments.text("id");
+    let object = call.arguments.object("attachmentAsset")?;
+    let mut world = call.shared.world();
+    let (asset_id, asset) =
+        assets::visible(&world, &id, AssetKind::Attachment, call.partner()).ok_or_else(|| not_found(&id))?;
+    call.may_edit(asset.entry_id.as_str())?;
+    let changes = call.shared.contract.for_update(object, &asset.fields)?;
+    let now_s = call.now_s();
+    let Some(asset) = world.assets.get_mut(&asset_id) else {
+        return Err(not_found(&id));
+    };
+    apply(&mut asset.fields, changes, now_s);
+    Ok(Value::Object(asset.fields.clone()))
+}
+
+/// Inside the call, without the caller's headers: the server drops them here (spec D2).
+async fn set_content(call: &Call<'_>) -> Answer {
+    let id = call.arguments.text("id");
+    let resource = call.arguments.object("contentResource")?;
+    let (asset_id, given_extension) = {
+        let world = call.shared.world();
+        let (asset_id, asset) = assets::visible(&world, &id, AssetKind::Attachment, call.partner())
+            .ok_or_else(|| not_found(&id))?;
+        call.may_edit(asset.entry_id.as_str())?;
+        (asset_id, asset.text("fileExt"))
+    };
+    let (path, extension) = match assets::read_resource(call, &asset_id, resource)? {
+        Content::Url { url, .. } => match download(call, &url, &given_extension).await {
+            Ok(found) => found,
+            Err(reason) => {
+                tracing::info!(asset = %asset_id, reason, "the attachment can't be fetched");
+                assets::set_status(call.shared, &asset_id, ERROR, None);
+                return Err(ApiError::new(
+                    "ATTACHMENT_ASSET_DOWNLOAD_FAILED",
+                    "Failed to download file from url \"@URL@\"",
+                    &[("URL", &url)],
+                ));
+            }
+        },
+        Content::File { path, extension } => (path, extension.unwrap_or_default()),
+        Content::Waiting => {
+            assets::set_status(call.shared, &asset_id, assets::IMPORTING, None);
+            return get_by_id(call, &id);
+        }
+    };
+    assets::attach(call.shared, &asset_id, &path, Some(&extension))
+        .map_err(|error| assets::internal(&error))?;
+    get_by_id(call, &id)
+}
+
+/// Fetches into a file named by the last part of the address, query included, and appends: what another download of
+/// that name left there stays in front. A name beyond 255 characters is hashed and leaves the extension alone.
+async fn download(call: &Call<'_>, url: &str, given_extension: &str) -> Result<(PathBuf, String), String> {
+    let name = url.trim_end_matches('/').rsplit('/').next().unwrap_or("file");
+    let (name, extension) = if name.len() > 255 {
+        (
+            crate::session::hex(&<md5::Md5 as md5::Digest>::digest(url)),
+            given_extension.to_owned(),
+        )
+    } else {
+        (
+            name.to_owned(),
+            name.rsplit_once('.')
+                .map_or(String::new(), |(_, extension)| extension.to_owned()),
+        )
+    };
+    let path = call.shared.work_dir.join("downloads").join(name);
+    crate::import::check_address(call.shared, url).await?;
+    let mut response = call
+        .shared
+        .http
+        .get(url)
+        .send()
+        .await
+        .map_err(|error| error.without_url().to_string())?;
+    if !response.status().is_success() {
+        return Err(format!("HTTP Error: [{}]", response.status().as_u16()));
+    }
+    let mut file = tokio::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .await
+        .map_err(|error| error.to_string())?;
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| error.without_url().to_string())?
+    {
+        file.write_all(&chunk).await.map_err(|error| error.to_string())?;
+    }
+    file.flush().await.map_err(|error| error.to_string())?;
+    Ok((path, extension))
+}
+
+fn get(call: &Call<'_>) -> Answer {
+    get_by_id(call, &call.arguments.text("attachmentAssetId"))
+}
+
+fn get_by_id(call: &Call<'_>, id: &str) -> Answer {
+    let world = call.shared.world();
+    let found = assets::visible(&world, id, AssetKind::Attachment, call.partner());
+    found
+        .map(|(_, asset)| Value::Object(asset.fields.clone()))
+        .ok_or_else(|| not_found(id))
+}
+
+fn get_url(call: &Call<'_>) -> Answer {
+    let id = call.arguments.text("id");
+    let world = call.shared.world();
+    let (_, asset) =
+        assets::visible(&world, &id, AssetKind::Attachment, call.partner()).ok_or_else(|| not_found(&id))?;
+    if asset.status() != READY {
+        return Err(ApiError::new(
+            "ATTACHMENT_ASSET_IS_NOT_READY",
+            "The attachment asset is not ready",
+            &[],
+        ));
+    }
+    Ok(json!(format!(
+        "{}/api_v3/index.php/service/attachment_attachmentasset/action/serve/attachmentAssetId/{id}",
+        call.shared.service_url
+    )))
+}

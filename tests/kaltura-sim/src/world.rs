@@ -1,0 +1,494 @@
+//! Everything that the stand-in remembers, and the handle that all requests share.
+
+use crate::clock::SimClock;
+use crate::config::SimConfig;
+use crate::contract::{Contract, Fields};
+use crate::error::SimError;
+use crate::faults::{Faults, Target};
+use crate::handle::SimInfo;
+use crate::ids::{AssetId, EntryId, PartnerId, TaskId};
+use crate::media::{Media, MediaStore};
+use crate::order::{KsVersion, PlacedOrder};
+use crate::params;
+use crate::report::{AssetKind, AssetReport, CallRecord, ImportAttempt, OrderReport};
+use crate::session::{Ks, random_name};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::task::AbortHandle;
+
+/// What every request and job shares.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: SimConfig,
+    pub(crate) service_url: String,
+    pub(crate) admin_secret: String,
+    pub(crate) app_token_id: String,
+    pub(crate) app_token: String,
+    pub(crate) clock: SimClock,
+    pub(crate) contract: Contract,
+    pub(crate) media: MediaStore,
+    pub(crate) http: reqwest::Client,
+    pub(crate) work_dir: PathBuf,
+    removes_work_dir: bool,
+    world: Mutex<World>,
+    jobs: Mutex<Vec<AbortHandle>>,
+}
+
+impl Shared {
+    pub(crate) fn new(config: SimConfig, address: SocketAddr) -> Result<Self, SimError> {
+        let removes_work_dir = config.work_dir.is_none();
+        let work_dir = config
+            .work_dir
+            .clone()
+            .unwrap_or_else(|| std::env::temp_dir().join(format!("kaltura-sim-{}", random_name(12))));
+        for folder in ["assets", "uploads", "downloads", "media"] {
+            let path = work_dir.join(folder);
+            std::fs::create_dir_all(&path).map_err(|source| SimError::File { path, source })?;
+        }
+        let http = reqwest::Client::builder()
+            .no_gzip()
+            .user_agent(crate::import::USER_AGENT)
+            .connect_timeout(std::time::Duration::from_secs(10))
+            .build()
+            .map_err(SimError::HttpClient)?;
+        let mut world = World::default();
+        let admin_secret = config.admin_secret.clone().unwrap_or_else(|| random_name(32));
+        world.partners.insert(
+            config.vendor_partner_id,
+            Partner {
+                name: "vendor".to_owned(),
+                admin_secret: admin_secret.clone(),
+            },
+        );
+        Ok(Self {
+            service_url: format!("http://{address}"),
+            admin_secret,
+            app_token_id: config
+                .app_token
+                .id
+                .clone()
+                .unwrap_or_else(|| format!("1_{}", random_name(8))),
+            app_token: config.app_token.token.clone().unwrap_or_else(|| random_name(32)),
+            clock: SimClock::new(config.start_at_epoch_ms),
+            contract: Contract::embedded()?,
+            media: MediaStore::new(work_dir.join("media")),
+            http,
+            work_dir,
+            removes_work_dir,
+            world: Mutex::new(world),
+            jobs: Mutex::default(),
+            config,
+        })
+    }
+
+    /// The world, locked. Never held over an await.
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn info(&self) -> SimInfo {
+        SimInfo {
+            service_url: self.service_url.clone(),
+            vendor_partner_id: self.config.vendor_partner_id,
+            admin_secret: self.admin_secret.clone(),
+            app_token_id: self.app_token_id.clone(),
+            app_token: self.app_token.clone(),
+            app_token_hash: self.config.app_token.hash_type,
+            work_dir: self.work_dir.clone(),
+            now_ms: self.clock.now_ms(),
+        }
+    }
+
+    /// Starts a background job that ends with the stand-in.
+    pub(crate) fn spawn(&self, job: impl Future<Output = ()> + Send + 'static) {
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        jobs.retain(|job| !job.is_finished());
+        jobs.push(tokio::spawn(job).abort_handle());
+    }
+
+    pub(crate) fn stop_jobs(&self) {
+        for job in self.jobs.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            job.abort();
+        }
+    }
+
+    pub(crate) fn clean_up(&self) {
+        self.stop_jobs();
+        if self.removes_work_dir
+            && let Err(error) = std::fs::remove_dir_all(&self.work_dir)
+        {
+            tracing::warn!(path = %self.work_dir.display(), %error, "the working folder stays");
+        }
+    }
+
+    pub(crate) fn abort(&self, task_id: &TaskId) -> Result<(), SimError> {
+        let now_s = self.clock.now_s();
+        let mut world = self.world();
+        let task = world
+            .tasks
+            .get_mut(task_id)
+            .ok_or_else(|| unknown("task", task_id.as_str()))?;
+        task.set_status(7, now_s);
+        Ok(())
+    }
+
+    pub(crate) fn reset(&self, task_id: &TaskId) -> Result<(), SimError> {
+        let now_s = self.clock.now_s();
+        let mut world = self.world();
+        let task = world
+            .tasks
+            .get_mut(task_id)
+            .ok_or_else(|| unknown("task", task_id.as_str()))?;
+        task.set_status(1, now_s);
+        task.fields.insert("queueTime".to_owned(), now_s.into());
+        for cleared in ["finishTime", "errDescription", "outputObjectId", "accuracy"] {
+            task.fields.remove(cleared);
+        }
+        world.renew_access_key(task_id, now_s);
+        Ok(())
+    }
+
+    pub(crate) fn delete_entry(&self, entry_id: &EntryId) -> Result<(), SimError> {
+        let mut world = self.world();
+        let entry = world
+            .entries
+            .get_mut(entry_id)
+            .ok_or_else(|| unknown("entry", entry_id.as_str()))?;
+        entry.deleted = true;
+        entry.fields.insert("status".to_owned(), "3".into());
+        Ok(())
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.stop_jobs();
+    }
+}
+
+pub(crate) fn unknown(kind: &'static str, id: &str) -> SimError {
+    SimError::Unknown {
+        kind,
+        id: id.to_owned(),
+    }
+}
+
+/// An account.
+#[derive(Debug)]
+pub(crate) struct Partner {
+    pub(crate) name: String,
+    pub(crate) admin_secret: String,
+}
+
+/// A media entry.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) partner_id: PartnerId,
+    pub(crate) fields: Fields,
+    pub(crate) deleted: bool,
+    pub(crate) media: Option<Arc<Media>>,
+    pub(crate) duration_ms: u64,
+    pub(crate) hls: bool,
+    pub(crate) drm: bool,
+    pub(crate) access_controlled: bool,
+    pub(crate) multilingual_tags: Map<String, Value>,
+}
+
+/// An entryVendorTask.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) partner_id: PartnerId,
+    pub(crate) entry_id: EntryId,
+    pub(crate) catalog_item_id: i64,
+    pub(crate) profile_id: i64,
+    pub(crate) fields: Fields,
+    pub(crate) key_version: KsVersion,
+    pub(crate) key_privileges: String,
+    pub(crate) charged: bool,
+    pub(crate) refunded: bool,
+    pub(crate) live_feature: Option<Fields>,
+}
+
+/// Statuses that end a task: READY, REJECTED, ERROR, ABORTED.
+pub(crate) const FINAL: [i64; 4] = [2, 5, 6, 7];
+/// ABORTED: invisible to everybody (spec D15).
+pub(crate) const ABORTED: i64 = 7;
+
+impl Task {
+    pub(crate) fn status(&self) -> i64 {
+        self.fields.get("status").map(params::integer).unwrap_or_default()
+    }
+
+    pub(crate) fn set_status(&mut self, status: i64, now_s: i64) {
+        self.fields.insert("status".to_owned(), status.into());
+        self.fields.insert("updatedAt".to_owned(), now_s.into());
+    }
+
+    pub(crate) fn turn_around_time(&self) -> i64 {
+        self.fields
+            .get("turnAroundTime")
+            .map(params::integer)
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn access_key(&self) -> &str {
+        self.fields
+            .get("accessKey")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    }
+}
+
+/// An asset of any kind.
+#[derive(Debug)]
+pub(crate) struct Asset {
+    pub(crate) kind: AssetKind,
+    pub(crate) partner_id: PartnerId,
+    pub(crate) entry_id: EntryId,
+    pub(crate) fields: Fields,
+    pub(crate) task_id: Option<TaskId>,
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) imports: Vec<ImportAttempt>,
+    /// For flavors of the entry's own media: whether it is the sound only.
+    pub(crate) cut: Option<bool>,
+    /// Order of creation.
+    pub(crate) serial: u64,
+}
+
+impl Asset {
+    pub(crate) fn status(&self) -> i64 {
+        self.fields.get("status").map(params::integer).unwrap_or_default()
+    }
+
+    pub(crate) fn text(&self, name: &str) -> String {
+        self.fields.get(name).and_then(params::text).unwrap_or_default()
+    }
+
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        self.fields.get(name).is_some_and(params::boolean)
+    }
+}
+
+/// An upload token.
+#[derive(Debug)]
+pub(crate) struct UploadToken {
+    pub(crate) partner_id: PartnerId,
+    pub(crate) user_id: String,
+    pub(crate) fields: Fields,
+    pub(crate) file: PathBuf,
+    /// Byte ranges written, from and to (exclusive).
+    pub(crate) written: Vec<(u64, u64)>,
+    /// The asset that waits for the upload to end.
+    pub(crate) waiting_asset: Option<AssetId>,
+}
+
+impl UploadToken {
+    pub(crate) fn status(&self) -> i64 {
+        self.fields.get("status").map(params::integer).unwrap_or_default()
+    }
+}
+
+/// All state. Small enough to lie under one lock: a call holds it for microseconds.
+#[derive(Debug, Default)]
+pub(crate) struct World {
+    pub(crate) partners: BTreeMap<PartnerId, Partner>,
+    pub(crate) entries: HashMap<EntryId, Entry>,
+    pub(crate) tasks: HashMap<TaskId, Task>,
+    pub(crate) task_order: Vec<TaskId>,
+    pub(crate) assets: HashMap<AssetId, Asset>,
+    pub(crate) upload_tokens: HashMap<String, UploadToken>,
+    pub(crate) catalog_items: BTreeMap<i64, Fields>,
+    pub(crate) profiles: BTreeMap<i64, Fields>,
+    pub(crate) cue_points: BTreeMap<String, CuePoint>,
+    pub(crate) schedule_events: BTreeMap<i64, ScheduleEvent>,
+    pub(crate) dead_sessions: HashSet<String>,
+    pub(crate) key_tasks: HashMap<String, TaskId>,
+    pub(crate) faults: Faults,
+    pub(crate) calls: Vec<CallRecord>,
+    last_number: i64,
+}
+
+/// A cue point.
+#[derive(Debug)]
+pub(crate) struct CuePoint {
+    pub(crate) partner_id: PartnerId,
+    pub(crate) entry_id: EntryId,
+    pub(crate) fields: Fields,
+}
+
+/// A scheduled live event.
+#[derive(Debug)]
+pub(crate) struct ScheduleEvent {
+    pub(crate) partner_id: PartnerId,
+    pub(crate) fields: Fields,
+}
+
+impl World {
+    /// The next number for ids.
+    pub(crate) fn next_number(&mut self) -> i64 {
+        self.last_number += 1;
+        self.last_number
+    }
+
+    /// Like the server's ids: `0_` and eight letters or digits.
+    pub(crate) fn new_id(&self) -> String {
+        format!("0_{}", random_name(8))
+    }
+
+    pub(crate) fn secret_of(&self, partner: PartnerId) -> Option<String> {
+        self.partners
+            .get(&partner)
+            .map(|partner| partner.admin_secret.clone())
+    }
+
+    /// Gives the task a fresh access key of the server's usual life (spec section 1.5).
+    pub(crate) fn renew_access_key(&mut self, task_id: &TaskId, now_s: i64) {
+        let Some(turn_around_s) = self.tasks.get(task_id).map(Task::turn_around_time) else {
+            return;
+        };
+        self.mint_access_key(task_id, now_s + key_life_s(turn_around_s));
+    }
+
+    pub(crate) fn mint_access_key(&mut self, task_id: &TaskId, expiry_epoch_s: i64) {
+        let Some(task) = self.tasks.get_mut(task_id) else {
+            return;
+        };
+        let Some(partner) = self.partners.get(&task.partner_id) else {
+            return;
+        };
+        let ks = Ks {
+            partner_id: task.partner_id,
+            expiry_epoch_s,
+            session_type: crate::session::USER,
+            user_id: String::new(),
+            privileges: task.key_privileges.clone(),
+        };
+        let key = ks.mint(task.key_version, &partner.admin_secret);
+        task.fields.insert("accessKey".to_owned(), key.clone().into());
+        self.key_tasks.insert(key, task_id.clone());
+    }
+
+    /// A task that its vendor or customer can see.
+    pub(crate) fn visible_task(&self, id: &str) -> Option<(TaskId, &Task)> {
+        let id = TaskId::from(id);
+        self.tasks
+            .get(&id)
+            .filter(|task| task.status() != ABORTED)
+            .map(|task| (id, task))
+    }
+
+    /// An entry that the account can see.
+    pub(crate) fn visible_entry(&self, id: &str, partner: PartnerId) -> Option<(EntryId, &Entry)> {
+        let id = EntryId::from(id);
+        self.entries
+            .get(&id)
+            .filter(|entry| !entry.deleted && entry.partner_id == partner)
+            .map(|entry| (id, entry))
+    }
+
+    /// The assets of an entry, oldest first.
+    pub(crate) fn assets_of(&self, entry: &EntryId) -> Vec<(&AssetId, &Asset)> {
+        let mut found: Vec<_> = self
+            .assets
+            .iter()
+            .filter(|(_, asset)| asset.entry_id == *entry)
+            .collect();
+        found.sort_by_key(|(_, asset)| asset.serial);
+        found
+    }
+
+    pub(crate) fn fault(&mut self, target: &Target) -> Option<crate::faults::FaultEffect> {
+        self.faults.hit(target)
+    }
+
+    pub(crate) fn placed(&self) -> Vec<PlacedOrder> {
+        let tasks = self
+            .task_order
+            .iter()
+            .filter_map(|id| self.tasks.get(id).map(|task| (id, task)));
+        tasks
+            .map(|(id, task)| PlacedOrder {
+                task_id: id.clone(),
+                entry_id: task.entry_id.clone(),
+                partner_id: task.partner_id,
+            })
+            .collect()
+    }
+
+    pub(crate) fn report(&self, task_id: &TaskId) -> Result<OrderReport, SimError> {
+        let task = self
+            .tasks
+            .get(task_id)
+            .ok_or_else(|| unknown("task", task_id.as_str()))?;
+        let entry = self
+            .entries
+            .get(&task.entry_id)
+            .ok_or_else(|| unknown("entry", task.entry_id.as_str()))?;
+        let assets = self
+            .assets_of(&task.entry_id)
+            .into_iter()
+            .map(|(id, asset)| AssetReport {
+                id: id.clone(),
+                kind: asset.kind,
+                by_vendor: asset.task_id.is_some(),
+                task_id: asset.task_id.clone(),
+                status: asset.status(),
+                description: asset.fields.get("description").and_then(params::text),
+                fields: asset.fields.clone(),
+                file: asset.file.clone(),
+                imports: asset.imports.clone(),
+            });
+        let mut cue_points: Vec<Fields> = self
+            .cue_points
+            .values()
+            .filter(|cue| cue.entry_id == task.entry_id)
+            .map(|cue| cue.fields.clone())
+            .collect();
+        cue_points.sort_by_key(|cue| cue.get("startTime").map(params::integer));
+        let tags = entry
+            .fields
+            .get("tags")
+            .and_then(params::text)
+            .unwrap_or_default();
+        Ok(OrderReport {
+            task_id: task_id.clone(),
+            partner_id: task.partner_id,
+            partner_name: self
+                .partners
+                .get(&task.partner_id)
+                .map(|partner| partner.name.clone())
+                .unwrap_or_default(),
+            entry_id: task.entry_id.clone(),
+            status: task.status(),
+            task: task.fields.clone(),
+            charged: task.charged,
+            refunded: task.refunded,
+            entry: entry.fields.clone(),
+            assets: assets.collect(),
+            tags: tags
+                .split(',')
+                .map(str::trim)
+                .filter(|tag| !tag.is_empty())
+                .map(str::to_owned)
+                .collect(),
+            multilingual_tags: entry.multilingual_tags.clone(),
+            cue_points,
+            live_feature: task.live_feature.clone(),
+            calls: self
+                .calls
+                .iter()
+                .filter(|call| call.task_id.as_ref() == Some(task_id))
+                .cloned()
+                .collect(),
+        })
+    }
+}
+
+/// Life of an access key: twice the turn-around time, at least a week. Turn-around times 1 to 10 are business days
+/// stored as such small numbers that the week wins.
+pub(crate) fn key_life_s(turn_around_s: i64) -> i64 {
+    (2 * turn_around_s.max(0)).max(7 * 86_400)
+}
