@@ -17,7 +17,11 @@ pub struct Cue {
 impl Cue {
     /// A cue of the lines of `text`.
     pub fn new(start_ms: u64, end_ms: u64, text: &str) -> Self {
-        Self { start_ms, end_ms, lines: text.lines().map(str::to_owned).collect() }
+        Self {
+            start_ms,
+            end_ms,
+            lines: text.lines().map(str::to_owned).collect(),
+        }
     }
 
     /// How long it is shown; 0 where it ends before it starts.

@@ -22,6 +22,7 @@ mod faults;
 mod format;
 mod language;
 mod layout;
+mod plain;
 mod rules;
 mod transcript;
 mod width;

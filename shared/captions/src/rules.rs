@@ -7,7 +7,7 @@ pub const DEFAULT_CHARS_PER_LINE: u32 = 42;
 #[derive(Debug, Clone, PartialEq)]
 pub struct LayoutRules {
     /// The widest line, in user-perceived characters, wide ones counted as two: the order's
-    /// `maxCharactersPerCaptionLine`. Values under 8 are taken as 8: narrower lines would cut words.
+    /// `maxCharactersPerCaptionLine`. Taken as 8 at least (narrower lines would cut words) and 250 at most.
     pub max_chars_per_line: u32,
     /// Lines a cue, 1 to 3.
     pub max_lines: u32,
@@ -57,7 +57,9 @@ impl LayoutRules {
     /// The norms for an order: its `maxCharactersPerCaptionLine` (none or 0: the default) and the language spoken.
     pub fn for_order(max_chars_per_line: Option<u32>, language: &str) -> Self {
         Self {
-            max_chars_per_line: max_chars_per_line.filter(|chars| *chars > 0).unwrap_or(DEFAULT_CHARS_PER_LINE),
+            max_chars_per_line: max_chars_per_line
+                .filter(|chars| *chars > 0)
+                .unwrap_or(DEFAULT_CHARS_PER_LINE),
             language: language.to_owned(),
             ..Self::default()
         }
@@ -65,7 +67,7 @@ impl LayoutRules {
 
     /// The line limit that is kept to.
     pub(crate) fn line_width(&self) -> usize {
-        usize::try_from(self.max_chars_per_line.max(8)).unwrap_or(usize::MAX)
+        usize::try_from(self.max_chars_per_line.clamp(8, 250)).unwrap_or(usize::MAX)
     }
 
     /// The number of lines that is kept to.

@@ -45,6 +45,10 @@ pub enum WordKind {
 }
 
 impl WordKind {
+    #[allow(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde's skip_serializing_if gives a reference"
+    )]
     fn is_word(&self) -> bool {
         *self == Self::Word
     }
@@ -73,7 +77,12 @@ pub struct Word {
 impl Word {
     /// A spoken word without confidence or speaker.
     pub fn new(text: impl Into<String>, start_ms: u64, end_ms: u64) -> Self {
-        Self { text: text.into(), start_ms, end_ms, ..Self::default() }
+        Self {
+            text: text.into(),
+            start_ms,
+            end_ms,
+            ..Self::default()
+        }
     }
 }
 
@@ -98,13 +107,21 @@ pub struct Transcript {
 impl Transcript {
     /// A transcript of the current version, not yet checked.
     pub fn new(language: Option<String>, words: Vec<Word>, duration_ms: u64) -> Self {
-        Self { version: TRANSCRIPT_VERSION, language, words, duration_ms, speaker_names: BTreeMap::new() }
+        Self {
+            version: TRANSCRIPT_VERSION,
+            language,
+            words,
+            duration_ms,
+            speaker_names: BTreeMap::new(),
+        }
     }
 
     /// Reads and checks the JSON form.
     pub fn from_json(json: &[u8]) -> Result<Self, CaptionError> {
-        let transcript: Self = serde_json::from_slice(json)
-            .map_err(|error| CaptionError::Json { expected: "transcript", detail: error.to_string() })?;
+        let transcript: Self = serde_json::from_slice(json).map_err(|error| CaptionError::Json {
+            expected: "transcript",
+            detail: error.to_string(),
+        })?;
         transcript.check()?;
         Ok(transcript)
     }
@@ -112,8 +129,10 @@ impl Transcript {
     /// Checks and writes the JSON form: one line, UTF-8.
     pub fn to_json(&self) -> Result<Vec<u8>, CaptionError> {
         self.check()?;
-        serde_json::to_vec(self)
-            .map_err(|error| CaptionError::Json { expected: "transcript", detail: error.to_string() })
+        serde_json::to_vec(self).map_err(|error| CaptionError::Json {
+            expected: "transcript",
+            detail: error.to_string(),
+        })
     }
 
     /// Whether every rule holds: known version, a plausible language tag, words that are not blank, end no earlier
@@ -122,7 +141,10 @@ impl Transcript {
     /// Words may overlap (two people at once) and may run past `duration_ms` (engines pad the last frame).
     pub fn check(&self) -> Result<(), CaptionError> {
         if self.version != TRANSCRIPT_VERSION {
-            return Err(CaptionError::UnknownVersion { found: self.version, expected: TRANSCRIPT_VERSION });
+            return Err(CaptionError::UnknownVersion {
+                found: self.version,
+                expected: TRANSCRIPT_VERSION,
+            });
         }
         if let Some(language) = self.language.as_deref().filter(|tag| !is_language_tag(tag)) {
             return Err(CaptionError::BadLanguage { found: cut(language) });
@@ -130,7 +152,11 @@ impl Transcript {
         let mut previous_start_ms = 0;
         for (index, word) in self.words.iter().enumerate() {
             if let Some(problem) = fault_of(word, previous_start_ms) {
-                return Err(CaptionError::BadWord { index, text: cut(&word.text), problem });
+                return Err(CaptionError::BadWord {
+                    index,
+                    text: cut(&word.text),
+                    problem,
+                });
             }
             if word.kind != WordKind::Punctuation {
                 previous_start_ms = word.start_ms;
@@ -167,10 +193,16 @@ fn fault_of(word: &Word, previous_start_ms: u64) -> Option<String> {
         return Some("blank text, expected a word".to_owned());
     }
     if word.end_ms < word.start_ms {
-        return Some(format!("ends at {} ms, before its start at {} ms", word.end_ms, word.start_ms));
+        return Some(format!(
+            "ends at {} ms, before its start at {} ms",
+            word.end_ms, word.start_ms
+        ));
     }
     if word.kind != WordKind::Punctuation && word.start_ms < previous_start_ms {
-        return Some(format!("starts at {} ms, before the word before it ({previous_start_ms} ms)", word.start_ms));
+        return Some(format!(
+            "starts at {} ms, before the word before it ({previous_start_ms} ms)",
+            word.start_ms
+        ));
     }
     match word.confidence {
         Some(confidence) if !(0.0..=1.0).contains(&confidence) => {
@@ -183,7 +215,9 @@ fn fault_of(word: &Word, previous_start_ms: u64) -> Option<String> {
 /// Shape only: parts of letters and digits joined by `-`, the first of 2 to 8 letters.
 fn is_language_tag(tag: &str) -> bool {
     let mut parts = tag.split('-');
-    parts.next().is_some_and(|first| (2..=8).contains(&first.len()) && first.bytes().all(|b| b.is_ascii_alphabetic()))
+    parts
+        .next()
+        .is_some_and(|first| (2..=8).contains(&first.len()) && first.bytes().all(|b| b.is_ascii_alphabetic()))
         && parts.all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 

@@ -1,6 +1,7 @@
 //! The caption files: SRT, WebVTT and DFXP, written inside the subset that Kaltura's parsers read without loss
 //! (`spec/captions.md` section 1) and read however sloppy they are.
 
+mod blocks;
 mod clock;
 mod decode;
 mod dfxp;
@@ -86,7 +87,10 @@ pub fn read(format: CaptionFormat, bytes: &[u8]) -> Result<Vec<Cue>, CaptionErro
         CaptionFormat::Vtt => vtt::read(&text),
     };
     if cues.is_empty() {
-        return Err(CaptionError::NoCues { expected: format.name(), size_bytes: bytes.len() });
+        return Err(CaptionError::NoCues {
+            expected: format.name(),
+            size_bytes: bytes.len(),
+        });
     }
     Ok(cues)
 }
@@ -103,10 +107,13 @@ pub fn read_any(bytes: &[u8]) -> Result<(CaptionFormat, Vec<Cue>), CaptionError>
     } else {
         CaptionFormat::Srt
     };
-    read(format, bytes).map(|cues| (format, cues)).map_err(|error| match error {
-        CaptionError::NoCues { size_bytes, .. } => {
-            CaptionError::NoCues { expected: "SRT, WebVTT or DFXP", size_bytes }
-        }
-        other => other,
-    })
+    read(format, bytes)
+        .map(|cues| (format, cues))
+        .map_err(|error| match error {
+            CaptionError::NoCues { size_bytes, .. } => CaptionError::NoCues {
+                expected: "SRT, WebVTT or DFXP",
+                size_bytes,
+            },
+            other => other,
+        })
 }

@@ -1,0 +1,72 @@
+//! Words to cues: a dynamic programme over the whole passage.
+//!
+//! Every way to cut the words into cues, and each cue into lines, has a cost: of the places it breaks at, of reading
+//! speed, of duration, of pauses bridged, of single words. The cheapest way of all is found, not the best next cue, so
+//! that a good break later isn't lost to a greedy one now. A cue begins with its first word and its end depends only on
+//! its own words and the next one, so the search is exact, and linear in the number of words.
+
+mod search;
+mod timing;
+mod tokens;
+
+use self::search::Search;
+use self::timing::settle;
+use self::tokens::{Token, tokens};
+use crate::cue::Cue;
+use crate::language::{Grammar, is_right_to_left};
+use crate::rules::LayoutRules;
+use crate::transcript::Transcript;
+
+/// Set before a line that begins with a label or a number but reads from right to left.
+const RIGHT_TO_LEFT_MARK: char = '\u{200f}';
+
+/// Lays the words of `transcript` out as cues: every word once, in order, with times from the media's start. Cues are
+/// sorted, don't overlap, end after they start, and have 1 to `max_lines` lines of at most `max_chars_per_line`.
+///
+/// The norms on time are kept where the speech allows; [`crate::faults`] says where it did not. A word too wide for a
+/// line is cut between characters. Words whose times break the rules of [`Transcript::check`] are shown all the same,
+/// in the order given. A transcript without words gives no cues.
+pub fn lay_out(transcript: &Transcript, rules: &LayoutRules) -> Vec<Cue> {
+    let language = match rules.language.as_str() {
+        "" => transcript.language.as_deref().unwrap_or_default(),
+        language => language,
+    };
+    let tokens = tokens(transcript, rules, Grammar::of(language));
+    let search = Search::new(&tokens, rules);
+    let mut cues: Vec<Cue> = search
+        .cuts()
+        .into_iter()
+        .map(|(from, to)| {
+            let (start_ms, end_ms) = search.times(from, to);
+            let mut bounds = search.lines(from, to);
+            bounds.push(to);
+            let lines = bounds
+                .windows(2)
+                .map(|bound| line(&tokens[bound[0]..bound[1]]))
+                .collect();
+            Cue {
+                start_ms,
+                end_ms,
+                lines,
+            }
+        })
+        .collect();
+    settle(&mut cues, rules);
+    cues
+}
+
+/// The text of one line.
+fn line(tokens: &[Token]) -> String {
+    let mut text = String::new();
+    for (place, token) in tokens.iter().enumerate() {
+        if place > 0 && token.blank_before {
+            text.push(' ');
+        }
+        text.push_str(&token.text);
+    }
+    let strong = |c: &char| c.is_alphabetic();
+    if text.chars().any(is_right_to_left) && text.chars().find(strong).is_some_and(|c| !is_right_to_left(c)) {
+        text.insert(0, RIGHT_TO_LEFT_MARK);
+    }
+    text
+}

@@ -1,0 +1,279 @@
+//! The pieces that a layout puts together: words with their punctuation, labels and marks, each with its width.
+
+use std::collections::HashMap;
+
+use unicode_segmentation::UnicodeSegmentation;
+
+use crate::language::{Break, Features, Grammar, is_spaceless};
+use crate::plain::{self, clean_line};
+use crate::rules::LayoutRules;
+use crate::transcript::{SpeakerId, Transcript, Word, WordKind};
+use crate::width::{grapheme_width, width};
+
+/// Words of scripts without blanks are cut into characters from this width on, so that lines can be filled.
+const WIDE_SPACELESS: usize = 12;
+
+/// One piece that no line break cuts.
+#[derive(Debug, Clone)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about one piece, each with a name"
+)]
+pub(super) struct Token {
+    /// As shown, without blanks around it.
+    pub text: String,
+    pub width: usize,
+    pub start_ms: u64,
+    pub end_ms: u64,
+    /// Whether a blank stands before it in a line.
+    pub blank_before: bool,
+    /// Whether another speaker begins here.
+    pub changes_speaker: bool,
+    /// Whether it is speech: not a label, a mark or a sound.
+    pub is_speech: bool,
+    /// How good it is to break before it.
+    pub break_before: Break,
+    /// Whether the piece ends a sentence.
+    pub ends_sentence: bool,
+}
+
+/// Cuts the words of `transcript` into pieces of at most a line's width.
+pub(super) fn tokens(transcript: &Transcript, rules: &LayoutRules, grammar: &Grammar) -> Vec<Token> {
+    let mut builder = Builder::new(transcript, rules, grammar);
+    for word in &transcript.words {
+        builder.add(word);
+    }
+    builder.finish()
+}
+
+struct Builder<'a> {
+    transcript: &'a Transcript,
+    rules: &'a LayoutRules,
+    grammar: &'a Grammar,
+    tokens: Vec<Token>,
+    /// Places in `tokens` where a piece goes on the one before it: no break between them if it can be helped.
+    glued: Vec<usize>,
+    speaker: Option<&'a SpeakerId>,
+    numbers: HashMap<&'a SpeakerId, usize>,
+    /// Opening punctuation that waits for its word.
+    opening: String,
+    inside_quotes: bool,
+}
+
+impl<'a> Builder<'a> {
+    fn new(transcript: &'a Transcript, rules: &'a LayoutRules, grammar: &'a Grammar) -> Self {
+        Self {
+            transcript,
+            rules,
+            grammar,
+            tokens: Vec::with_capacity(transcript.words.len()),
+            glued: Vec::new(),
+            speaker: None,
+            numbers: HashMap::new(),
+            opening: String::new(),
+            inside_quotes: false,
+        }
+    }
+
+    fn add(&mut self, word: &'a Word) {
+        match word.kind {
+            WordKind::Punctuation => self.punctuation(word),
+            WordKind::AudioTag if !self.rules.audio_tags => {}
+            WordKind::AudioTag => {
+                let text = word.text.trim();
+                let is_marked = text.starts_with(['[', '(', '\u{266a}']);
+                let text = if is_marked {
+                    text.to_owned()
+                } else {
+                    format!("[{text}]")
+                };
+                self.pieces(&text, word, false, false);
+            }
+            WordKind::Word => {
+                let changes = self.speaker_change(word);
+                let text = std::mem::take(&mut self.opening) + &word.text;
+                self.pieces(&text, word, true, changes);
+            }
+        }
+    }
+
+    /// Notes who speaks; on a change, puts the marks and labels asked for. True where the word itself, with no label
+    /// before it, begins another speaker's words.
+    fn speaker_change(&mut self, word: &'a Word) -> bool {
+        let Some(speaker) = word
+            .speaker
+            .as_ref()
+            .filter(|speaker| self.speaker != Some(speaker))
+        else {
+            return false;
+        };
+        let is_change = self.speaker.is_some();
+        self.speaker = Some(speaker);
+        let next = self.numbers.len() + 1;
+        let number = *self.numbers.entry(speaker).or_insert(next);
+        let mut labels = String::new();
+        if self.rules.speaker_change_marks && is_change {
+            labels.push_str(">> ");
+        }
+        if self.rules.speaker_labels {
+            let label = self.transcript.speaker_names.get(speaker).map_or_else(
+                || format!("[Speaker {number}]"),
+                |name| format!("[{}]", name.trim()),
+            );
+            labels.push_str(&label);
+        }
+        if labels.is_empty() {
+            return is_change;
+        }
+        let at = Word::new("", word.start_ms, word.start_ms);
+        self.pieces(&labels, &at, false, is_change);
+        self.glued.push(self.tokens.len());
+        false
+    }
+
+    fn punctuation(&mut self, word: &Word) {
+        let mark = &clean_line(&word.text);
+        let is_opening = match mark.as_str() {
+            "\"" => {
+                self.inside_quotes = !self.inside_quotes;
+                self.inside_quotes
+            }
+            // Opens in English, closes in German.
+            "\u{201c}" => {
+                let closes = self.inside_quotes;
+                self.inside_quotes = false;
+                !closes
+            }
+            "\u{201e}" => {
+                self.inside_quotes = true;
+                true
+            }
+            _ => mark
+                .chars()
+                .all(|c| "\u{bf}\u{a1}([{\u{2018}\u{ab}\u{2039}\u{300c}\u{300e}\u{ff08}".contains(c)),
+        };
+        if is_opening {
+            self.opening.push_str(mark);
+            return;
+        }
+        let room = self.rules.line_width();
+        if let Some(token) = self
+            .tokens
+            .last_mut()
+            .filter(|token| token.is_speech && token.width + width(mark) <= room)
+        {
+            token.text.push_str(mark);
+            token.width = width(&token.text);
+            return;
+        }
+        let at = self.tokens.len();
+        let at_ms = self.tokens.last().map_or(word.start_ms, |token| token.end_ms);
+        self.pieces(mark, &Word::new("", at_ms, at_ms), true, false);
+        if let Some(token) = self.tokens.get_mut(at).filter(|_| at > 0) {
+            token.blank_before = false;
+            self.glued.push(at);
+        }
+    }
+
+    /// Adds `text` as the pieces that fit a line: at blanks, in scripts without blanks between characters, and where
+    /// one is still too wide, anywhere. The word's time is shared out by width.
+    fn pieces(&mut self, text: &str, word: &Word, is_speech: bool, changes_speaker: bool) {
+        let total = width(text).max(1);
+        let mut done = 0;
+        let mut is_first = true;
+        for part in plain::words(text) {
+            for (place, piece) in split(&part, self.rules.line_width()).into_iter().enumerate() {
+                let piece_width = width(piece);
+                if place > 0 && !piece.starts_with(is_spaceless) {
+                    self.glued.push(self.tokens.len());
+                }
+                if place == 0 && !is_first && !is_speech {
+                    self.glued.push(self.tokens.len());
+                }
+                let last = self
+                    .tokens
+                    .last()
+                    .and_then(|token| token.text.chars().next_back());
+                let touches_spaceless = is_speech
+                    && self.tokens.last().is_some_and(|token| token.is_speech)
+                    && (piece.starts_with(is_spaceless) || last.is_some_and(is_spaceless));
+                self.tokens.push(Token {
+                    text: piece.to_owned(),
+                    width: piece_width,
+                    start_ms: share(word, done, total),
+                    end_ms: share(word, done + piece_width, total),
+                    blank_before: place == 0 && !touches_spaceless,
+                    changes_speaker: is_first && changes_speaker,
+                    is_speech,
+                    break_before: Break::Plain,
+                    ends_sentence: false,
+                });
+                done += piece_width;
+                is_first = false;
+            }
+        }
+    }
+
+    /// Says how good each break is, now that every piece has its punctuation.
+    fn finish(mut self) -> Vec<Token> {
+        if !self.opening.is_empty() {
+            let end_ms = self.tokens.last().map_or(0, |token| token.end_ms);
+            let opening = std::mem::take(&mut self.opening);
+            self.pieces(&opening, &Word::new("", end_ms, end_ms), true, false);
+        }
+        let features: Vec<Features> = self
+            .tokens
+            .iter()
+            .map(|token| self.grammar.features(&token.text))
+            .collect();
+        let mut starts_sentence = true;
+        for (at, pair) in features.windows(2).enumerate() {
+            let token = &mut self.tokens[at + 1];
+            token.break_before = if token.changes_speaker {
+                Break::Sentence
+            } else {
+                self.grammar.quality(&pair[0], &pair[1], starts_sentence)
+            };
+            starts_sentence = pair[0].ends_sentence || token.changes_speaker;
+        }
+        for at in self.glued {
+            if let Some(token) = self.tokens.get_mut(at) {
+                token.break_before = Break::Glued;
+            }
+        }
+        for (token, features) in self.tokens.iter_mut().zip(&features) {
+            token.ends_sentence = features.ends_sentence;
+        }
+        self.tokens
+    }
+}
+
+/// The time in `word` at `done` of `total` parts.
+fn share(word: &Word, done: usize, total: usize) -> u64 {
+    let length_ms = u128::from(word.end_ms.saturating_sub(word.start_ms));
+    let part = length_ms * (done as u128) / (total.max(1) as u128);
+    word.start_ms
+        .saturating_add(u64::try_from(part).unwrap_or(u64::MAX))
+}
+
+/// Cuts a word that is too wide for a line, or of a script without blanks and long, into pieces.
+fn split(word: &str, line_width: usize) -> Vec<&str> {
+    let word_width = width(word);
+    let cuts_characters = word_width >= WIDE_SPACELESS && word.contains(is_spaceless);
+    if word_width <= line_width && !cuts_characters {
+        return vec![word];
+    }
+    let mut pieces = Vec::new();
+    let (mut from, mut held) = (0, 0);
+    for (at, grapheme) in word.grapheme_indices(true) {
+        let wide = grapheme_width(grapheme);
+        let is_cut = held + wide > line_width || cuts_characters && grapheme.starts_with(is_spaceless);
+        if is_cut && at > from {
+            pieces.push(&word[from..at]);
+            (from, held) = (at, 0);
+        }
+        held += wide;
+    }
+    pieces.push(&word[from..]);
+    pieces
+}
