@@ -13,6 +13,7 @@ The local run deploys the real template.yaml. This is all that differs, and why:
     with a number, and never polls the queue.
 6.  Who may sqs:SendMessage may also sqs:SendMessageBatch: AWS checks the former for both calls, the emulator asks for
     an action that AWS doesn't know.
+7.  Who may complete waits may complete any: the emulator can't tell whose state machine a task token is.
 
 Everything else (roles, queues, table, key, state machine, schedules, alarms) is deployed as it is written.
 """
@@ -48,6 +49,8 @@ def localise(template: dict, root: Path, binaries: Path, out: Path, machine: str
                 for statement in policy["PolicyDocument"]["Statement"]:
                     if statement["Action"] == "sqs:SendMessage":
                         statement["Action"] = ["sqs:SendMessage", "sqs:SendMessageBatch"]
+                    if "states:SendTaskSuccess" in statement["Action"]:
+                        statement["Resource"] = "*"
         elif kind == "AWS::Serverless::StateMachine":
             properties["DefinitionUri"] = str(root / properties["DefinitionUri"])
         elif kind == "AWS::S3::BucketPolicy":

@@ -1,0 +1,77 @@
+"""The local template differs from the real one in what local_template.py promises, and in nothing else."""
+
+import copy
+import re
+import tempfile
+import unittest
+from pathlib import Path
+
+from local_template import localise
+from samcli.yamlhelper import yaml_parse
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class LocalTemplate(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.out = Path(folder.name)
+        self.real = yaml_parse((ROOT / "template.yaml").read_text())
+        self.local = localise(copy.deepcopy(self.real), ROOT, Path("/built"), self.out, "x86_64")
+
+    def changes(self, real, local, path=""):
+        """Paths of all leaves that differ."""
+        if isinstance(real, dict) and isinstance(local, dict):
+            for key in real.keys() | local.keys():
+                yield from self.changes(real.get(key), local.get(key), f"{path}/{key}")
+        elif isinstance(real, list) and isinstance(local, list) and len(real) == len(local):
+            for index, (left, right) in enumerate(zip(real, local)):
+                yield from self.changes(left, right, f"{path}/{index}")
+        elif real != local:
+            yield path
+
+    def test_only_what_is_promised_changes(self):
+        statement = r"/Resources/\w+/Properties/Policies/\d+/PolicyDocument/Statement/\d+"
+        promised = re.compile(
+            r"/Parameters/Architecture/Default"
+            r"|/Parameters/KalturaServiceUrl/AllowedPattern"
+            r"|/Resources/\w+/Metadata"
+            r"|/Resources/\w+/Properties/(CodeUri|DefinitionUri)"
+            r"|/Resources/WorkPolicy"
+            r"|/Resources/Claim/Properties/Events/Orders/Properties/ScalingConfig/MaximumConcurrency"
+            rf"|{statement}/Action"
+            r"|/Resources/ProcessRole/Properties/Policies/0/PolicyDocument/Statement/\d+/Resource"
+        )
+        changed = list(self.changes(self.real, self.local))
+        self.assertTrue(changed)
+        self.assertEqual([path for path in changed if not promised.fullmatch(path)], [])
+
+    def test_loopback_is_taken_here_and_refused_by_the_real_template(self):
+        loopback = "http://127.0.0.1:8080"
+        pattern = lambda template: re.compile(template["Parameters"]["KalturaServiceUrl"]["AllowedPattern"])
+        self.assertTrue(pattern(self.local).search(loopback))
+        self.assertTrue(pattern(self.local).search("https://www.kaltura.com"))
+        for url in (loopback, "http://www.kaltura.com", "https://localhost", "https://127.0.0.1", "https://a.b/path"):
+            self.assertFalse(pattern(self.real).search(url), url)
+        self.assertFalse(pattern(self.local).search("http://10.0.0.1:8080"))
+
+    def test_each_function_starts_its_binary(self):
+        functions = [r for r in self.local["Resources"].values() if r["Type"] == "AWS::Serverless::Function"]
+        self.assertEqual(len(functions), 8)
+        for function in functions:
+            bootstrap = Path(function["Properties"]["CodeUri"]) / "bootstrap"
+            self.assertTrue(bootstrap.stat().st_mode & 0o100)
+            self.assertIn(f'exec "/built/{bootstrap.parent.name}"', bootstrap.read_text())
+
+    def test_no_role_gains_another_service(self):
+        for name, resource in self.local["Resources"].items():
+            for policy in resource.get("Properties", {}).get("Policies", []):
+                for statement in policy["PolicyDocument"]["Statement"]:
+                    actions = statement["Action"]
+                    for action in [actions] if isinstance(actions, str) else actions:
+                        self.assertNotIn("*", action, name)
+
+
+if __name__ == "__main__":
+    unittest.main()
