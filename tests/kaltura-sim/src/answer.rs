@@ -206,7 +206,7 @@ fn write_value(out: &mut String, value: &Value, is_map: bool) {
                 match item.get("code").and(item.get("objectType")) {
                     // An exception among the answers of a multirequest.
                     Some(Value::String(class)) if class == "KalturaAPIException" => {
-                        write_error_item(out, item)
+                        write_error_item(out, item);
                     }
                     _ => write_value(out, item, false),
                 }

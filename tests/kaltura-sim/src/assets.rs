@@ -172,7 +172,7 @@ pub(crate) fn attach(
         + 1;
     let safe: String = extension
         .chars()
-        .filter(|c| c.is_ascii_alphanumeric())
+        .filter(char::is_ascii_alphanumeric)
         .take(16)
         .collect();
     let target = shared

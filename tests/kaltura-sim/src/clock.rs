@@ -68,7 +68,7 @@ mod tests {
             }
         });
         tokio::task::yield_now().await;
-        clock.advance(Duration::from_secs(3_600));
+        clock.advance(Duration::from_hours(1));
         assert!(sleeper.await.expect("the sleeper ends") >= 4_600_000);
     }
 }

@@ -135,7 +135,7 @@ async fn one(shared: &Arc<Shared>, sent: Sent, format: Format) -> Response {
         return response;
     }
     if let (Some(path), Ok(_)) = (&outcome.file, &outcome.answer) {
-        return crate::playback::file_response(path, None, "text/plain; charset=utf-8").await;
+        return crate::files::file_response(path, None, "text/plain; charset=utf-8").await;
     }
     let mut body = render(format, &outcome.answer);
     if matches!(outcome.effect, Some(FaultEffect::Truncated)) {

@@ -84,14 +84,14 @@ enum Needs {
 fn needs(service: &str, action: &str) -> Needs {
     match (service, action) {
         ("session", "start" | "startWidgetSession") | ("system", _) => Needs::Nothing,
-        ("apptoken" | "session", _) | ("baseentry" | "media", "get" | "getPlaybackContext") => {
-            Needs::AnySession
-        }
-        ("caption_captionasset", "serve") => Needs::AnySession,
+        ("apptoken" | "session", _)
+        | ("baseentry" | "media", "get" | "getPlaybackContext")
+        | ("caption_captionasset", "serve") => Needs::AnySession,
         ("reach_entryvendortask", "getJobs" | "updateJob" | "extendAccessKey") => Needs::VendorAccount,
-        ("reach_entryvendortask" | "reach_vendorcatalogitem", "get") => Needs::UserSession,
-        ("cuepoint_cuepoint", "add" | "list" | "get" | "update" | "delete") => Needs::UserSession,
-        ("uploadtoken", _) | ("baseentry" | "media", "update") => Needs::UserSession,
+        ("reach_entryvendortask" | "reach_vendorcatalogitem", "get")
+        | ("cuepoint_cuepoint", "add" | "list" | "get" | "update" | "delete")
+        | ("uploadtoken", _)
+        | ("baseentry" | "media", "update") => Needs::UserSession,
         (
             "caption_captionasset",
             "add" | "update" | "setContent" | "delete" | "setAsDefault" | "get" | "getUrl" | "list",

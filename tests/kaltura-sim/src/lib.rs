@@ -22,6 +22,7 @@ mod control;
 mod dispatch;
 mod error;
 mod faults;
+mod files;
 mod gate;
 mod handle;
 mod ids;
@@ -35,6 +36,7 @@ mod report;
 mod serve;
 mod services;
 mod session;
+mod shapes;
 mod world;
 
 pub use config::{AppTokenConfig, AppTokenHash, ImportTimings, SimConfig};

@@ -212,6 +212,10 @@ impl Default for ExistingCaption {
 /// Fields of KalturaReachProfile that reach a vendor (spec section 2). `None` leaves the field out of the answer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "the fields are those of KalturaReachProfile"
+)]
 pub struct ProfileSpec {
     /// Its name.
     pub name: String,

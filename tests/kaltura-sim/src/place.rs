@@ -5,9 +5,10 @@ use crate::contract::Fields;
 use crate::error::SimError;
 use crate::ids::{AssetId, EntryId, TaskId};
 use crate::media::Media;
-use crate::order::{CatalogItemSpec, EntrySpec, FlavorSpec, OrderRequest, PlacedOrder, ProfileSpec};
+use crate::order::{EntrySpec, FlavorSpec, OrderRequest, PlacedOrder};
 use crate::report::AssetKind;
 use crate::session::random_name;
+use crate::shapes::{catalog_item, fields_of, profile, task_data_class};
 use crate::world::{Asset, Entry, Partner, ScheduleEvent, Shared, Task, World, key_life_s};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -44,7 +45,7 @@ pub(crate) async fn place(shared: &Shared, order: OrderRequest) -> Result<Placed
         .entry
         .id
         .clone()
-        .unwrap_or_else(|| EntryId::from(world.new_id()));
+        .unwrap_or_else(|| EntryId::from(crate::world::new_id()));
     match world.entries.get(&entry_id) {
         Some(entry) if entry.partner_id != partner_id => {
             return Err(SimError::Invalid {
@@ -143,7 +144,7 @@ fn add_entry(
     }
     for caption in &spec.captions {
         let serial = world.next_number();
-        let id = AssetId::from(world.new_id());
+        let id = AssetId::from(crate::world::new_id());
         let extension = crate::caption_check::extension(&caption.format.to_string());
         let path = shared.work_dir.join("assets").join(format!("{id}.{extension}"));
         std::fs::write(&path, &caption.content).map_err(|source| SimError::File {
@@ -207,7 +208,7 @@ fn add_flavor(
     now_s: i64,
 ) {
     let serial = world.next_number();
-    let id = AssetId::from(world.new_id());
+    let id = AssetId::from(crate::world::new_id());
     let shown = media.filter(|media| media.has_video && !spec.audio_only);
     let fields = fields_of(json!({
         "id": id,
@@ -362,62 +363,6 @@ fn add_live_event(
     feature
 }
 
-fn catalog_item(order: &OrderRequest, spec: &CatalogItemSpec, id: i64, vendor: i64) -> Fields {
-    let mut fields = fields_of(json!({
-        "id": id,
-        "vendorPartnerId": vendor,
-        "name": spec.name,
-        "status": 2,
-        "stage": 1,
-        "sourceLanguage": spec.source_language,
-        "targetLanguage": spec.target_language,
-        "outputFormat": spec.output_format,
-        "enableSpeakerId": spec.enable_speaker_id,
-        "serviceType": order.service_type,
-        "serviceFeature": order.service_feature,
-        "turnAroundTime": spec.turn_around_time,
-        "requireSource": spec.require_source,
-        "flavorParamsId": spec.flavor_params_id,
-        "clearAudioFlavorParamsId": spec.clear_audio_flavor_params_id,
-        "objectType": catalog_item_class(order.service_feature),
-    }));
-    fields.extend(spec.extra.clone());
-    fields
-}
-
-fn profile(spec: &ProfileSpec, id: i64, partner: i64) -> Fields {
-    fields_of(json!({
-        "id": id,
-        "partnerId": partner,
-        "name": spec.name,
-        "status": 2,
-        "defaultOutputFormat": spec.default_output_format,
-        "enableMachineModeration": false,
-        "enableHumanModeration": false,
-        "autoDisplayMachineCaptionsOnPlayer": spec.auto_display_captions_on_player,
-        "autoDisplayHumanCaptionsOnPlayer": spec.auto_display_captions_on_player,
-        "enableMetadataExtraction": spec.enable_metadata_extraction,
-        "enableSpeakerChangeIndication": spec.enable_speaker_change_indication,
-        "enableAudioTags": spec.enable_audio_tags,
-        "enableProfanityRemoval": spec.enable_profanity_removal,
-        "maxCharactersPerCaptionLine": spec.max_characters_per_caption_line,
-        "labelAdditionForMachineServiceType": spec.label_addition_for_machine_service_type,
-        "labelAdditionForHumanServiceType": spec.label_addition_for_human_service_type,
-        "contentDeletionPolicy": spec.content_deletion_policy,
-        "flavorParamsIds": spec.flavor_params_ids,
-        "vendorTaskProcessingRegion": spec.vendor_task_processing_region,
-        "objectType": "KalturaReachProfile",
-    }))
-}
-
-/// An object's members; nulls are left out.
-fn fields_of(value: Value) -> Fields {
-    match value {
-        Value::Object(fields) => fields.into_iter().filter(|(_, value)| !value.is_null()).collect(),
-        _ => Fields::new(),
-    }
-}
-
 /// Spec section 1.6. Business days count from the next day on and skip weekends (the server also knows opening
 /// hours in New York, which nothing here depends on).
 fn expected_finish_s(queue_s: i64, turn_around: i64) -> i64 {
@@ -438,52 +383,6 @@ fn expected_finish_s(queue_s: i64, turn_around: i64) -> i64 {
             at
         }
         seconds => queue_s + seconds,
-    }
-}
-
-fn task_data_class(feature: i64) -> &'static str {
-    match feature {
-        2 => "KalturaTranslationVendorTaskData",
-        3 => "KalturaAlignmentVendorTaskData",
-        4 => "KalturaAudioDescriptionVendorTaskData",
-        6 => "KalturaIntelligentTaggingVendorTaskData",
-        7 => "KalturaDubbingVendorTaskData",
-        8 | 11 => "KalturaScheduledVendorTaskData",
-        10 => "KalturaClipsVendorTaskData",
-        12 => "KalturaQuizVendorTaskData",
-        13 => "KalturaSummaryVendorTaskData",
-        15 => "KalturaModerationVendorTaskData",
-        16 => "KalturaMetadataEnrichmentVendorTaskData",
-        17 => "KalturaSentimentAnalysisVendorTaskData",
-        19 => "KalturaSignLanguageVendorTaskData",
-        20 => "KalturaSpeechToVideoVendorTaskData",
-        _ => "KalturaVendorTaskData",
-    }
-}
-
-fn catalog_item_class(feature: i64) -> &'static str {
-    match feature {
-        1 => "KalturaVendorCaptionsCatalogItem",
-        2 => "KalturaVendorTranslationCatalogItem",
-        3 => "KalturaVendorAlignmentCatalogItem",
-        4 => "KalturaVendorAudioDescriptionCatalogItem",
-        5 => "KalturaVendorChapteringCatalogItem",
-        6 => "KalturaVendorIntelligentTaggingCatalogItem",
-        7 => "KalturaVendorDubbingCatalogItem",
-        8 => "KalturaVendorLiveCaptionCatalogItem",
-        9 => "KalturaVendorExtendedAudioDescriptionCatalogItem",
-        10 => "KalturaVendorClipsCatalogItem",
-        11 => "KalturaVendorLiveTranslationCatalogItem",
-        12 => "KalturaVendorQuizCatalogItem",
-        13 => "KalturaVendorSummaryCatalogItem",
-        14 => "KalturaVendorVideoAnalysisCatalogItem",
-        15 => "KalturaVendorModerationCatalogItem",
-        16 => "KalturaVendorMetadataEnrichmentCatalogItem",
-        17 => "KalturaVendorSentimentAnalysisCatalogItem",
-        18 => "KalturaVendorDocumentEnrichmentCatalogItem",
-        19 => "KalturaVendorSignLanguageCatalogItem",
-        20 => "KalturaVendorSpeechToVideoCatalogItem",
-        _ => "KalturaVendorCatalogItem",
     }
 }
 

@@ -185,6 +185,10 @@ pub(crate) struct Partner {
 
 /// A media entry.
 #[derive(Debug)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "four independent switches of an order's entry"
+)]
 pub(crate) struct Entry {
     pub(crate) partner_id: PartnerId,
     pub(crate) fields: Fields,
@@ -331,11 +335,6 @@ impl World {
     pub(crate) fn next_number(&mut self) -> i64 {
         self.last_number += 1;
         self.last_number
-    }
-
-    /// Like the server's ids: `0_` and eight letters or digits.
-    pub(crate) fn new_id(&self) -> String {
-        format!("0_{}", random_name(8))
     }
 
     pub(crate) fn secret_of(&self, partner: PartnerId) -> Option<String> {
@@ -491,4 +490,9 @@ impl World {
 /// stored as such small numbers that the week wins.
 pub(crate) fn key_life_s(turn_around_s: i64) -> i64 {
     (2 * turn_around_s.max(0)).max(7 * 86_400)
+}
+
+/// An id as the server makes them: `0_` and eight letters or digits.
+pub(crate) fn new_id() -> String {
+    format!("0_{}", random_name(8))
 }

@@ -67,7 +67,7 @@ fn add(call: &Call<'_>) -> Answer {
             &[("SYSTEM_NAME", &system_name), ("CUE_POINT_ID", id)],
         ));
     }
-    let id = world.new_id();
+    let id = crate::world::new_id();
     let now_s = call.now_s();
     let title: String = text(&fields, "title").chars().take(TITLE_LENGTH).collect();
     for (name, value) in [

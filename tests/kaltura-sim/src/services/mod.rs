@@ -127,7 +127,7 @@ pub(crate) fn add_asset(
 ) -> Value {
     let now_s = call.now_s();
     let serial = world.next_number().unsigned_abs();
-    let id = AssetId::from(world.new_id());
+    let id = AssetId::from(crate::world::new_id());
     for (name, value) in [
         ("id", json!(id)),
         ("entryId", json!(entry_id)),

@@ -42,6 +42,18 @@ const NOT_RELATED: [&str; 10] = [
     "systemName",
 ];
 
+/// Properties that `orderBy` may name; others are passed over.
+const SORTABLE: [&str; 8] = [
+    "id",
+    "createdAt",
+    "updatedAt",
+    "queueTime",
+    "finishTime",
+    "price",
+    "status",
+    "expectedFinishTime",
+];
+
 pub(super) fn run(call: &mut Call<'_>) -> Answer {
     match (call.service, call.action) {
         ("reach_entryvendortask", "getJobs") => get_jobs(call),
@@ -141,16 +153,6 @@ fn sort(tasks: &mut [(&TaskId, &Task)], order: &str) {
         Some(property) => (true, property),
         None => (false, order.trim_start_matches([' ', '+'])),
     };
-    const SORTABLE: [&str; 8] = [
-        "id",
-        "createdAt",
-        "updatedAt",
-        "queueTime",
-        "finishTime",
-        "price",
-        "status",
-        "expectedFinishTime",
-    ];
     if !SORTABLE.contains(&property) {
         return;
     }

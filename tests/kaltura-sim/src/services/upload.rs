@@ -9,7 +9,7 @@ use crate::world::{Shared, UploadToken, World};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::io::{Seek as _, SeekFrom, Write as _};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -162,7 +162,7 @@ fn start_of(resume: bool, resume_at: f64, end: u64) -> u64 {
     }
 }
 
-fn write_at(path: &PathBuf, start: u64, content: &Bytes, truncate: bool) -> std::io::Result<()> {
+fn write_at(path: &Path, start: u64, content: &Bytes, truncate: bool) -> std::io::Result<()> {
     let mut file = std::fs::OpenOptions::new()
         .create(true)
         .write(true)
@@ -231,7 +231,7 @@ fn finish(call: &Call<'_>) -> Result<(), ApiError> {
 fn attach_waiting(
     shared: &Arc<Shared>,
     asset: &AssetId,
-    file: &PathBuf,
+    file: &Path,
     extension: &str,
 ) -> Result<(), ApiError> {
     assets::attach(shared, asset, file, Some(extension)).map_err(|error| assets::internal(&error))
