@@ -110,41 +110,48 @@ fn attributes(tag: &BytesStart<'_>) -> Attributes {
     attributes
 }
 
+/// What stays as it is in [`escape_stray_brackets`]: where it starts and ends.
+const VERBATIM: [(&str, &str); 3] = [("<!--", "-->"), ("<![CDATA[", "]]>"), ("<!DOCTYPE", ">")];
+
 /// Makes text of every `<` that can't open a tag, so that `1 < 2` and `<3` don't end the reading. Comments and
 /// CDATA stay as they are.
 fn escape_stray_brackets(text: &str) -> String {
     let mut sound = String::with_capacity(text.len() + 16);
     let mut rest = text;
+    // Once one is found unclosed, no later one is closed either: none is looked for again, and a file of unclosed
+    // ones is still read in one pass.
+    let mut unclosed = [false; VERBATIM.len()];
     while let Some(at) = rest.find('<') {
         let (before, from) = rest.split_at(at);
         sound.push_str(before);
-        let length = verbatim_length(from).unwrap_or(1);
+        let kind = VERBATIM
+            .iter()
+            .zip(&mut unclosed)
+            .find(|((start, _), _)| from.starts_with(start));
+        let verbatim = kind.and_then(|((_, end), unclosed)| {
+            let length = if *unclosed {
+                None
+            } else {
+                from.find(end).map(|at| at + end.len())
+            };
+            *unclosed = length.is_none();
+            length
+        });
+        if let Some(length) = verbatim {
+            let (section, after) = from.split_at(length);
+            sound.push_str(section);
+            rest = after;
+            continue;
+        }
         let after = &from[1..];
-        let opens = after.starts_with(|c: char| c.is_alphabetic() || matches!(c, '/' | '!' | '?' | '_'));
+        let opens = after.starts_with(|c: char| c.is_alphabetic() || matches!(c, '/' | '?' | '_'));
         // A tag that meets another `<` before its `>` was never closed.
         let closed = after
             .find(['<', '>'])
             .is_some_and(|end| after[end..].starts_with('>'));
-        if length > 1 {
-            sound.push_str(&from[..length]);
-        } else {
-            sound.push_str(if opens && closed { "<" } else { "&lt;" });
-        }
-        rest = &from[length..];
+        sound.push_str(if opens && closed { "<" } else { "&lt;" });
+        rest = after;
     }
     sound.push_str(rest);
     sound
-}
-
-/// How long the comment, CDATA section or document type is that `text` starts with. Looks 64 KiB ahead at most, so
-/// that a file full of unclosed ones is still read in one pass.
-fn verbatim_length(text: &str) -> Option<usize> {
-    let (_, end) = [("<!--", "-->"), ("<![CDATA[", "]]>"), ("<!DOCTYPE", ">")]
-        .into_iter()
-        .find(|(start, _)| text.starts_with(start))?;
-    let mut window = text.len().min(65_536);
-    while !text.is_char_boundary(window) {
-        window -= 1;
-    }
-    text[..window].find(end).map(|at| at + end.len())
 }

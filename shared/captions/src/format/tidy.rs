@@ -46,7 +46,6 @@ fn tidy_lines(format: CaptionFormat, lines: &[String]) -> Vec<String> {
         .iter()
         .flat_map(|line| line.split(['\n', '\r']))
         .map(clean_line)
-        .map(|line| defuse(format, line))
         .filter(|line| !line.is_empty())
         .collect();
     if format == CaptionFormat::Srt {
@@ -63,7 +62,7 @@ fn tidy_lines(format: CaptionFormat, lines: &[String]) -> Vec<String> {
             }
         }
     }
-    tidied
+    tidied.into_iter().map(|line| defuse(format, line)).collect()
 }
 
 /// Takes the sting out of text that a parser would take for something else.

@@ -81,6 +81,15 @@ impl<'a> Builder<'a> {
             WordKind::AudioTag if !self.rules.audio_tags => {}
             WordKind::AudioTag => {
                 let text = word.text.trim();
+                if !self.opening.is_empty() {
+                    let opening = std::mem::take(&mut self.opening);
+                    self.pieces(
+                        &opening,
+                        &Word::new("", word.start_ms, word.start_ms),
+                        true,
+                        false,
+                    );
+                }
                 let is_marked = text.starts_with(['[', '(', '\u{266a}']);
                 let text = if is_marked {
                     text.to_owned()
@@ -152,7 +161,7 @@ impl<'a> Builder<'a> {
                 .chars()
                 .all(|c| "\u{bf}\u{a1}([{\u{2018}\u{ab}\u{2039}\u{300c}\u{300e}\u{ff08}".contains(c)),
         };
-        if is_opening {
+        if is_opening || !self.opening.is_empty() {
             self.opening.push_str(mark);
             return;
         }

@@ -62,8 +62,8 @@ struct Frame {
     preserves_space: bool,
     /// `head` and `metadata`: no captions in it.
     is_silent: bool,
-    /// The place in `Frames::cues` that takes its text.
-    cue: usize,
+    /// The place in `Frames::cues` that takes its text; none outside of every cue.
+    cue: Option<usize>,
 }
 
 /// All open elements, and the cues so far.
@@ -71,6 +71,8 @@ struct Frame {
 pub(super) struct Frames {
     open: Vec<Frame>,
     cues: Vec<(u64, Option<u64>, String)>,
+    /// Text before the first cue.
+    stray: String,
     rates: Rates,
     frame_rate_given: bool,
     /// Whether any element has a time: else it is no caption file, but an error page, say.
@@ -121,19 +123,23 @@ impl Frames {
             .preserves_space
             .or(parent.map(|frame| frame.preserves_space))
             .unwrap_or(false);
-        // Inline elements without times add to the cue they stand in; everything else is a cue of its own.
+        // Inline elements without times add to the cue they stand in.
+        let end_ms = own_end_ms.or(parent_end_ms);
         let cue = match parent {
-            Some(parent) if !is_timed && !matches!(name, "body" | "div" | "p") => parent.cue,
+            Some(parent) if !is_timed && name != "p" && (parent.cue.is_some() || end_ms.is_none()) => {
+                parent.cue
+            }
+            None if !is_timed && name != "p" => None,
             _ => {
                 self.cues
-                    .push((begin_ms, own_end_ms.or(parent_end_ms), String::new()));
-                self.cues.len() - 1
+                    .push((begin_ms, end_ms, std::mem::take(&mut self.stray)));
+                Some(self.cues.len() - 1)
             }
         };
         self.open.push(Frame {
             name: name.to_owned(),
             begin_ms,
-            end_ms: own_end_ms.or(parent_end_ms),
+            end_ms,
             cursor_ms: begin_ms,
             is_sequence: attributes.is_sequence,
             preserves_space,
@@ -168,8 +174,18 @@ impl Frames {
         let Some(frame) = self.open.last().filter(|frame| !frame.is_silent) else {
             return;
         };
-        if let Some((_, _, held)) = self.cues.get_mut(frame.cue) {
-            held.push_str(text);
+        match frame.cue {
+            Some(cue) => {
+                if let Some((_, _, held)) = self.cues.get_mut(cue) {
+                    held.push_str(text);
+                }
+            }
+            None if text.trim().is_empty() => {}
+            // Text outside of every cue goes with the one before it, or with the first.
+            None => match self.cues.last_mut() {
+                Some((_, _, held)) => held.extend(["\n", text]),
+                None => self.stray.extend([text, "\n"]),
+            },
         }
     }
 
