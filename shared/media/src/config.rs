@@ -14,6 +14,9 @@ pub struct FetchLimits {
     pub segment_bytes: u64,
     /// Most bytes received in one fetch. 48 GiB: under the 10,000 parts that S3 takes at 6 MiB a part.
     pub total_bytes: u64,
+    /// Most frames of picture and sound that the index of an MP4 holds, at 12 bytes each. 10 million: a
+    /// day at 60 frames a second.
+    pub frames: usize,
     /// Most redirects followed for one request. 5.
     pub redirects: usize,
     /// Time for one whole fetch. 14 minutes: a Lambda function has 15.
@@ -41,6 +44,7 @@ impl Default for FetchLimits {
             segments: 50_000,
             segment_bytes: 256 << 20,
             total_bytes: 48 << 30,
+            frames: 10_000_000,
             redirects: 5,
             total_time: Duration::from_mins(14),
             request_time: Duration::from_mins(5),

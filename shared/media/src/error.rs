@@ -107,6 +107,12 @@ pub enum FetchError {
         /// What is wrong with it.
         fault: AddressFault,
     },
+    /// A header of the source that is not one.
+    #[error("header {name:?} is not a valid http header")]
+    HeaderInvalid {
+        /// Its name.
+        name: String,
+    },
     /// More redirects than the limit.
     #[error("{at} redirects more than {limit} times")]
     TooManyRedirects {
@@ -199,6 +205,14 @@ pub enum FetchError {
     MediaTooLarge {
         /// [`FetchLimits::total_bytes`](crate::FetchLimits::total_bytes).
         limit: u64,
+    },
+    /// More frames than the index may hold.
+    #[error("{at} brings more than {limit} frames")]
+    TooManyFrames {
+        /// The segment's address, redacted.
+        at: String,
+        /// [`FetchLimits::frames`](crate::FetchLimits::frames).
+        limit: usize,
     },
     /// A body without a byte.
     #[error("{at} is empty")]
@@ -305,12 +319,14 @@ impl FetchError {
     pub fn class(&self) -> Class {
         match self {
             Self::AddressRefused { .. }
+            | Self::HeaderInvalid { .. }
             | Self::TooManyRedirects { .. }
             | Self::PlaylistLive { .. }
             | Self::PlaylistTooLarge { .. }
             | Self::TooManySegments { .. }
             | Self::SegmentTooLarge { .. }
             | Self::MediaTooLarge { .. }
+            | Self::TooManyFrames { .. }
             | Self::Unsupported { .. }
             | Self::Protected { .. }
             | Self::NoSound { .. } => Class::Terminal,
@@ -338,6 +354,7 @@ impl FetchError {
     pub fn name(&self) -> &'static str {
         match self {
             Self::AddressRefused { .. } => "MediaAddressRefused",
+            Self::HeaderInvalid { .. } => "MediaHeaderInvalid",
             Self::TooManyRedirects { .. } => "MediaTooManyRedirects",
             Self::Transport { .. } => "MediaTransport",
             Self::Status { .. } => "MediaStatus",
@@ -350,6 +367,7 @@ impl FetchError {
             Self::TooManySegments { .. } => "MediaTooManySegments",
             Self::SegmentTooLarge { .. } => "MediaSegmentTooLarge",
             Self::MediaTooLarge { .. } => "MediaTooLarge",
+            Self::TooManyFrames { .. } => "MediaTooManyFrames",
             Self::Empty { .. } => "MediaEmpty",
             Self::NotMedia { .. } => "MediaNotMedia",
             Self::Truncated { .. } => "MediaTruncated",
@@ -395,7 +413,8 @@ impl FetchError {
             Self::PlaylistTooLarge { .. }
             | Self::TooManySegments { .. }
             | Self::SegmentTooLarge { .. }
-            | Self::MediaTooLarge { .. } => "The media is larger than can be processed.",
+            | Self::MediaTooLarge { .. }
+            | Self::TooManyFrames { .. } => "The media is larger than can be processed.",
             Self::AddressRefused { .. } | Self::TooManyRedirects { .. } => {
                 "The media's address is not a public https address."
             }

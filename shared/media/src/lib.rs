@@ -12,18 +12,26 @@
 
 mod address;
 mod config;
+mod crypto;
 mod error;
-mod fetcher;
+mod es;
+mod fault;
 mod hls;
+mod mp4;
+mod net;
+mod parts;
+mod playlist;
 mod progressive;
+mod remux;
 mod report;
 mod request;
 pub mod sink;
+mod ts;
 
 pub use config::{FetchConfig, FetchLimits};
 pub use error::{AddressFault, Class, FetchError, ManifestRefusal};
-pub use fetcher::Fetcher;
 pub use hls::fetch_hls;
+pub use net::Fetcher;
 pub use progressive::fetch_progressive;
 pub use report::{Container, FetchReport, Track, TrackKind};
 pub use request::{HlsRequest, MediaSource, TrackChoice};

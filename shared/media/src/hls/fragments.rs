@@ -1,0 +1,139 @@
+//! Fragmented MP4 segments: the init section and the fragments, one after the other, checked as they
+//! pass.
+
+use std::sync::Arc;
+
+use super::check_duration;
+use super::source::Plan;
+use crate::address::redact;
+use crate::error::FetchError;
+use crate::mp4::probe::Probe;
+use crate::net::{Piece, Session, Want, Window};
+use crate::parts::PartWriter;
+use crate::report::{Container, FetchReport, TrackKind};
+use crate::sink::PartSink;
+
+pub(super) async fn run(
+    session: &Arc<Session>,
+    plan: &Plan,
+    sink: &dyn PartSink,
+) -> Result<FetchReport, FetchError> {
+    let at = plan.at();
+    let wants = wants(session, plan)?;
+    let names: Vec<String> = wants.iter().map(|want| redact(&want.url)).collect();
+    let mut window = Window::new(
+        Arc::clone(session),
+        wants.into_iter(),
+        session.config().window_segments,
+    );
+    let mut parts = PartWriter::new(sink, session.config());
+    let mut probe = Probe::default();
+    for name in &names {
+        loop {
+            let piece = tokio::select! {
+                piece = window.next() => piece?,
+                arrived = parts.progress(), if parts.is_busy() => {
+                    arrived?;
+                    continue;
+                }
+            };
+            match piece {
+                Piece::Bytes(slab) => {
+                    probe.push(slab.as_ref()).map_err(|fault| fault.at(name))?;
+                    parts.write(slab.as_ref()).await?;
+                }
+                Piece::End => break,
+                Piece::Done => {
+                    let what = "fewer downloads than segments".to_owned();
+                    return Err(FetchError::Truncated {
+                        at: name.clone(),
+                        what,
+                    });
+                }
+            }
+        }
+        probe.end().map_err(|fault| fault.at(name))?;
+        check_tracks(&probe, plan, at)?;
+    }
+    let duration_ms = probe.duration_ms().unwrap_or(0);
+    let tolerance_ms = plan.tolerance_ms(session, plan.segments());
+    check_duration(duration_ms, plan.announced_ms(), tolerance_ms, "the playlist")?;
+    if let Some(expected_ms) = plan.expected_duration_ms {
+        check_duration(duration_ms, expected_ms, tolerance_ms, "the caller")?;
+    }
+    let bytes_out = parts.finish(&[]).await?;
+    Ok(FetchReport {
+        container: Container::FragmentedMp4,
+        tracks: probe.tracks(),
+        duration_ms: Some(duration_ms),
+        segments: u32::try_from(plan.segments()).unwrap_or(u32::MAX),
+        bytes_in: session.bytes_in(),
+        bytes_out,
+        retries: session.retries(),
+    })
+}
+
+/// The init section and all segments; what one file can't hold is refused.
+fn wants(session: &Session, plan: &Plan) -> Result<Vec<Want>, FetchError> {
+    let at = plan.at();
+    let refuse = |what: &str| FetchError::Unsupported {
+        at: at.to_owned(),
+        what: what.to_owned(),
+    };
+    let [list] = &plan.sources[..] else {
+        return Err(refuse(
+            "picture and sound in separate playlists of fragmented MP4",
+        ));
+    };
+    let limit = session.limits().segment_bytes;
+    let first = list.segments.first().and_then(|segment| segment.map.clone());
+    let Some(init) = first else {
+        return Err(refuse(
+            "a playlist that turns from transport streams to fragmented MP4",
+        ));
+    };
+    let mut wants = vec![Want {
+        url: init.url.clone(),
+        span: init.span,
+        encrypted: false,
+        limit,
+    }];
+    for segment in &list.segments {
+        if segment.key.is_some() {
+            return Err(refuse("encrypted fragmented MP4"));
+        }
+        if segment.map.as_ref() != Some(&init) {
+            return Err(refuse("several init sections of fragmented MP4"));
+        }
+        if segment.run > 0 {
+            return Err(refuse("discontinuities in fragmented MP4"));
+        }
+        wants.push(Want {
+            url: segment.url.clone(),
+            span: segment.span,
+            encrypted: false,
+            limit,
+        });
+    }
+    Ok(wants)
+}
+
+/// What the init section tells must fit the request before more is fetched.
+fn check_tracks(probe: &Probe, plan: &Plan, at: &str) -> Result<(), FetchError> {
+    let at = || at.to_owned();
+    if probe.is_encrypted() {
+        return Err(FetchError::Protected {
+            at: at(),
+            method: "common encryption".to_owned(),
+        });
+    }
+    let tracks = probe.tracks();
+    if tracks.is_empty() {
+        let what = "the init section has no track of picture or sound".to_owned();
+        return Err(FetchError::Damaged { at: at(), what });
+    }
+    if plan.sound_only && !tracks.iter().any(|track| track.kind == TrackKind::Audio) {
+        return Err(FetchError::NoSound { at: at() });
+    }
+    Ok(())
+}

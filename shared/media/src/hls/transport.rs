@@ -1,0 +1,161 @@
+//! Transport-stream segments: through the remuxer into one plain MP4.
+
+use std::sync::Arc;
+
+use super::check_duration;
+use super::source::{Plan, Step, seconds_to_ms};
+use crate::crypto::SegmentCipher;
+use crate::error::FetchError;
+use crate::net::{Piece, Session, Window};
+use crate::parts::PartWriter;
+use crate::remux::Remuxer;
+use crate::report::{Container, FetchReport};
+use crate::sink::PartSink;
+
+pub(super) async fn run(
+    session: &Arc<Session>,
+    plan: &Plan,
+    sink: &dyn PartSink,
+) -> Result<FetchReport, FetchError> {
+    let mut parts = PartWriter::new(sink, session.config());
+    let report = drive(session, plan, &mut parts).await?;
+    let Remuxed { head, mut report } = report;
+    report.bytes_out = parts.finish(&head).await?;
+    Ok(report)
+}
+
+struct Remuxed {
+    head: Vec<u8>,
+    report: FetchReport,
+}
+
+async fn drive(
+    session: &Arc<Session>,
+    plan: &Plan,
+    parts: &mut PartWriter<'_>,
+) -> Result<Remuxed, FetchError> {
+    let steps = plan.steps();
+    let limit = session.limits().segment_bytes;
+    let wants: Vec<_> = steps.iter().map(|step| step.want(limit)).collect();
+    let mut window = Window::new(
+        Arc::clone(session),
+        wants.into_iter(),
+        session.config().window_segments,
+    );
+    let mut remuxer = Remuxer::new(&plan.wanted, session.limits().frames);
+    let mut gone_by = vec![0.0; plan.sources.len()];
+    let mut payload = Vec::new();
+    let mut taken: usize = 0;
+    let mut run = 0;
+    for step in &steps {
+        let at = step.at();
+        if step.segment.run != run {
+            remuxer.end_run().map_err(|fault| fault.at(&at))?;
+            run = step.segment.run;
+        }
+        let mut cipher = cipher(session, step).await?;
+        let mut plain = Vec::new();
+        loop {
+            let piece = tokio::select! {
+                piece = window.next() => piece?,
+                arrived = parts.progress(), if parts.is_busy() => {
+                    arrived?;
+                    continue;
+                }
+            };
+            let ended = match piece {
+                Piece::Bytes(slab) => {
+                    let bytes = match &mut cipher {
+                        Some(cipher) => {
+                            plain.clear();
+                            cipher.push(slab.as_ref(), &mut plain);
+                            &plain[..]
+                        }
+                        None => slab.as_ref(),
+                    };
+                    remuxer.push(step.source, bytes).map_err(|fault| fault.at(&at))?;
+                    false
+                }
+                Piece::End => true,
+                Piece::Done => {
+                    let what = "fewer downloads than segments".to_owned();
+                    return Err(FetchError::Truncated { at, what });
+                }
+            };
+            if ended {
+                if let Some(cipher) = cipher.take() {
+                    plain.clear();
+                    cipher
+                        .finish(&mut plain)
+                        .map_err(|what| FetchError::Key { at: at.clone(), what })?;
+                    remuxer.push(step.source, &plain).map_err(|fault| fault.at(&at))?;
+                }
+                remuxer.end_segment(step.source).map_err(|fault| fault.at(&at))?;
+            }
+            remuxer.take_payload(&mut payload);
+            parts.write(&payload).await?;
+            if ended {
+                break;
+            }
+        }
+        taken += 1;
+        gone_by[step.source] += step.segment.duration_s;
+        check_gone_by(session, plan, &remuxer, &gone_by, taken, &at)?;
+    }
+    remuxer.end_run().map_err(|fault| fault.at(plan.at()))?;
+    remuxer.take_payload(&mut payload);
+    parts.write(&payload).await?;
+    finish(session, plan, &remuxer, taken)
+}
+
+/// The media may not fall behind its playlist: a segment that was cut short upstream shows as time that
+/// did not go by, although all that was sent has arrived.
+fn check_gone_by(
+    session: &Session,
+    plan: &Plan,
+    remuxer: &Remuxer,
+    gone_by: &[f64],
+    taken: usize,
+    at: &str,
+) -> Result<(), FetchError> {
+    // Of two playlists the one that is behind: what the other brings early is not missing.
+    let announced_ms = seconds_to_ms(gone_by.iter().copied().fold(f64::INFINITY, f64::min));
+    let (presented_ms, pending_ms) = remuxer.presented_ms();
+    let tolerance_ms = plan.tolerance_ms(session, taken) + pending_ms;
+    if presented_ms + tolerance_ms >= announced_ms {
+        return Ok(());
+    }
+    let what = format!("the media has come to {presented_ms} ms after it, {announced_ms} ms expected");
+    Err(FetchError::Truncated {
+        at: at.to_owned(),
+        what,
+    })
+}
+
+fn finish(session: &Session, plan: &Plan, remuxer: &Remuxer, taken: usize) -> Result<Remuxed, FetchError> {
+    let head = remuxer.head().map_err(|fault| fault.at(plan.at()))?;
+    let duration_ms = remuxer.duration_ms();
+    let tolerance_ms = plan.tolerance_ms(session, taken);
+    check_duration(duration_ms, plan.announced_ms(), tolerance_ms, "the playlist")?;
+    if let Some(expected_ms) = plan.expected_duration_ms {
+        check_duration(duration_ms, expected_ms, tolerance_ms, "the caller")?;
+    }
+    let report = FetchReport {
+        container: Container::Mp4,
+        tracks: remuxer.tracks(),
+        duration_ms: Some(duration_ms),
+        segments: u32::try_from(taken).unwrap_or(u32::MAX),
+        bytes_in: session.bytes_in(),
+        bytes_out: 0,
+        retries: session.retries(),
+    };
+    Ok(Remuxed { head, report })
+}
+
+async fn cipher(session: &Session, step: &Step<'_>) -> Result<Option<SegmentCipher>, FetchError> {
+    let Some(key) = &step.segment.key else {
+        return Ok(None);
+    };
+    let secret = session.key(&key.url).await?;
+    Ok(Some(SegmentCipher::new(&secret, &key.iv(step.segment.sequence))))
+}

@@ -1,0 +1,331 @@
+//! The head of a plain faststart MP4: `ftyp`, `moov` and the `mdat` header, written when all is known.
+
+use mp4_atom::{
+    Audio, Avc1, Avcc, AvccExt, Co64, Codec, Ctts, CttsEntry, Dinf, Dref, DrefEntry, Edts, Elst, ElstEntry,
+    Encode as _, Esds, FixedPoint, FourCC, Ftyp, Hdlr, Mdhd, Mdia, Minf, Moov, Mp4a, Mvhd, Smhd, Stbl, Stco,
+    Stsc, StscEntry, Stsd, Stss, Stsz, StszSamples, Stts, SttsEntry, Tkhd, Trak, Url, Visual, Vmhd, esds,
+};
+
+use super::table::{CLOCK_HZ, Table};
+use crate::es::adts::AacConfig;
+use crate::es::h264::AvcConfig;
+use crate::fault::Fault;
+
+/// Timescale of the movie header: that of the source's clock, so that starts are exact.
+const MOVIE_TIMESCALE: u32 = 90_000;
+
+/// What a sample entry is made of.
+#[derive(Debug)]
+pub(crate) enum Format {
+    Avc(AvcConfig),
+    Aac(AacConfig),
+}
+
+/// A finished track.
+#[derive(Debug)]
+pub(crate) struct TrackPlan<'a> {
+    pub(crate) format: Format,
+    pub(crate) table: &'a Table,
+}
+
+impl TrackPlan<'_> {
+    /// From where to where the track is presented, in 90 kHz ticks of the timeline.
+    fn span(&self) -> (i64, i64) {
+        (self.table.first_pts_clock().unwrap_or(0), self.table.end_clock())
+    }
+}
+
+/// Writes everything that precedes `payload_bytes` of media.
+///
+/// `origin` is where the timeline begins, in 90 kHz ticks: the earliest frame of all tracks, those not
+/// taken included, so that sound alone keeps the time it has beside its picture. A later track waits in an empty edit, and reordered
+/// picture starts at its first frame's presentation time.
+pub(crate) fn head(tracks: &[TrackPlan<'_>], origin: i64, payload_bytes: u64) -> Result<Vec<u8>, Fault> {
+    let sound_only = tracks.iter().all(|t| matches!(t.format, Format::Aac(_)));
+    let brand = |text: &[u8; 4]| FourCC::new(text);
+    let ftyp = Ftyp {
+        major_brand: if sound_only {
+            brand(b"M4A ")
+        } else {
+            brand(b"isom")
+        },
+        minor_version: 0x200,
+        compatible_brands: if sound_only {
+            vec![brand(b"M4A "), brand(b"isom"), brand(b"iso2"), brand(b"mp41")]
+        } else {
+            vec![brand(b"isom"), brand(b"iso2"), brand(b"avc1"), brand(b"mp41")]
+        },
+    };
+    let large = payload_bytes > u64::from(u32::MAX) - (512 << 20);
+    let mut traks = Vec::with_capacity(tracks.len());
+    for (id, track) in (1..).zip(tracks) {
+        traks.push(trak(id, track, origin, large)?);
+    }
+    let mut moov = Moov {
+        mvhd: Mvhd {
+            timescale: MOVIE_TIMESCALE,
+            duration: tracks
+                .iter()
+                .map(|t| ticks(t.span().1 - origin))
+                .max()
+                .unwrap_or(0),
+            rate: FixedPoint::new(1, 0),
+            volume: FixedPoint::new(1, 0),
+            next_track_id: u32::try_from(tracks.len()).unwrap_or(u32::MAX).saturating_add(1),
+            ..Mvhd::default()
+        },
+        trak: traks,
+        ..Moov::default()
+    };
+    let mut mdat = Vec::with_capacity(16);
+    match u32::try_from(payload_bytes + 8) {
+        Ok(size) => {
+            mdat.extend(size.to_be_bytes());
+            mdat.extend(b"mdat");
+        }
+        Err(_) => {
+            mdat.extend(1u32.to_be_bytes());
+            mdat.extend(b"mdat");
+            mdat.extend((payload_bytes + 16).to_be_bytes());
+        }
+    }
+    // Offsets don't change the index's length, so a first pass tells where the payload begins.
+    let mut out = Vec::new();
+    let unwritable = |e: mp4_atom::Error| Fault::unsupported(format!("index can't be written: {e}"));
+    ftyp.encode(&mut out).map_err(unwritable)?;
+    let start = out.len();
+    moov.encode(&mut out).map_err(unwritable)?;
+    let base = (out.len() + mdat.len()) as u64;
+    out.truncate(start);
+    for trak in &mut moov.trak {
+        let stbl = &mut trak.mdia.minf.stbl;
+        if let Some(co64) = &mut stbl.co64 {
+            co64.entries.iter_mut().for_each(|offset| *offset += base);
+        }
+        if let Some(stco) = &mut stbl.stco {
+            for offset in &mut stco.entries {
+                *offset = u32::try_from(u64::from(*offset) + base)
+                    .map_err(|_| Fault::unsupported("index of more than 512 MiB"))?;
+            }
+        }
+    }
+    moov.encode(&mut out).map_err(unwritable)?;
+    out.extend(mdat);
+    Ok(out)
+}
+
+fn trak(id: u32, track: &TrackPlan<'_>, origin: i64, large: bool) -> Result<Trak, Fault> {
+    let (first, end) = track.span();
+    let (wait, length) = (ticks(first - origin), ticks(end - first));
+    let table = track.table;
+    let mut edits = Vec::with_capacity(2);
+    if wait > 0 {
+        edits.push(ElstEntry {
+            segment_duration: wait,
+            media_time: None,
+            media_rate: 1.into(),
+        });
+    }
+    edits.push(ElstEntry {
+        segment_duration: length,
+        media_time: Some(table.lead_in()),
+        media_rate: 1.into(),
+    });
+    let mut tkhd = Tkhd {
+        track_id: id,
+        duration: wait + length,
+        enabled: true,
+        in_movie: true,
+        ..Tkhd::default()
+    };
+    let (handler, name, vmhd, smhd, codec) = match &track.format {
+        Format::Avc(config) => {
+            tkhd.width = FixedPoint::new(config.width, 0);
+            tkhd.height = FixedPoint::new(config.height, 0);
+            (
+                b"vide",
+                "VideoHandler",
+                Some(Vmhd::default()),
+                None,
+                Codec::from(avc1(config)?),
+            )
+        }
+        Format::Aac(config) => {
+            tkhd.volume = FixedPoint::new(1, 0);
+            tkhd.alternate_group = 1;
+            (
+                b"soun",
+                "SoundHandler",
+                None,
+                Some(Smhd::default()),
+                Codec::from(mp4a(*config)),
+            )
+        }
+    };
+    Ok(Trak {
+        tkhd,
+        edts: Some(Edts {
+            elst: Some(Elst { entries: edits }),
+        }),
+        mdia: Mdia {
+            mdhd: Mdhd {
+                timescale: table.timescale,
+                duration: table.rows.iter().map(|row| u64::from(row.delta)).sum(),
+                language: "und".to_owned(),
+                ..Mdhd::default()
+            },
+            hdlr: Hdlr {
+                handler: FourCC::new(handler),
+                name: name.to_owned(),
+            },
+            minf: Minf {
+                vmhd,
+                smhd,
+                dinf: Dinf {
+                    dref: Dref {
+                        entries: vec![DrefEntry::Url(Url::default())],
+                    },
+                },
+                stbl: stbl(table, codec, large)?,
+                ..Minf::default()
+            },
+        },
+        ..Trak::default()
+    })
+}
+
+fn stbl(table: &Table, codec: Codec, large: bool) -> Result<Stbl, Fault> {
+    let rows = &table.rows;
+    let stts = runs(rows.iter().map(|row| row.delta))
+        .map(|(sample_count, sample_delta)| SttsEntry {
+            sample_count,
+            sample_delta,
+        })
+        .collect();
+    let ctts = rows.iter().any(|row| row.shift != 0).then(|| Ctts {
+        entries: runs(rows.iter().map(|row| row.shift))
+            .map(|(sample_count, shift)| CttsEntry {
+                sample_count,
+                sample_offset: i64::from(shift),
+            })
+            .collect(),
+    });
+    let mut first_chunk = 1;
+    let mut stsc = Vec::new();
+    for (chunks, samples_per_chunk) in runs(table.chunks.iter().map(|chunk| chunk.samples)) {
+        stsc.push(StscEntry {
+            first_chunk,
+            samples_per_chunk,
+            sample_description_index: 1,
+        });
+        first_chunk += chunks;
+    }
+    let offsets = table.chunks.iter().map(|chunk| chunk.offset);
+    let (stco, co64) = if large {
+        (
+            None,
+            Some(Co64 {
+                entries: offsets.collect(),
+            }),
+        )
+    } else {
+        let entries: Result<_, _> = offsets.map(u32::try_from).collect();
+        let entries = entries.map_err(|_| Fault::unsupported("payload over 4 GiB with a small index"))?;
+        (Some(Stco { entries }), None)
+    };
+    // Sound has no list of entry points: every frame is one.
+    let entry_points = matches!(codec, Codec::Avc1(_)) && table.keys.len() < rows.len();
+    Ok(Stbl {
+        stsd: Stsd { codecs: vec![codec] },
+        stts: Stts { entries: stts },
+        ctts,
+        stss: entry_points.then(|| Stss {
+            entries: table.keys.clone(),
+        }),
+        stsc: Stsc { entries: stsc },
+        stsz: Stsz {
+            samples: StszSamples::Different {
+                sizes: rows.iter().map(|row| row.bytes).collect(),
+            },
+        },
+        stco,
+        co64,
+        ..Stbl::default()
+    })
+}
+
+fn avc1(config: &AvcConfig) -> Result<Avc1, Fault> {
+    let (Some(sps), Some(pps)) = (config.sps.first(), config.pps.first()) else {
+        return Err(Fault::damaged("picture without parameter sets"));
+    };
+    let mut avcc = Avcc::new(sps, pps).map_err(|_| Fault::damaged("sequence parameter set too short"))?;
+    avcc.sequence_parameter_sets.clone_from(&config.sps);
+    avcc.picture_parameter_sets.clone_from(&config.pps);
+    avcc.ext = config.chroma.map(|chroma| AvccExt {
+        chroma_format: chroma.format,
+        bit_depth_luma: chroma.bit_depth_luma,
+        bit_depth_chroma: chroma.bit_depth_chroma,
+        sequence_parameter_sets_ext: Vec::new(),
+    });
+    let visual = Visual {
+        data_reference_index: 1,
+        width: config.width,
+        height: config.height,
+        ..Visual::default()
+    };
+    Ok(Avc1 {
+        visual,
+        avcc,
+        ..Avc1::default()
+    })
+}
+
+fn mp4a(config: AacConfig) -> Mp4a {
+    Mp4a {
+        audio: Audio {
+            data_reference_index: 1,
+            channel_count: config.channels(),
+            sample_size: 16,
+            // Rates above 16 bits don't fit the field; the decoder's own configuration counts.
+            sample_rate: FixedPoint::new(u16::try_from(config.rate_hz()).unwrap_or(0), 0),
+        },
+        esds: Esds {
+            es_desc: esds::EsDescriptor {
+                es_id: 1,
+                dec_config: esds::DecoderConfig {
+                    // 0x40 is MPEG-4 audio, stream type 5 is audio (ISO/IEC 14496-1, tables 5 and 6).
+                    object_type_indication: 0x40,
+                    stream_type: 5,
+                    dec_specific: Some(esds::DecoderSpecific {
+                        raw: config.specific_config().to_vec(),
+                        profile: 0,
+                        freq_index: 0,
+                        chan_conf: 0,
+                    }),
+                    ..esds::DecoderConfig::default()
+                },
+                ..esds::EsDescriptor::default()
+            },
+        },
+        btrt: None,
+        taic: None,
+    }
+}
+
+/// Neighbours that are equal, as count and value.
+fn runs<T: PartialEq + Copy>(values: impl Iterator<Item = T>) -> impl Iterator<Item = (u32, T)> {
+    let mut values = values.peekable();
+    std::iter::from_fn(move || {
+        let value = values.next()?;
+        let mut count = 1;
+        while values.next_if_eq(&value).is_some() {
+            count += 1;
+        }
+        Some((count, value))
+    })
+}
+
+fn ticks(clock: i64) -> u64 {
+    const { assert!(MOVIE_TIMESCALE as i64 == CLOCK_HZ) };
+    u64::try_from(clock).unwrap_or(0)
+}

@@ -1,0 +1,13 @@
+//! The HTTP side: the guarded client, requests with their redirects, downloads that resume, and the
+//! window of downloads under way.
+
+mod download;
+mod fetcher;
+mod resolver;
+pub(crate) mod slab;
+mod window;
+
+pub(crate) use download::{ByteSpan, Want};
+pub use fetcher::Fetcher;
+pub(crate) use fetcher::Session;
+pub(crate) use window::{Piece, Window};

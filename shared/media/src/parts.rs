@@ -1,0 +1,122 @@
+//! Cuts a stream of bytes into a sink's parts.
+
+use bytes::Bytes;
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+
+use crate::config::FetchConfig;
+use crate::error::FetchError;
+use crate::net::slab::{Slab, SlabPool};
+use crate::sink::{MIN_PART_BYTES, PartSink, SinkError};
+
+/// Fills parts and puts them into the sink, several at a time.
+///
+/// The first part is kept back until the end, when what precedes the payload is known.
+pub(crate) struct PartWriter<'a> {
+    sink: &'a dyn PartSink,
+    pool: SlabPool,
+    in_flight: usize,
+    first: Option<Slab>,
+    filling: Slab,
+    /// The number that the part being filled will have.
+    number: u32,
+    uploads: FuturesUnordered<BoxFuture<'a, Result<(), SinkError>>>,
+    bytes_out: u64,
+}
+
+impl<'a> PartWriter<'a> {
+    pub(crate) fn new(sink: &'a dyn PartSink, config: &FetchConfig) -> Self {
+        let pool = SlabPool::new(config.part_bytes.max(MIN_PART_BYTES));
+        Self {
+            sink,
+            in_flight: config.parts_in_flight.max(1),
+            first: None,
+            filling: pool.take(),
+            pool,
+            number: 1,
+            uploads: FuturesUnordered::new(),
+            bytes_out: 0,
+        }
+    }
+
+    /// Takes the next bytes; waits while as many parts are on their way as may be.
+    pub(crate) async fn write(&mut self, mut bytes: &[u8]) -> Result<(), FetchError> {
+        while !bytes.is_empty() {
+            if self.filling.is_full() {
+                self.part_full().await?;
+            }
+            bytes = self.filling.fill(bytes);
+        }
+        Ok(())
+    }
+
+    /// Whether parts are on their way.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.uploads.is_empty()
+    }
+
+    /// Waits until one part has arrived. Safe to drop before it is ready.
+    pub(crate) async fn progress(&mut self) -> Result<(), FetchError> {
+        self.uploads
+            .next()
+            .await
+            .unwrap_or(Ok(()))
+            .map_err(FetchError::from)
+    }
+
+    async fn part_full(&mut self) -> Result<(), FetchError> {
+        while self.uploads.len() >= self.in_flight {
+            self.progress().await?;
+        }
+        let full = std::mem::replace(&mut self.filling, self.pool.take());
+        if self.number == 1 {
+            self.first = Some(full);
+        } else {
+            self.upload(full);
+        }
+        self.number += 1;
+        Ok(())
+    }
+
+    fn upload(&mut self, part: Slab) {
+        self.bytes_out += part.len() as u64;
+        self.uploads
+            .push(self.sink.put_part(self.number, Bytes::from_owner(part)));
+    }
+
+    /// Puts `head` in front of everything and finishes the object. Gives its size in bytes.
+    pub(crate) async fn finish(mut self, head: &[u8]) -> Result<u64, FetchError> {
+        let Some(first) = self.first.take() else {
+            let whole = [head, self.filling.as_ref()].concat();
+            let size = whole.len() as u64;
+            self.sink.put_whole(whole.into()).await?;
+            return Ok(size);
+        };
+        let parts = if self.filling.is_empty() {
+            self.number - 1
+        } else {
+            let last = std::mem::replace(&mut self.filling, self.pool.take());
+            self.upload(last);
+            self.number
+        };
+        while self.is_busy() {
+            self.progress().await?;
+        }
+        let begin: Bytes = if head.is_empty() {
+            Bytes::from_owner(first)
+        } else {
+            [head, first.as_ref()].concat().into()
+        };
+        self.bytes_out += begin.len() as u64;
+        self.sink.put_part(1, begin).await?;
+        self.sink.finish(parts).await?;
+        Ok(self.bytes_out)
+    }
+
+    /// Most bytes of parts that were held at once.
+    #[cfg(test)]
+    pub(crate) fn peak_parts(&self) -> usize {
+        self.pool.peak()
+    }
+}

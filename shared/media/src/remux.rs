@@ -1,0 +1,382 @@
+//! From transport-stream segments to the payload and the index of one MP4.
+
+use crate::es::adts::{AacConfig, AdtsReader, FRAME_SAMPLES, Frame};
+use crate::es::h264::H264Reader;
+use crate::fault::Fault;
+use crate::mp4::movie::{Format, TrackPlan, head};
+use crate::mp4::table::{CLOCK_HZ, Sample, Table};
+use crate::report::{Track, TrackKind};
+use crate::ts::{Demuxer, Pes, PesSink, Picture, Stream, Wanted};
+
+/// Timestamps are 33 bits wide: they start over after 26.5 hours.
+const WRAP: i64 = 1 << 33;
+
+/// A clock that goes on within half a second across a discontinuity is not a new one.
+const SAME_CLOCK_TICKS: i64 = CLOCK_HZ / 2;
+
+/// How far a sound packet's time may be from where the frames before it end, in frames, before it is
+/// believed: below that it is rounding.
+const SOUND_JITTER: i64 = FRAME_SAMPLES as i64 / 2;
+
+/// Frames whose bytes lie together, at most.
+const CHUNK_BYTES: u64 = 1 << 20;
+
+/// One source of segments: the muxed playlist, or one of picture and sound.
+#[derive(Debug)]
+struct Source {
+    wanted: Wanted,
+    /// The demuxer of the current run; none before its first byte.
+    demuxer: Option<Demuxer>,
+}
+
+/// Remuxes segments, in order, into an MP4's payload, and keeps its index.
+#[derive(Debug)]
+pub(crate) struct Remuxer {
+    sources: Vec<Source>,
+    tracks: Tracks,
+    /// Offset of the timeline against the current run's clock, in 90 kHz ticks.
+    offset: i64,
+    runs_closed: u32,
+}
+
+/// Everything that takes frames; apart from the demuxers that give them.
+#[derive(Debug)]
+struct Tracks {
+    max_frames: usize,
+    h264: H264Reader,
+    adts: AdtsReader,
+    aac: Option<AacConfig>,
+    video: Table,
+    audio: Option<Table>,
+    /// Presentation of picture that is not taken, in 90 kHz ticks: in the current run on its clock, and in
+    /// all before on the timeline. It tells where the timeline starts and how much has gone by.
+    picture_run: Option<(i64, i64)>,
+    picture_past: Option<(i64, i64)>,
+    clock: Option<i64>,
+    payload: Vec<u8>,
+    payload_start: u64,
+    last: Option<(Stream, u64)>,
+}
+
+impl Remuxer {
+    /// A remuxer for sources that bring these streams each.
+    pub(crate) fn new(wanted: &[Wanted], max_frames: usize) -> Self {
+        Self {
+            sources: wanted
+                .iter()
+                .map(|wanted| Source {
+                    wanted: *wanted,
+                    demuxer: None,
+                })
+                .collect(),
+            tracks: Tracks {
+                max_frames,
+                h264: H264Reader::default(),
+                adts: AdtsReader::default(),
+                aac: None,
+                video: Table::new(90_000, 0),
+                audio: None,
+                picture_run: None,
+                picture_past: None,
+                clock: None,
+                payload: Vec::new(),
+                payload_start: 0,
+                last: None,
+            },
+            offset: 0,
+            runs_closed: 0,
+        }
+    }
+
+    /// Takes the next bytes of a segment of `source`.
+    pub(crate) fn push(&mut self, source: usize, bytes: &[u8]) -> Result<(), Fault> {
+        let (Some(source), Some(first)) = (self.sources.get_mut(source), bytes.first()) else {
+            return Ok(());
+        };
+        let demuxer = match &mut source.demuxer {
+            Some(demuxer) => demuxer,
+            none => none.insert(match first {
+                0x47 => Demuxer::new(source.wanted),
+                b'I' | 0xff => return Err(Fault::unsupported("packed sound without a container")),
+                other => {
+                    return Err(Fault::NotMedia(format!(
+                        "segment starts with {other:#04x}, a transport stream (0x47) expected"
+                    )));
+                }
+            }),
+        };
+        demuxer.push(bytes, &mut self.tracks)
+    }
+
+    /// Ends a segment of `source`.
+    pub(crate) fn end_segment(&mut self, source: usize) -> Result<(), Fault> {
+        match self
+            .sources
+            .get_mut(source)
+            .and_then(|source| source.demuxer.as_mut())
+        {
+            Some(demuxer) => demuxer.end_segment(),
+            None => Err(Fault::truncated("segment without a byte")),
+        }
+    }
+
+    /// Ends a run: a discontinuity follows, or nothing.
+    pub(crate) fn end_run(&mut self) -> Result<(), Fault> {
+        for source in &mut self.sources {
+            if let Some(mut demuxer) = source.demuxer.take() {
+                demuxer.end_run(&mut self.tracks)?;
+            }
+        }
+        let tracks = &mut self.tracks;
+        tracks.adts.end_run()?;
+        let Some((first, _)) = tracks.run_span() else {
+            return Ok(());
+        };
+        if self.runs_closed > 0 {
+            let end = tracks.past_span().map_or(0, |(_, end)| end);
+            let drift = first + self.offset - end;
+            if drift.abs() > SAME_CLOCK_TICKS {
+                self.offset = end - first;
+            }
+            let least = tracks.tables().filter_map(Table::least_offset).max();
+            self.offset = self.offset.max(least.unwrap_or(i64::MIN));
+        }
+        tracks.close_run(self.offset)?;
+        self.runs_closed += 1;
+        Ok(())
+    }
+
+    /// The payload since the last call.
+    pub(crate) fn take_payload(&mut self, into: &mut Vec<u8>) {
+        into.clear();
+        std::mem::swap(into, &mut self.tracks.payload);
+        self.tracks.payload_start += into.len() as u64;
+    }
+
+    /// How much of the media has gone by, in milliseconds, by its own timestamps; and how much the
+    /// last frames, not yet seen whole, may add.
+    pub(crate) fn presented_ms(&self) -> (u64, u64) {
+        let tracks = &self.tracks;
+        let closed = tracks.past_span().map_or(0, |(first, end)| end - first);
+        let open = tracks.run_span().map_or(0, |(first, end)| end - first);
+        let frame = tracks.video.rows.last().map_or(0, |row| i64::from(row.delta));
+        (clock_ms(closed + open), clock_ms(2 * frame))
+    }
+
+    /// Presented length in milliseconds after the last run.
+    pub(crate) fn duration_ms(&self) -> u64 {
+        self.tracks
+            .past_span()
+            .map_or(0, |(first, end)| clock_ms(end - first))
+    }
+
+    /// The tracks after the last run.
+    pub(crate) fn tracks(&self) -> Vec<Track> {
+        let describe = |kind, codec: &str, table: &Table| Track {
+            kind,
+            codec: codec.to_owned(),
+            duration_ms: table
+                .first_pts_clock()
+                .map(|first| clock_ms(table.end_clock() - first)),
+            frames: Some(table.rows.len() as u64),
+        };
+        let video = self
+            .tracks
+            .filled_video()
+            .map(|t| describe(TrackKind::Video, "h264", t));
+        let audio = self
+            .tracks
+            .audio
+            .as_ref()
+            .map(|t| describe(TrackKind::Audio, "aac", t));
+        video.into_iter().chain(audio).collect()
+    }
+
+    /// Everything that precedes the payload, after the last run.
+    pub(crate) fn head(&self) -> Result<Vec<u8>, Fault> {
+        let tracks = &self.tracks;
+        let mut plans = Vec::with_capacity(2);
+        if let Some(table) = tracks.filled_video() {
+            plans.push(TrackPlan {
+                format: Format::Avc(tracks.h264.config()?),
+                table,
+            });
+        }
+        if let (Some(table), Some(config)) = (&tracks.audio, tracks.aac) {
+            plans.push(TrackPlan {
+                format: Format::Aac(config),
+                table,
+            });
+        }
+        if plans.is_empty() {
+            let picture = self
+                .sources
+                .iter()
+                .any(|source| source.wanted.picture == Picture::Take);
+            return Err(if picture {
+                Fault::damaged("no frame in all segments")
+            } else {
+                Fault::NoSound
+            });
+        }
+        let origin = tracks.past_span().map_or(0, |(first, _)| first);
+        head(&plans, origin, tracks.payload_start + tracks.payload.len() as u64)
+    }
+}
+
+impl Tracks {
+    fn tables(&self) -> impl Iterator<Item = &Table> {
+        self.filled_video().into_iter().chain(&self.audio)
+    }
+
+    fn filled_video(&self) -> Option<&Table> {
+        (!self.video.rows.is_empty()).then_some(&self.video)
+    }
+
+    /// First presentation time and end of the current run over all tracks.
+    fn run_span(&self) -> Option<(i64, i64)> {
+        self.tables()
+            .filter_map(Table::run_span)
+            .chain(self.picture_run)
+            .reduce(joined)
+    }
+
+    /// The same of all runs before, on the timeline.
+    fn past_span(&self) -> Option<(i64, i64)> {
+        let spans = self
+            .tables()
+            .filter_map(|t| Some((t.first_pts_clock()?, t.end_clock())));
+        spans.chain(self.picture_past).reduce(joined)
+    }
+
+    fn close_run(&mut self, offset: i64) -> Result<(), Fault> {
+        self.clock = None;
+        self.last = None;
+        let picture = self
+            .picture_run
+            .take()
+            .map(|(first, end)| (first + offset, end + offset));
+        self.picture_past = self.picture_past.into_iter().chain(picture).reduce(joined);
+        self.video.close_run(offset)?;
+        self.audio
+            .as_mut()
+            .map_or(Ok(()), |table| table.close_run(offset))
+    }
+
+    /// The timestamp nearest to the clock among those that its 33 bits may mean.
+    fn unwrap(&mut self, stamp: u64) -> i64 {
+        let stamp = i64::try_from(stamp).unwrap_or(0) % WRAP;
+        let time = match self.clock {
+            Some(clock) => clock + (stamp - clock + WRAP / 2).rem_euclid(WRAP) - WRAP / 2,
+            None => stamp,
+        };
+        self.clock = Some(time);
+        time
+    }
+
+    fn video_pes(&mut self, pes: Pes<'_>) -> Result<(), Fault> {
+        let Some(pts) = pes.pts else {
+            return Err(Fault::unsupported("picture in a PES packet without a timestamp"));
+        };
+        let (pts, dts) = (self.unwrap(pts), pes.dts.map(|dts| self.unwrap(dts)));
+        let offset = self.payload_start + self.payload.len() as u64;
+        let unit = self.h264.convert(pes.data, &mut self.payload)?;
+        let bytes = frame_bytes(unit.bytes)?;
+        let same_chunk = self.same_chunk(Stream::H264, offset);
+        self.count_frame()?;
+        let sample = Sample {
+            dts: dts.unwrap_or(pts),
+            pts,
+            bytes,
+            key: unit.key,
+        };
+        self.video.push(sample, offset, same_chunk)
+    }
+
+    fn picture_times(&mut self, pes: Pes<'_>) {
+        if let Some(pts) = pes.pts {
+            let pts = self.unwrap(pts);
+            self.picture_run = self.picture_run.into_iter().chain([(pts, pts)]).reduce(joined);
+        }
+    }
+
+    fn sound(&mut self, pts: Option<u64>, data: &[u8]) -> Result<(), Fault> {
+        let pts = pts.map(|pts| self.unwrap(pts));
+        let mut adts = std::mem::take(&mut self.adts);
+        let outcome = adts.push(pts, data, |frame| self.sound_frame(frame));
+        self.adts = adts;
+        outcome
+    }
+
+    fn sound_frame(&mut self, frame: Frame<'_>) -> Result<(), Fault> {
+        let offset = self.payload_start + self.payload.len() as u64;
+        let same_chunk = self.same_chunk(Stream::Adts, offset);
+        self.count_frame()?;
+        self.aac = Some(frame.config);
+        let table = self
+            .audio
+            .get_or_insert_with(|| Table::new(frame.config.rate_hz(), FRAME_SAMPLES));
+        let stated = frame.pts.map(|pts| table.from_clock(pts));
+        let follows = table.last_in_run().map(|last| last + i64::from(FRAME_SAMPLES));
+        let time = match (stated, follows) {
+            (Some(stated), Some(follows)) if (stated - follows).abs() <= SOUND_JITTER => follows,
+            (Some(stated), _) => stated,
+            (None, Some(follows)) => follows,
+            (None, None) => return Err(Fault::unsupported("sound that starts without a timestamp")),
+        };
+        let sample = Sample {
+            dts: time,
+            pts: time,
+            bytes: frame_bytes(frame.data.len())?,
+            key: false,
+        };
+        table.push(sample, offset, same_chunk)?;
+        self.payload.extend_from_slice(frame.data);
+        Ok(())
+    }
+
+    /// Whether the frame at `offset` follows on one of its own stream; notes it.
+    fn same_chunk(&mut self, stream: Stream, offset: u64) -> bool {
+        match self.last {
+            Some((last, begin)) if last == stream && offset - begin < CHUNK_BYTES => true,
+            _ => {
+                self.last = Some((stream, offset));
+                false
+            }
+        }
+    }
+
+    fn count_frame(&self) -> Result<(), Fault> {
+        let frames: usize = self.tables().map(|table| table.rows.len()).sum();
+        if frames >= self.max_frames {
+            Err(Fault::TooManyFrames(self.max_frames))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl PesSink for Tracks {
+    fn pes(&mut self, stream: Stream, pes: Pes<'_>) -> Result<(), Fault> {
+        match stream {
+            Stream::H264 => self.video_pes(pes),
+            Stream::Adts => self.sound(pes.pts, pes.data),
+            Stream::PictureTimes => {
+                self.picture_times(pes);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn joined(a: (i64, i64), b: (i64, i64)) -> (i64, i64) {
+    (a.0.min(b.0), a.1.max(b.1))
+}
+
+fn frame_bytes(len: usize) -> Result<u32, Fault> {
+    u32::try_from(len).map_err(|_| Fault::damaged("frame over 4 GiB"))
+}
+
+fn clock_ms(ticks: i64) -> u64 {
+    u64::try_from((ticks + 45) / 90).unwrap_or(0)
+}
