@@ -1,1 +1,13 @@
-fn main() {}
+//! The `finalize` function: see the library of this crate.
+
+use std::sync::Arc;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    let ctx = Arc::new(finalize::context().await?);
+    pipeline::function::serve(move |event, invocation| {
+        let ctx = Arc::clone(&ctx);
+        async move { finalize::handle(&ctx, event, &invocation).await }
+    })
+    .await
+}

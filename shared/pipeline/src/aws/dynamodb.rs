@@ -1,0 +1,404 @@
+//! The table: task records, the poll's lease and the vendor session.
+//!
+//! One table, key `pk`: `TASK#<id>`, `LEASE#<name>`, `SESSION#vendor`. Two sparse indexes: `due` (`due_kind`,
+//! `due_at_epoch_s`) holds the tasks that wait to be sent, `keys` (`key_watch`, `key_expires_epoch_s`) the keys to keep
+//! alive; both attributes are written from the record by [`TaskRecord::due_at_epoch_s`] and
+//! [`TaskRecord::key_is_watched`], so that record and index can't disagree.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use kaltura::TaskId;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::failed;
+use crate::error::{Result, StepError};
+use crate::ports::{KnownTask, Leases, SessionStore, TaskStore};
+use crate::record::{RECORD_VERSION, TaskRecord, TaskState};
+use crate::session::CachedSession;
+
+const SERVICE: &str = "dynamodb";
+
+/// The index of tasks that wait to be sent.
+const DUE_INDEX: &str = "due";
+/// The one partition of the `due` index. Waiting tasks are few against a partition's 1,000 writes a second.
+const DUE_KIND: &str = "send";
+/// The index of watched keys.
+const KEYS_INDEX: &str = "keys";
+/// The one partition of the `keys` index.
+const KEY_WATCH: &str = "1";
+
+const SESSION_PK: &str = "SESSION#vendor";
+
+/// `BatchGetItem` takes at most this many keys.
+const BATCH_KEYS: usize = 100;
+/// `BatchGetItem` may leave keys unprocessed under throttling; asked again this many times, with growing pauses.
+const BATCH_TRIES: u32 = 8;
+
+type Item = HashMap<String, AttributeValue>;
+
+/// The table, as store of tasks, leases and the session.
+#[derive(Debug, Clone)]
+pub struct Table {
+    client: Client,
+    name: String,
+}
+
+/// The attributes of a task's item beside the record's own: its key and its places in the indexes.
+#[derive(Serialize, Deserialize)]
+struct Indexed {
+    pk: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    due_kind: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    due_at_epoch_s: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_watch: Option<&'static str>,
+}
+
+/// What `known` reads of an item.
+#[derive(Deserialize)]
+struct KnownItem {
+    task_id: TaskId,
+    state: TaskState,
+    queue_time_epoch_s: u64,
+}
+
+impl Table {
+    /// The table `name`.
+    pub fn new(client: Client, name: impl Into<String>) -> Self {
+        Self {
+            client,
+            name: name.into(),
+        }
+    }
+
+    async fn get(&self, pk: String) -> Result<Option<Item>> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .key("pk", AttributeValue::S(pk))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(failed(SERVICE, "GetItem"))?;
+        Ok(answer.item)
+    }
+
+    async fn put_if(
+        &self,
+        item: Item,
+        condition: &str,
+        values: Option<HashMap<String, AttributeValue>>,
+    ) -> Result<bool> {
+        let outcome = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(item))
+            .condition_expression(condition)
+            .set_expression_attribute_values(values)
+            .send()
+            .await;
+        match outcome {
+            Ok(_) => Ok(true),
+            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
+                Ok(false)
+            }
+            Err(error) => Err(failed(SERVICE, "PutItem")(error)),
+        }
+    }
+
+    /// Reads up to `limit` task ids of one partition of an index, in the order of its sort key, up to `until`.
+    async fn index(
+        &self,
+        (index, partition_name, partition, sort_name): (&str, &str, &str, &str),
+        until: u64,
+        limit: usize,
+    ) -> Result<Vec<(TaskId, u64)>> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(index)
+            .key_condition_expression("#partition = :partition AND #sort <= :until")
+            .expression_attribute_names("#partition", partition_name)
+            .expression_attribute_names("#sort", sort_name)
+            .expression_attribute_values(":partition", AttributeValue::S(partition.to_owned()))
+            .expression_attribute_values(":until", AttributeValue::N(until.to_string()))
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(failed(SERVICE, "Query"))?;
+        answer
+            .items
+            .unwrap_or_default()
+            .iter()
+            .map(|item| {
+                let pk = item.get("pk").and_then(|value| value.as_s().ok());
+                let sort = item
+                    .get(sort_name)
+                    .and_then(|value| value.as_n().ok())
+                    .and_then(|n| n.parse().ok());
+                let id = pk
+                    .and_then(|pk| pk.strip_prefix("TASK#"))
+                    .and_then(|id| TaskId::parse(id).ok());
+                match (id, sort) {
+                    (Some(id), Some(sort)) => Ok((id, sort)),
+                    _ => Err(unreadable(
+                        index,
+                        "item without `pk` of a task or without its sort key",
+                    )),
+                }
+            })
+            .collect()
+    }
+}
+
+fn task_pk(task_id: &TaskId) -> String {
+    format!("TASK#{task_id}")
+}
+
+fn unreadable(what: &str, detail: impl ToString) -> StepError {
+    StepError::RecordUnreadable {
+        what: what.to_owned(),
+        detail: detail.to_string(),
+    }
+}
+
+fn to_item<T: Serialize>(what: &str, value: &T) -> Result<Item> {
+    serde_dynamo::aws_sdk_dynamodb_1::to_item(value).map_err(|error| unreadable(what, error))
+}
+
+fn from_item<T: DeserializeOwned>(what: &str, item: Item) -> Result<T> {
+    serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|error| unreadable(what, error))
+}
+
+/// The item of a record, with its places in the indexes.
+fn record_item(record: &TaskRecord) -> Result<Item> {
+    let pk = task_pk(&record.task_id);
+    let due_at_epoch_s = record.due_at_epoch_s();
+    let mut item = to_item(&pk, record)?;
+    item.extend(to_item(
+        &pk,
+        &Indexed {
+            due_kind: due_at_epoch_s.map(|_| DUE_KIND),
+            due_at_epoch_s,
+            key_watch: record.key_is_watched().then_some(KEY_WATCH),
+            pk: pk.clone(),
+        },
+    )?);
+    Ok(item)
+}
+
+#[async_trait]
+impl TaskStore for Table {
+    async fn keep(&self, record: &TaskRecord) -> Result<bool> {
+        self.put_if(record_item(record)?, "attribute_not_exists(pk)", None)
+            .await
+    }
+
+    async fn load(&self, task_id: &TaskId) -> Result<Option<TaskRecord>> {
+        let pk = task_pk(task_id);
+        let Some(item) = self.get(pk.clone()).await? else {
+            return Ok(None);
+        };
+        let written_by: Option<u32> = item
+            .get("record_version")
+            .and_then(|value| value.as_n().ok())
+            .and_then(|n| n.parse().ok());
+        match written_by {
+            Some(version) if version <= RECORD_VERSION => from_item(&pk, item).map(Some),
+            other => Err(unreadable(
+                &pk,
+                format!("record_version is {other:?}, expected a number up to {RECORD_VERSION}"),
+            )),
+        }
+    }
+
+    async fn known(&self, task_ids: &[TaskId]) -> Result<HashMap<TaskId, KnownTask>> {
+        let mut known = HashMap::new();
+        for batch in task_ids.chunks(BATCH_KEYS) {
+            let keys = batch
+                .iter()
+                .map(|id| HashMap::from([("pk".to_owned(), AttributeValue::S(task_pk(id)))]))
+                .collect();
+            let request = KeysAndAttributes::builder()
+                .set_keys(Some(keys))
+                .projection_expression("task_id, #state, queue_time_epoch_s")
+                .expression_attribute_names("#state", "state")
+                .build()
+                .map_err(failed(SERVICE, "BatchGetItem"))?;
+            let mut ask = Some(HashMap::from([(self.name.clone(), request)]));
+            let mut tries = 0;
+            while let Some(request) = ask.take() {
+                if tries == BATCH_TRIES {
+                    return Err(StepError::Aws {
+                        service: SERVICE,
+                        action: "BatchGetItem",
+                        detail: format!("keys are still unprocessed after {BATCH_TRIES} tries"),
+                    });
+                }
+                if tries > 0 {
+                    tokio::time::sleep(Duration::from_millis(50 << tries)).await;
+                }
+                tries += 1;
+                let answer = self
+                    .client
+                    .batch_get_item()
+                    .set_request_items(Some(request))
+                    .send()
+                    .await
+                    .map_err(failed(SERVICE, "BatchGetItem"))?;
+                for item in answer.responses.unwrap_or_default().into_values().flatten() {
+                    let item: KnownItem = from_item("a known task", item)?;
+                    let task = KnownTask {
+                        state: item.state,
+                        queue_time_epoch_s: item.queue_time_epoch_s,
+                    };
+                    known.insert(item.task_id, task);
+                }
+                ask = answer.unprocessed_keys.filter(|left| !left.is_empty());
+            }
+        }
+        Ok(known)
+    }
+
+    async fn save(&self, record: &mut TaskRecord) -> Result<bool> {
+        let expected = record.version;
+        record.version += 1;
+        let values = HashMap::from([(":expected".to_owned(), AttributeValue::N(expected.to_string()))]);
+        let item = record_item(record)?;
+        let saved = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(item))
+            .condition_expression("#version = :expected")
+            .expression_attribute_names("#version", "version")
+            .set_expression_attribute_values(Some(values))
+            .send()
+            .await;
+        match saved {
+            Ok(_) => Ok(true),
+            Err(error) => {
+                record.version = expected;
+                match error {
+                    SdkError::ServiceError(error) if error.err().is_conditional_check_failed_exception() => {
+                        Ok(false)
+                    }
+                    error => Err(failed(SERVICE, "PutItem")(error)),
+                }
+            }
+        }
+    }
+
+    async fn due(&self, now_epoch_s: u64, limit: usize) -> Result<Vec<TaskId>> {
+        let index = (DUE_INDEX, "due_kind", DUE_KIND, "due_at_epoch_s");
+        Ok(self
+            .index(index, now_epoch_s, limit)
+            .await?
+            .into_iter()
+            .map(|(id, _)| id)
+            .collect())
+    }
+
+    async fn keys_expiring(&self, before_epoch_s: u64, limit: usize) -> Result<Vec<(TaskId, u64)>> {
+        self.index(
+            (KEYS_INDEX, "key_watch", KEY_WATCH, "key_expires_epoch_s"),
+            before_epoch_s,
+            limit,
+        )
+        .await
+    }
+}
+
+/// A lease as stored.
+#[derive(Serialize)]
+struct LeaseItem<'a> {
+    pk: String,
+    holder: &'a str,
+    until_epoch_s: u64,
+    /// DynamoDB sweeps abandoned leases by this.
+    ttl_epoch_s: u64,
+}
+
+#[async_trait]
+impl Leases for Table {
+    async fn take(&self, name: &str, holder: &str, now_epoch_s: u64, ttl_s: u64) -> Result<bool> {
+        let until_epoch_s = now_epoch_s + ttl_s;
+        let pk = format!("LEASE#{name}");
+        let item = to_item(
+            &pk,
+            &LeaseItem {
+                pk: pk.clone(),
+                holder,
+                until_epoch_s,
+                ttl_epoch_s: until_epoch_s + 86_400,
+            },
+        )?;
+        let values = HashMap::from([
+            (":now".to_owned(), AttributeValue::N(now_epoch_s.to_string())),
+            (":holder".to_owned(), AttributeValue::S(holder.to_owned())),
+        ]);
+        let condition = "attribute_not_exists(pk) OR until_epoch_s <= :now OR holder = :holder";
+        self.put_if(item, condition, Some(values)).await
+    }
+
+    async fn give_back(&self, name: &str, holder: &str) -> Result<()> {
+        let outcome = self
+            .client
+            .delete_item()
+            .table_name(&self.name)
+            .key("pk", AttributeValue::S(format!("LEASE#{name}")))
+            .condition_expression("holder = :holder")
+            .expression_attribute_values(":holder", AttributeValue::S(holder.to_owned()))
+            .send()
+            .await;
+        match outcome {
+            Ok(_) => Ok(()),
+            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
+                Ok(())
+            }
+            Err(error) => Err(failed(SERVICE, "DeleteItem")(error)),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct SessionItem {
+    pk: String,
+    session: CachedSession,
+    ttl_epoch_s: u64,
+}
+
+#[async_trait]
+impl SessionStore for Table {
+    async fn load(&self) -> Result<Option<CachedSession>> {
+        let Some(item) = self.get(SESSION_PK.to_owned()).await? else {
+            return Ok(None);
+        };
+        from_item::<SessionItem>(SESSION_PK, item).map(|item| Some(item.session))
+    }
+
+    async fn save(&self, session: &CachedSession) -> Result<()> {
+        let item = SessionItem {
+            pk: SESSION_PK.to_owned(),
+            session: session.clone(),
+            ttl_epoch_s: session.expires_epoch_s,
+        };
+        self.client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(to_item(SESSION_PK, &item)?))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(failed(SERVICE, "PutItem"))
+    }
+}

@@ -1,0 +1,299 @@
+//! The bucket of media, transcripts and deliverables.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use aws_credential_types::provider::ProvideCredentials;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use bytes::Bytes;
+use media::{PartSink, SinkError};
+use std::collections::BTreeMap;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::Mutex;
+
+use super::sign::{Addressing, object_url, sign_get};
+use super::{chain, endpoint_override, failed};
+use crate::config::setting;
+use crate::error::{Result, StepError};
+use crate::ports::{ObjectStore, SignedGet};
+
+const SERVICE: &str = "s3";
+
+/// The bucket `name`.
+#[derive(Debug, Clone)]
+pub struct Bucket {
+    client: Client,
+    sdk: SdkConfig,
+    name: String,
+    addressing: Addressing,
+}
+
+impl Bucket {
+    /// The bucket `name`, addressed by path where the endpoint is an emulator's.
+    pub fn new(sdk: &SdkConfig, name: impl Into<String>) -> Self {
+        let addressing =
+            endpoint_override(sdk).map_or(Addressing::VirtualHosted, |endpoint| Addressing::PathStyle {
+                endpoint: endpoint.trim_end_matches('/').to_owned(),
+            });
+        let by_path = matches!(addressing, Addressing::PathStyle { .. });
+        let config = aws_sdk_s3::config::Builder::from(sdk)
+            .force_path_style(by_path)
+            .build();
+        Self {
+            client: Client::from_conf(config),
+            sdk: sdk.clone(),
+            name: name.into(),
+            addressing,
+        }
+    }
+
+    async fn object(&self, key: &str) -> Result<Option<aws_sdk_s3::operation::get_object::GetObjectOutput>> {
+        match self.client.get_object().bucket(&self.name).key(key).send().await {
+            Ok(object) => Ok(Some(object)),
+            Err(SdkError::ServiceError(error)) if error.err().is_no_such_key() => Ok(None),
+            Err(error) => Err(failed(SERVICE, "GetObject")(error)),
+        }
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Bucket {
+    async fn put(&self, key: &str, content: Bytes, content_type: &str) -> Result<()> {
+        self.client
+            .put_object()
+            .bucket(&self.name)
+            .key(key)
+            .content_type(content_type)
+            .body(content.into())
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(failed(SERVICE, "PutObject"))
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Bytes>> {
+        let Some(object) = self.object(key).await? else {
+            return Ok(None);
+        };
+        Ok(Some(
+            object
+                .body
+                .collect()
+                .await
+                .map_err(failed(SERVICE, "GetObject"))?
+                .into_bytes(),
+        ))
+    }
+
+    async fn sink(&self, key: &str, content_type: &str) -> Result<Box<dyn PartSink>> {
+        Ok(Box::new(Multipart {
+            client: self.client.clone(),
+            bucket: self.name.clone(),
+            key: key.to_owned(),
+            content_type: content_type.to_owned(),
+            upload: Mutex::new(Upload::default()),
+        }))
+    }
+
+    async fn download(&self, key: &str, to: &Path) -> Result<u64> {
+        let file_failed = |error: std::io::Error| StepError::Aws {
+            service: SERVICE,
+            action: "write a download to a file",
+            detail: error.to_string(),
+        };
+        let mut object = self.object(key).await?.ok_or_else(|| StepError::Aws {
+            service: SERVICE,
+            action: "GetObject",
+            detail: format!("no object `{key}`"),
+        })?;
+        let mut file = tokio::fs::File::create(to).await.map_err(file_failed)?;
+        let mut size_bytes = 0;
+        while let Some(chunk) = object
+            .body
+            .try_next()
+            .await
+            .map_err(failed(SERVICE, "GetObject"))?
+        {
+            size_bytes += chunk.len() as u64;
+            file.write_all(&chunk).await.map_err(file_failed)?;
+        }
+        file.flush().await.map_err(file_failed)?;
+        Ok(size_bytes)
+    }
+
+    async fn sign_get(&self, key: &str, now_epoch_s: u64) -> Result<SignedGet> {
+        let region = self
+            .sdk
+            .region()
+            .map(ToString::to_string)
+            .ok_or_else(|| setting("AWS_REGION", "is not set"))?;
+        let provider = self
+            .sdk
+            .credentials_provider()
+            .ok_or_else(|| setting("AWS_ACCESS_KEY_ID", "no credentials to sign with"))?;
+        let credentials = provider
+            .provide_credentials()
+            .await
+            .map_err(failed(SERVICE, "read credentials"))?;
+        let url = object_url(&self.addressing, &region, &self.name, key)?;
+        sign_get(url, &region, credentials, at(now_epoch_s))
+    }
+}
+
+fn at(epoch_s: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(epoch_s)
+}
+
+/// A multipart upload, begun with its first part.
+struct Multipart {
+    client: Client,
+    bucket: String,
+    key: String,
+    content_type: String,
+    upload: Mutex<Upload>,
+}
+
+#[derive(Default)]
+struct Upload {
+    id: Option<String>,
+    /// The ETags by part number.
+    parts: BTreeMap<u32, String>,
+}
+
+/// SDK errors as the sink's: what the SDK's own retries did not mend may pass later, except a refusal.
+fn sink_failed<E>(error: SdkError<E>) -> SinkError
+where
+    E: std::error::Error + 'static,
+{
+    let refused = error
+        .raw_response()
+        .is_some_and(|response| matches!(response.status().as_u16(), 400 | 403 | 404));
+    let text = chain(&error);
+    if refused {
+        SinkError::permanent(text)
+    } else {
+        SinkError::retryable(text)
+    }
+}
+
+impl Multipart {
+    /// The upload's id; the first caller begins it.
+    async fn id(&self) -> std::result::Result<String, SinkError> {
+        let mut upload = self.upload.lock().await;
+        if let Some(id) = &upload.id {
+            return Ok(id.clone());
+        }
+        let begun = self
+            .client
+            .create_multipart_upload()
+            .bucket(&self.bucket)
+            .key(&self.key)
+            .content_type(&self.content_type)
+            .send()
+            .await
+            .map_err(sink_failed)?;
+        let id = begun
+            .upload_id
+            .ok_or_else(|| SinkError::retryable("CreateMultipartUpload answered no upload id"))?;
+        upload.id = Some(id.clone());
+        Ok(id)
+    }
+}
+
+#[async_trait]
+impl PartSink for Multipart {
+    async fn put_part(&self, number: u32, data: Bytes) -> std::result::Result<(), SinkError> {
+        let part_number = i32::try_from(number)
+            .ok()
+            .filter(|number| (1..=10_000).contains(number))
+            .ok_or_else(|| SinkError::permanent(format!("part number {number} is not in 1 to 10000")))?;
+        let id = self.id().await?;
+        let stored = self
+            .client
+            .upload_part()
+            .bucket(&self.bucket)
+            .key(&self.key)
+            .upload_id(id)
+            .part_number(part_number)
+            .body(data.into())
+            .send()
+            .await
+            .map_err(sink_failed)?;
+        let tag = stored
+            .e_tag
+            .ok_or_else(|| SinkError::retryable("UploadPart answered no ETag"))?;
+        self.upload.lock().await.parts.insert(number, tag);
+        Ok(())
+    }
+
+    async fn finish(&self, parts: u32) -> std::result::Result<(), SinkError> {
+        let id = self.id().await?;
+        let upload = self.upload.lock().await;
+        let mut completed = Vec::with_capacity(upload.parts.len());
+        for number in 1..=parts {
+            let tag = upload
+                .parts
+                .get(&number)
+                .ok_or_else(|| SinkError::permanent(format!("part {number} of {parts} was never stored")))?;
+            completed.push(
+                CompletedPart::builder()
+                    .set_part_number(i32::try_from(number).ok())
+                    .e_tag(tag)
+                    .build(),
+            );
+        }
+        self.client
+            .complete_multipart_upload()
+            .bucket(&self.bucket)
+            .key(&self.key)
+            .upload_id(id)
+            .multipart_upload(
+                CompletedMultipartUpload::builder()
+                    .set_parts(Some(completed))
+                    .build(),
+            )
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(sink_failed)
+    }
+
+    async fn put_whole(&self, data: Bytes) -> std::result::Result<(), SinkError> {
+        self.client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(&self.key)
+            .content_type(&self.content_type)
+            .body(data.into())
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(sink_failed)
+    }
+
+    async fn abort(&self) -> std::result::Result<(), SinkError> {
+        let mut upload = self.upload.lock().await;
+        let Some(id) = upload.id.clone() else {
+            return Ok(());
+        };
+        match self
+            .client
+            .abort_multipart_upload()
+            .bucket(&self.bucket)
+            .key(&self.key)
+            .upload_id(id)
+            .send()
+            .await
+        {
+            Ok(_) => {}
+            Err(SdkError::ServiceError(error)) if error.err().is_no_such_upload() => {}
+            Err(error) => return Err(sink_failed(error)),
+        }
+        *upload = Upload::default();
+        Ok(())
+    }
+}

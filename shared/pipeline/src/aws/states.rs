@@ -1,0 +1,94 @@
+//! Step Functions: the start of an execution, and the end of a wait.
+
+use async_trait::async_trait;
+use aws_sdk_sfn::Client;
+use aws_sdk_sfn::error::SdkError;
+use kaltura::TaskId;
+
+use super::failed;
+use crate::error::Result;
+use crate::ports::{Completions, Executions};
+use crate::steps::StepInput;
+
+const SERVICE: &str = "states";
+
+/// The state machine at `arn`.
+#[derive(Debug, Clone)]
+pub struct StateMachine {
+    client: Client,
+    arn: String,
+}
+
+impl StateMachine {
+    /// The state machine at `arn`.
+    pub fn new(client: Client, arn: impl Into<String>) -> Self {
+        Self {
+            client,
+            arn: arn.into(),
+        }
+    }
+}
+
+#[async_trait]
+impl Executions for StateMachine {
+    async fn start(&self, task_id: &TaskId, attempt: u32) -> Result<()> {
+        let outcome = self
+            .client
+            .start_execution()
+            .state_machine_arn(&self.arn)
+            .name(StepInput::execution_name(task_id, attempt))
+            .input(
+                StepInput {
+                    task_id: task_id.clone(),
+                    attempt,
+                }
+                .to_json(),
+            )
+            .send()
+            .await;
+        match outcome {
+            Ok(_) => Ok(()),
+            // A running execution of the same name and input is answered as a success; an ended one like this. Either
+            // way the attempt has its execution.
+            Err(SdkError::ServiceError(error)) if error.err().is_execution_already_exists() => Ok(()),
+            Err(error) => Err(failed(SERVICE, "StartExecution")(error)),
+        }
+    }
+}
+
+/// The waits of the state machine.
+#[derive(Debug, Clone)]
+pub struct Waits {
+    client: Client,
+}
+
+impl Waits {
+    /// The waits of this account.
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+}
+
+#[async_trait]
+impl Completions for Waits {
+    async fn succeed(&self, token: &engines::CompletionToken) -> Result<()> {
+        // The output is discarded by the state machine: the result stands in the record.
+        match self
+            .client
+            .send_task_success()
+            .task_token(token.expose())
+            .output("{}")
+            .send()
+            .await
+        {
+            Ok(_) => Ok(()),
+            Err(SdkError::ServiceError(error))
+                if error.err().is_task_does_not_exist() || error.err().is_task_timed_out() =>
+            {
+                tracing::info!("nobody waits for this completion any more");
+                Ok(())
+            }
+            Err(error) => Err(failed(SERVICE, "SendTaskSuccess")(error)),
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The settings of a function, read from its environment and checked once, at start.
+//!
+//! Every setting of the template stands here with its bounds; a wrong one stops the function at start with an error
+//! that names the variable, what it held and what was expected.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kaltura::PartnerId;
+
+use crate::error::{Result, StepError};
+
+/// The environment, or a stand-in for it.
+#[derive(Debug, Clone, Default)]
+pub struct Env {
+    vars: BTreeMap<String, String>,
+}
+
+impl Env {
+    /// The process's own environment.
+    pub fn of_process() -> Self {
+        Self {
+            vars: std::env::vars().collect(),
+        }
+    }
+
+    /// These variables only.
+    pub fn of(vars: &[(&str, &str)]) -> Self {
+        Self {
+            vars: vars
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+        }
+    }
+
+    /// A variable, or `None` where it is unset or empty.
+    pub fn optional(&self, name: &str) -> Option<String> {
+        self.vars
+            .get(name)
+            .filter(|value| !value.trim().is_empty())
+            .cloned()
+    }
+
+    /// A variable that must be there.
+    pub fn required(&self, name: &str) -> Result<String> {
+        self.optional(name).ok_or_else(|| setting(name, "is not set"))
+    }
+
+    /// A number between `least` and `most`, or `default` where the variable is unset.
+    pub fn number(&self, name: &str, default: u64, least: u64, most: u64) -> Result<u64> {
+        let Some(text) = self.optional(name) else {
+            return Ok(default);
+        };
+        match text.trim().parse::<u64>() {
+            Ok(number) if (least..=most).contains(&number) => Ok(number),
+            _ => Err(setting(
+                name,
+                &format!("is `{text}`, expected a whole number from {least} to {most}"),
+            )),
+        }
+    }
+}
+
+pub(crate) fn setting(name: &str, detail: &str) -> StepError {
+    StepError::Setting {
+        name: name.to_owned(),
+        detail: detail.to_owned(),
+    }
+}
+
+/// Where a customer wants its media processed (`vendorTaskProcessingRegion`, spec 1.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProcessingRegion {
+    /// United States, 1.
+    Us,
+    /// European Union, 2.
+    Eu,
+    /// Canada, 3.
+    Ca,
+}
+
+impl ProcessingRegion {
+    /// Kaltura's number.
+    pub fn number(self) -> i64 {
+        match self {
+            Self::Us => 1,
+            Self::Eu => 2,
+            Self::Ca => 3,
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        match text {
+            "US" => Ok(Self::Us),
+            "EU" => Ok(Self::Eu),
+            "CA" => Ok(Self::Ca),
+            other => Err(setting(
+                "PROCESSING_REGION",
+                &format!("is `{other}`, expected US, EU or CA"),
+            )),
+        }
+    }
+}
+
+/// What every function knows.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Kaltura's API, without a path: `https://www.kaltura.com`.
+    pub kaltura_service_url: String,
+    /// Our account at Kaltura.
+    pub vendor_partner_id: PartnerId,
+    /// Our name in client tags.
+    pub vendor_name: String,
+    /// Our version in client tags.
+    pub application_version: String,
+    /// The table.
+    pub tasks_table: String,
+    /// The secret with the app token.
+    pub app_token_secret: String,
+    /// The region that this stack serves.
+    pub processing_region: ProcessingRegion,
+    /// The service features taken on.
+    pub enabled_services: BTreeSet<i64>,
+    /// Whether plain http to the machine itself is allowed. No parameter of the template sets it, so it can't be
+    /// deployed: the local run hands it to the emulator's processes.
+    pub allow_loopback: bool,
+    /// Deliverables go up by upload token only: for a Kaltura that can't reach our bucket, as in a local run against a real
+    /// account.
+    pub upload_tokens_only: bool,
+    /// A key is extended when it expires within this time.
+    pub key_margin_s: u64,
+}
+
+impl Config {
+    /// Reads and checks the settings.
+    pub fn from_env(env: &Env) -> Result<Self> {
+        let partner = env.required("VENDOR_PARTNER_ID")?;
+        let vendor_partner_id = partner
+            .trim()
+            .parse::<i64>()
+            .map(PartnerId::from)
+            .map_err(|_| setting("VENDOR_PARTNER_ID", &format!("is `{partner}`, expected a number")))?;
+        let mut enabled_services = BTreeSet::new();
+        for feature in env.required("ENABLED_SERVICES")?.split(',') {
+            let number = feature.trim().parse::<i64>().map_err(|_| {
+                setting(
+                    "ENABLED_SERVICES",
+                    &format!("has `{feature}`, expected service features like `1,2,7`"),
+                )
+            })?;
+            enabled_services.insert(number);
+        }
+        Ok(Self {
+            kaltura_service_url: env.required("KALTURA_SERVICE_URL")?,
+            vendor_partner_id,
+            vendor_name: env.required("VENDOR_NAME")?,
+            application_version: env
+                .optional("APPLICATION_VERSION")
+                .unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned()),
+            tasks_table: env.required("TASKS_TABLE")?,
+            app_token_secret: env.required("APP_TOKEN_SECRET_ARN")?,
+            processing_region: ProcessingRegion::parse(&env.required("PROCESSING_REGION")?)?,
+            enabled_services,
+            allow_loopback: env.optional("REACH_ALLOW_LOOPBACK").as_deref() == Some("true"),
+            upload_tokens_only: env.optional("REACH_UPLOAD_TOKENS_ONLY").as_deref() == Some("true"),
+            key_margin_s: env.number("KEY_MARGIN_S", 36 * 60 * 60, 60, 6 * 24 * 60 * 60)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: [(&str, &str); 7] = [
+        ("KALTURA_SERVICE_URL", "https://www.kaltura.com"),
+        ("VENDOR_PARTNER_ID", "12345"),
+        ("VENDOR_NAME", "vendorName"),
+        ("TASKS_TABLE", "tasks"),
+        (
+            "APP_TOKEN_SECRET_ARN",
+            "arn:aws:secretsmanager:eu-central-1:1:secret:x",
+        ),
+        ("PROCESSING_REGION", "EU"),
+        ("ENABLED_SERVICES", "1, 2"),
+    ];
+
+    fn with(name: &str, value: &str) -> Env {
+        let mut vars: Vec<(&str, &str)> = GOOD.into_iter().filter(|(known, _)| *known != name).collect();
+        vars.push((name, value));
+        Env::of(&vars)
+    }
+
+    #[test]
+    fn good_settings_are_read() {
+        let config = Config::from_env(&Env::of(&GOOD)).unwrap();
+        assert_eq!(config.enabled_services, BTreeSet::from([1, 2]));
+        assert_eq!(config.processing_region.number(), 2);
+        assert!(!config.allow_loopback);
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named_with_what_was_expected() {
+        let cases = [
+            (
+                "VENDOR_PARTNER_ID",
+                "abc",
+                "setting VENDOR_PARTNER_ID: is `abc`, expected a number",
+            ),
+            (
+                "PROCESSING_REGION",
+                "MOON",
+                "setting PROCESSING_REGION: is `MOON`, expected US, EU or CA",
+            ),
+            (
+                "ENABLED_SERVICES",
+                "1,x",
+                "setting ENABLED_SERVICES: has `x`, expected service features like `1,2,7`",
+            ),
+            ("TASKS_TABLE", " ", "setting TASKS_TABLE: is not set"),
+            (
+                "KEY_MARGIN_S",
+                "5",
+                "setting KEY_MARGIN_S: is `5`, expected a whole number from 60 to 518400",
+            ),
+        ];
+        for (name, value, message) in cases {
+            assert_eq!(
+                Config::from_env(&with(name, value)).unwrap_err().to_string(),
+                message
+            );
+        }
+    }
+}

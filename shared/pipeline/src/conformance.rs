@@ -1,0 +1,265 @@
+//! What every adapter of a port must do, as functions that any of them can be put through.
+//!
+//! Each takes a fresh adapter and answers the first thing that is not as it must be. The doubles pass them in unit tests,
+//! the AWS adapters against an emulator in the end-to-end tests.
+
+use kaltura::{PartnerId, TaskId};
+
+use crate::memory::sample_record;
+use crate::ports::{Leases, ObjectStore, OrderQueue, SessionStore, TaskStore};
+use crate::record::{RESEND_AFTER_S, TaskState};
+use crate::session::CachedSession;
+
+/// What did not hold.
+pub type Verdict = Result<(), String>;
+
+fn hold(holds: bool, what: &str) -> Verdict {
+    if holds {
+        Ok(())
+    } else {
+        Err(format!("does not hold: {what}"))
+    }
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+/// A task store keeps once, saves only on the version it read, and has its indexes follow the record. `prefix` is digits that
+/// no other task id of the store begins with; `wait` is called before each look at an index, for stores whose indexes lag.
+pub async fn task_store(store: &dyn TaskStore, prefix: &str, wait: impl AsyncFn()) -> Verdict {
+    let id = |n: u32| TaskId::parse(format!("{prefix}{n}")).map_err(text);
+    let (first, second) = (id(1)?, id(2)?);
+    let mut record = sample_record(first.clone());
+    hold(
+        store.load(&record.task_id).await.map_err(text)?.is_none(),
+        "an unknown task has no record",
+    )?;
+    hold(store.keep(&record).await.map_err(text)?, "a new record is kept")?;
+    hold(
+        !store.keep(&record).await.map_err(text)?,
+        "a second record of the same task is not kept",
+    )?;
+    hold(
+        store.load(&record.task_id).await.map_err(text)?.as_ref() == Some(&record),
+        "a record is read as written",
+    )?;
+
+    let mut other = sample_record(second.clone());
+    other.queue_time_epoch_s = 77;
+    store.keep(&other).await.map_err(text)?;
+    let mut asked = (1..=230).map(id).collect::<Result<Vec<TaskId>, String>>()?;
+    asked.reverse();
+    let known = store.known(&asked).await.map_err(text)?;
+    hold(known.len() == 2, "of 230 asked, the two with a record are known")?;
+    hold(
+        known
+            .get(&other.task_id)
+            .is_some_and(|task| task.queue_time_epoch_s == 77),
+        "known tells the queue time",
+    )?;
+
+    wait().await;
+    let due = store.due(100, 10).await.map_err(text)?;
+    hold(
+        due.contains(&first) && due.contains(&second),
+        "kept tasks are due",
+    )?;
+    hold(
+        store.due(99, 10).await.map_err(text)?.is_empty(),
+        "nothing is due before its time",
+    )?;
+
+    let mut stale = record.clone();
+    record.state = TaskState::Queued;
+    record.sent_epoch_s = Some(200);
+    hold(
+        store.save(&mut record).await.map_err(text)?,
+        "a record is saved on the version that was read",
+    )?;
+    hold(record.version == 2, "a save raises the version")?;
+    hold(
+        !store.save(&mut stale).await.map_err(text)?,
+        "a stale record is not saved",
+    )?;
+    hold(stale.version == 1, "a refused save leaves the version")?;
+    wait().await;
+    let due = store.due(100, 10).await.map_err(text)?;
+    hold(!due.contains(&first), "a sent task is not due at once")?;
+    let due = store.due(200 + RESEND_AFTER_S, 10).await.map_err(text)?;
+    hold(
+        due.first() == Some(&second) && due.contains(&first),
+        "a sent task falls due again, after those due longer",
+    )?;
+
+    record.state = TaskState::Running;
+    store.save(&mut record).await.map_err(text)?;
+    other.state = TaskState::Running;
+    other.key_expires_epoch_s = 900_000;
+    store.save(&mut other).await.map_err(text)?;
+    wait().await;
+    hold(
+        store.due(u64::from(u32::MAX), 10).await.map_err(text)?.is_empty(),
+        "a running task is not due",
+    )?;
+    let keys = store.keys_expiring(1_000_000, 10).await.map_err(text)?;
+    hold(
+        keys == [(second.clone(), 900_000), (first.clone(), 1_000_000)],
+        "running tasks' keys are listed, soonest first",
+    )?;
+    hold(
+        store.keys_expiring(899_999, 10).await.map_err(text)?.is_empty(),
+        "no key before its time",
+    )?;
+    hold(
+        store.keys_expiring(1_000_000, 1).await.map_err(text)?.len() == 1,
+        "a limit is kept",
+    )?;
+
+    record.end(TaskState::Delivered, 500, "done");
+    store.save(&mut record).await.map_err(text)?;
+    wait().await;
+    let keys = store.keys_expiring(1_000_000, 10).await.map_err(text)?;
+    hold(
+        keys == [(second.clone(), 900_000)],
+        "an ended task's key is watched no more",
+    )
+}
+
+/// A lease is one holder's until it ends or is given back.
+pub async fn leases(store: &dyn Leases) -> Verdict {
+    hold(
+        store.take("poll", "a", 100, 60).await.map_err(text)?,
+        "a free lease is taken",
+    )?;
+    hold(
+        !store.take("poll", "b", 159, 60).await.map_err(text)?,
+        "a held lease is not taken",
+    )?;
+    hold(
+        store.take("poll", "a", 120, 60).await.map_err(text)?,
+        "its holder may take it again",
+    )?;
+    store.give_back("poll", "b").await.map_err(text)?;
+    hold(
+        !store.take("poll", "b", 159, 60).await.map_err(text)?,
+        "nobody gives back another's lease",
+    )?;
+    hold(
+        store.take("poll", "b", 180, 60).await.map_err(text)?,
+        "an ended lease is taken",
+    )?;
+    store.give_back("poll", "b").await.map_err(text)?;
+    store.give_back("poll", "b").await.map_err(text)?;
+    hold(
+        store.take("poll", "c", 181, 60).await.map_err(text)?,
+        "a lease given back is free",
+    )
+}
+
+/// A session store gives back what was saved last.
+pub async fn session_store(store: &dyn SessionStore) -> Verdict {
+    let session = |ks: &str, expires_epoch_s| CachedSession {
+        ks: kaltura::Ks::from(ks),
+        expires_epoch_s,
+    };
+    store.save(&session("one", 10)).await.map_err(text)?;
+    store.save(&session("two", 20)).await.map_err(text)?;
+    hold(
+        store.load().await.map_err(text)? == Some(session("two", 20)),
+        "the session saved last is loaded",
+    )
+}
+
+/// An object store gives back what was put, whole or by parts.
+pub async fn object_store(store: &dyn ObjectStore, folder: &std::path::Path) -> Verdict {
+    hold(
+        store.get("conformance/none").await.map_err(text)?.is_none(),
+        "an unknown key has no object",
+    )?;
+    store
+        .put("conformance/a.srt", "one".into(), "text/plain")
+        .await
+        .map_err(text)?;
+    store
+        .put("conformance/a.srt", "two".into(), "text/plain")
+        .await
+        .map_err(text)?;
+    let got = store.get("conformance/a.srt").await.map_err(text)?;
+    hold(
+        got.as_deref() == Some(b"two".as_slice()),
+        "the object put last is read",
+    )?;
+
+    let first = vec![1_u8; media::sink::MIN_PART_BYTES];
+    let second = vec![2_u8; 1_000];
+    let sink = store.sink("conformance/big", "video/mp4").await.map_err(text)?;
+    sink.put_part(2, second.clone().into()).await.map_err(text)?;
+    sink.put_part(1, first.clone().into()).await.map_err(text)?;
+    hold(
+        store.get("conformance/big").await.map_err(text)?.is_none(),
+        "nothing is visible before the end",
+    )?;
+    sink.finish(2).await.map_err(text)?;
+    let file = folder.join("big");
+    let size_bytes = store.download("conformance/big", &file).await.map_err(text)?;
+    let content = std::fs::read(&file).map_err(text)?;
+    hold(size_bytes == content.len() as u64, "a download tells its size")?;
+    hold(
+        content == [first, second].concat(),
+        "parts become one object in the order of their numbers",
+    )?;
+    hold(
+        store.download("conformance/none", &file).await.is_err(),
+        "an unknown key can't be downloaded",
+    )?;
+
+    let signed = store
+        .sign_get("conformance/a.srt", 1_700_000_000)
+        .await
+        .map_err(text)?;
+    hold(
+        !signed.url.contains('?') && !signed.header_lines.is_empty(),
+        "a GET is signed by headers, not by query",
+    )
+}
+
+/// A queue takes many orders at once.
+pub async fn order_queue(queue: &dyn OrderQueue) -> Verdict {
+    let order = |n: i64| {
+        Ok((
+            TaskId::parse(n.to_string()).map_err(text)?,
+            PartnerId::from(110 + n % 3),
+        ))
+    };
+    let orders = (0..23).map(order).collect::<Result<Vec<_>, String>>()?;
+    hold(
+        queue.send(&orders).await.map_err(text)?.is_empty(),
+        "23 orders are taken",
+    )?;
+    hold(
+        queue.send(&[]).await.map_err(text)?.is_empty(),
+        "no orders are taken without harm",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::{MemoryObjects, MemoryQueue, MemoryTable};
+
+    #[tokio::test]
+    async fn the_doubles_conform() {
+        let table = MemoryTable::default();
+        task_store(&table, "7", async || {}).await.unwrap();
+        leases(&table).await.unwrap();
+        session_store(&table).await.unwrap();
+        let queue = MemoryQueue::default();
+        order_queue(&queue).await.unwrap();
+        assert_eq!(queue.take_all().len(), 23);
+        let folder = tempfile::tempdir().unwrap();
+        object_store(&MemoryObjects::default(), folder.path())
+            .await
+            .unwrap();
+    }
+}

@@ -1,0 +1,204 @@
+//! What a function works with, built once at start.
+//!
+//! Each function asks for what it needs and no more, so that its binary links no SDK that it does not call and its role
+//! needs no permission that it does not use. A step that reaches for what was not asked for gets a `Setting` error, not
+//! a panic.
+
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+use kaltura::{ClientConfig, ServiceUrl};
+
+use crate::aws;
+use crate::config::{Config, Env, setting};
+use crate::error::Result;
+use crate::ports::{Clock, Completions, Executions, Leases, ObjectStore, OrderQueue, SystemClock, TaskStore};
+use crate::session::VendorSessions;
+use crate::telemetry;
+
+/// What the steps work with.
+pub struct Context {
+    /// The settings.
+    pub config: Config,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The tasks' records.
+    pub tasks: Arc<dyn TaskStore>,
+    /// The timers' leases.
+    pub leases: Arc<dyn Leases>,
+    /// The vendor session.
+    pub sessions: Arc<VendorSessions>,
+    /// Kaltura's API.
+    pub kaltura: kaltura::Client,
+    /// The optional parts.
+    pub parts: Parts,
+}
+
+/// The parts that only some functions need.
+#[derive(Default)]
+pub struct Parts {
+    /// The orders queue.
+    pub queue: Option<Arc<dyn OrderQueue>>,
+    /// The bucket.
+    pub objects: Option<Arc<dyn ObjectStore>>,
+    /// The state machine.
+    pub executions: Option<Arc<dyn Executions>>,
+    /// The waits of the state machine.
+    pub completions: Option<Arc<dyn Completions>>,
+    /// The media fetcher.
+    pub fetcher: Option<media::Fetcher>,
+    /// The engine.
+    pub engine: Option<Arc<dyn engines::Engine>>,
+}
+
+macro_rules! part {
+    ($(#[$doc:meta])* $name:ident: $type:ty) => {
+        $(#[$doc])*
+        pub fn $name(&self) -> Result<$type> {
+            self.parts.$name.as_ref().ok_or_else(|| setting(stringify!($name), "this function was built without it"))
+        }
+    };
+}
+
+impl Context {
+    part!(
+        /// The orders queue, where the function has it.
+        queue: &Arc<dyn OrderQueue>
+    );
+    part!(
+        /// The bucket, where the function has it.
+        objects: &Arc<dyn ObjectStore>
+    );
+    part!(
+        /// The state machine, where the function has it.
+        executions: &Arc<dyn Executions>
+    );
+    part!(
+        /// The waits, where the function has them.
+        completions: &Arc<dyn Completions>
+    );
+    part!(
+        /// The media fetcher, where the function has it.
+        fetcher: &media::Fetcher
+    );
+    part!(
+        /// The engine, where the function has it.
+        engine: &Arc<dyn engines::Engine>
+    );
+}
+
+/// Builds a [`Context`] from the environment of a function.
+pub struct Builder {
+    env: Env,
+    sdk: SdkConfig,
+    config: Config,
+    parts: Parts,
+}
+
+impl Builder {
+    /// Reads the settings and the SDK's configuration, and sets up telemetry. The error says which setting is wrong.
+    pub async fn from_env() -> Result<Self> {
+        let env = Env::of_process();
+        telemetry::init(&env);
+        let config = Config::from_env(&env)?;
+        let sdk = aws::sdk_config().await;
+        Ok(Self {
+            env,
+            sdk,
+            config,
+            parts: Parts::default(),
+        })
+    }
+
+    /// With the orders queue of `ORDERS_QUEUE_URL`.
+    pub fn with_queue(mut self) -> Result<Self> {
+        let url = self.env.required("ORDERS_QUEUE_URL")?;
+        self.parts.queue = Some(Arc::new(aws::sqs::Orders::new(
+            aws_sdk_sqs::Client::new(&self.sdk),
+            url,
+        )));
+        Ok(self)
+    }
+
+    /// With the bucket of `WORK_BUCKET`.
+    pub fn with_objects(mut self) -> Result<Self> {
+        let name = self.env.required("WORK_BUCKET")?;
+        self.parts.objects = Some(Arc::new(aws::s3::Bucket::new(&self.sdk, name)));
+        Ok(self)
+    }
+
+    /// With the state machine of `STATE_MACHINE_ARN`.
+    pub fn with_executions(mut self) -> Result<Self> {
+        let arn = self.env.required("STATE_MACHINE_ARN")?;
+        let client = aws_sdk_sfn::Client::new(&self.sdk);
+        self.parts.executions = Some(Arc::new(aws::states::StateMachine::new(client, arn)));
+        Ok(self)
+    }
+
+    /// With the waits of the state machine.
+    #[must_use]
+    pub fn with_completions(mut self) -> Self {
+        let client = aws_sdk_sfn::Client::new(&self.sdk);
+        self.parts.completions = Some(Arc::new(aws::states::Waits::new(client)));
+        self
+    }
+
+    /// With the media fetcher.
+    pub fn with_fetcher(mut self) -> Result<Self> {
+        let config = media::FetchConfig {
+            allow_loopback: self.config.allow_loopback,
+            ..media::FetchConfig::default()
+        };
+        self.parts.fetcher = Some(media::Fetcher::new(config)?);
+        Ok(self)
+    }
+
+    /// With the engine of `ENGINE`.
+    pub fn with_engine(mut self) -> Result<Self> {
+        let name = self.env.required("ENGINE")?;
+        self.parts.engine = Some(match name.as_str() {
+            "local" => Arc::new(engines::local::Local::from_env()?),
+            other => return Err(setting("ENGINE", &format!("is `{other}`, expected local"))),
+        });
+        Ok(self)
+    }
+
+    /// The context.
+    pub fn build(self) -> Result<Context> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let table = Arc::new(aws::dynamodb::Table::new(
+            aws_sdk_dynamodb::Client::new(&self.sdk),
+            self.config.tasks_table.clone(),
+        ));
+        let kaltura = kaltura_client(&self.config)?;
+        let secret = aws::secrets::AppTokenSecret::new(
+            aws_sdk_secretsmanager::Client::new(&self.sdk),
+            self.config.app_token_secret.clone(),
+        );
+        let sessions = VendorSessions::new(kaltura.clone(), table.clone(), Arc::new(secret), clock.clone());
+        Ok(Context {
+            config: self.config,
+            clock,
+            tasks: table.clone(),
+            leases: table,
+            sessions: Arc::new(sessions),
+            kaltura,
+            parts: self.parts,
+        })
+    }
+}
+
+/// The client of Kaltura's API by the settings, reporting its calls as metrics.
+pub fn kaltura_client(config: &Config) -> Result<kaltura::Client> {
+    let parse = if config.allow_loopback {
+        ServiceUrl::parse_allow_loopback
+    } else {
+        ServiceUrl::parse
+    };
+    let service_url = parse(&config.kaltura_service_url)
+        .map_err(|error| setting("KALTURA_SERVICE_URL", &error.to_string()))?;
+    let mut client = ClientConfig::new(service_url, &config.vendor_name, config.vendor_partner_id);
+    client.application_version.clone_from(&config.application_version);
+    client.observer = Arc::new(telemetry::KalturaCalls);
+    Ok(kaltura::Client::new(client)?)
+}

@@ -1,0 +1,400 @@
+//! The one error of the pipeline, and the four kinds of outcome that the state machine knows.
+//!
+//! What lives here: [`StepError`], its [`Class`] and the [`Failure`] kept in a task's record. What does not:
+//! the errors of the libraries (each has its own enum; they are carried as sources here).
+
+use serde::{Deserialize, Serialize};
+
+/// What the state machine does with an error: the four kinds of `DESIGN.md`, and `Fault` for our own mistakes.
+///
+/// The name of the class is the `errorType` that a function answers, so it is what `Retry` and `Catch` of
+/// `infra/reach-task.asl.json` match on. Renaming one is a change of that file too; a test compares them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Class {
+    /// A passing fault: the step is tried again with backoff, then the task is parked.
+    Retryable,
+    /// The order can't be fulfilled, whoever tries: ERROR at Kaltura, with a text for the customer.
+    Terminal,
+    /// The task is not ours to work on any more (aborted, deleted, ended elsewhere): stop quietly.
+    Gone,
+    /// This execution is an old attempt: another one works on the task, so this one must not act.
+    Stale,
+    /// A fault of ours that trying again won't mend: parked at once, for an operator to look at.
+    Fault,
+}
+
+impl Class {
+    /// The stable name, as the state machine spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Retryable => "Retryable",
+            Self::Terminal => "Terminal",
+            Self::Gone => "Gone",
+            Self::Stale => "Stale",
+            Self::Fault => "Fault",
+        }
+    }
+}
+
+/// Why an order can't be fulfilled: terminal by nature. `Display` is the log line; the text for the customer is
+/// [`Refusal::customer_text`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The task carries no entry (an external object, `entryObjectType` 3), so there is no media to fetch.
+    #[error("task has no entry id (entryObjectType {entry_object_type})")]
+    NoEntry {
+        /// `entryObjectType` as Kaltura sent it.
+        entry_object_type: String,
+    },
+    /// The catalog item's source language is missing or not one that Kaltura's assets know (spec D12).
+    #[error("source language `{name}` of the catalog item has no asset language")]
+    UnusableLanguage {
+        /// The language's name as the catalog item has it; empty where it has none.
+        name: String,
+    },
+    /// The engine of this stack can't work in the source language.
+    #[error("engine `{engine}` does not work in `{language}`")]
+    LanguageNotServed {
+        /// The language's name as the catalog item has it.
+        language: String,
+        /// The engine's name.
+        engine: String,
+    },
+    /// The response profile brought no catalog item, so nobody can say what was ordered.
+    #[error("entryVendorTask.get returned no catalog item under relatedObjects.reach_vendor_catalog_item")]
+    NoCatalogItem,
+    /// The service of the order is not one that this version knows how to fulfil.
+    #[error("service feature {feature} has no plan")]
+    NoPlan {
+        /// `serviceFeature` as Kaltura sent it.
+        feature: String,
+    },
+    /// None of the profile's `flavorParamsIds` is among the entry's flavors; the guide says to follow them strictly.
+    #[error("none of the flavor params ids [{wanted}] is among the entry's playable flavors [{have}]")]
+    NoMatchingFlavor {
+        /// What the profile asks for, in its order.
+        wanted: String,
+        /// The flavor params ids that the playback context lists.
+        have: String,
+    },
+    /// Playback is blocked by the customer's own rules (access control, schedule).
+    #[error("playback of entry {entry_id} is blocked: {codes}")]
+    PlaybackBlocked {
+        /// The entry.
+        entry_id: String,
+        /// The message codes of the playback context.
+        codes: String,
+    },
+    /// Every source is protected by DRM.
+    #[error("every playback source of entry {entry_id} is protected by DRM")]
+    Drm {
+        /// The entry.
+        entry_id: String,
+    },
+    /// Kaltura offers neither HLS nor a file for the entry.
+    #[error("entry {entry_id} has no playback source, neither applehttp nor http")]
+    NoSource {
+        /// The entry.
+        entry_id: String,
+    },
+    /// The entry is deleted, or the key no longer opens it.
+    #[error("entry {entry_id} does not exist: {code}")]
+    EntryGone {
+        /// The entry.
+        entry_id: String,
+        /// Kaltura's error code.
+        code: String,
+    },
+    /// Nobody speaks in the media, so there is nothing to caption; Kaltura refuses a file without a cue.
+    #[error("the transcript has no words")]
+    NoSpeech,
+    /// Kaltura refuses the call for good, with a code that no retry changes.
+    #[error("kaltura refuses {action} for good: {code}")]
+    Kaltura {
+        /// Service and action.
+        action: String,
+        /// Kaltura's error code.
+        code: String,
+    },
+}
+
+impl Refusal {
+    /// The stable name, kept in the record and in the metric.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NoEntry { .. } => "NoEntry",
+            Self::UnusableLanguage { .. } => "UnusableLanguage",
+            Self::LanguageNotServed { .. } => "LanguageNotServed",
+            Self::NoCatalogItem => "NoCatalogItem",
+            Self::NoPlan { .. } => "NoPlan",
+            Self::NoMatchingFlavor { .. } => "NoMatchingFlavor",
+            Self::PlaybackBlocked { .. } => "PlaybackBlocked",
+            Self::Drm { .. } => "Drm",
+            Self::NoSource { .. } => "NoSource",
+            Self::EntryGone { .. } => "EntryGone",
+            Self::NoSpeech => "NoSpeech",
+            Self::Kaltura { .. } => "KalturaRefused",
+        }
+    }
+
+    /// What the customer reads as `errDescription`: plain words, what to do about it, nothing internal.
+    pub fn customer_text(&self) -> String {
+        match self {
+            Self::NoEntry { .. } => {
+                "The order refers to no media entry, and this service needs one. Please order it on an entry.".into()
+            }
+            Self::UnusableLanguage { name } if name.is_empty() => {
+                "The catalog item states no source language. Please choose a service with a source language.".into()
+            }
+            Self::UnusableLanguage { name } => format!(
+                "Captions can't be delivered for the source language \"{name}\". Please choose a service with a \
+                 spoken language."
+            ),
+            Self::LanguageNotServed { language, .. } => {
+                format!("The source language \"{language}\" is not supported by this service.")
+            }
+            Self::NoCatalogItem => {
+                "The order's catalog item could not be read, so it is unknown what was ordered. Please order again."
+                    .into()
+            }
+            Self::NoPlan { .. } => "The service ordered is not offered for this media.".into(),
+            Self::NoMatchingFlavor { wanted, .. } => format!(
+                "The REACH profile allows only flavors made from flavor params {wanted}, and the entry has none of \
+                 them. Please add such a flavor, or change the profile."
+            ),
+            Self::PlaybackBlocked { codes, .. } => format!(
+                "The media can't be fetched, because playback of the entry is restricted ({codes}). Please lift the \
+                 restriction and order again."
+            ),
+            Self::Drm { .. } => {
+                "The media is protected by DRM and can't be fetched. Please provide a flavor without DRM.".into()
+            }
+            Self::NoSource { .. } => {
+                "The entry offers no playable flavor to fetch. Please check that its conversion has ended well.".into()
+            }
+            Self::EntryGone { .. } => {
+                "The entry of this order no longer exists, or is neither audio nor video. Please check the entry.".into()
+            }
+            Self::NoSpeech => "No speech was found in the media, so there is nothing to caption.".into(),
+            Self::Kaltura { code, .. } => {
+                format!("The result could not be delivered to this entry ({code}). Please check the entry.")
+            }
+        }
+    }
+}
+
+/// What can go wrong in a step. Each variant has a [`Class`] and a stable [`StepError::name`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StepError {
+    /// The order can't be fulfilled.
+    #[error("{0}")]
+    Refused(#[from] Refusal),
+    /// A call to Kaltura failed.
+    #[error("kaltura: {0}")]
+    Kaltura(#[from] kaltura::Error),
+    /// The media could not be fetched.
+    #[error("media: {0}")]
+    Media(#[from] media::FetchError),
+    /// The engine failed.
+    #[error("engine: {0}")]
+    Engine(#[from] engines::EngineError),
+    /// A transcript or a caption file is not what it should be.
+    #[error("captions: {0}")]
+    Captions(#[from] captions::CaptionError),
+    /// An AWS service refused or could not be reached.
+    #[error("{service}: {action} failed: {detail}")]
+    Aws {
+        /// The service: `dynamodb`, `s3`, `sqs`, `states`, `secretsmanager`.
+        service: &'static str,
+        /// What was being done.
+        action: &'static str,
+        /// The service's own words.
+        detail: String,
+    },
+    /// Somebody else wrote the record again and again while this step tried to.
+    #[error("record of task {task_id} changed under us {times} times")]
+    RecordConflict {
+        /// The task.
+        task_id: String,
+        /// How often the write was tried.
+        times: u32,
+    },
+    /// No record of the task.
+    #[error("no record of task {task_id}")]
+    RecordMissing {
+        /// The task.
+        task_id: String,
+    },
+    /// A record that this version can't read.
+    #[error("record of {what} can't be read: {detail}")]
+    RecordUnreadable {
+        /// Which record.
+        what: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The attempt in the input is not the record's: another execution works on the task.
+    #[error("attempt {asked} of task {task_id} is not the current one ({current})")]
+    StaleAttempt {
+        /// The task.
+        task_id: String,
+        /// The attempt that asked.
+        asked: u32,
+        /// The attempt in the record.
+        current: u32,
+    },
+    /// The task has ended (delivered, failed, gone): nothing more is done for it.
+    #[error("task {task_id} has ended as {state}")]
+    Ended {
+        /// The task.
+        task_id: String,
+        /// The state it ended in.
+        state: String,
+    },
+    /// Kaltura says that the task is not there for us any more, or has ended elsewhere.
+    #[error("task {task_id} is gone at kaltura: {detail}")]
+    GoneAtKaltura {
+        /// The task.
+        task_id: String,
+        /// How we know.
+        detail: String,
+    },
+    /// A step was reached before the step that makes its input.
+    #[error("step `{step}` of task {task_id} needs {needs}")]
+    OutOfOrder {
+        /// The task.
+        task_id: String,
+        /// The step.
+        step: &'static str,
+        /// What is missing.
+        needs: String,
+    },
+    /// Kaltura answered success, but the task does not have the status that was set (spec 1.1: a forbidden property
+    /// is dropped without a word).
+    #[error("task {task_id} was set to {wanted} but has {got}")]
+    StatusNotTaken {
+        /// The task.
+        task_id: String,
+        /// The status that was sent.
+        wanted: String,
+        /// The status that came back.
+        got: String,
+    },
+    /// Kaltura could not read a file that we delivered: our fault, not the customer's.
+    #[error("kaltura rejects the content of asset {asset_id}: {description}")]
+    ContentRejected {
+        /// The asset.
+        asset_id: String,
+        /// Kaltura's description.
+        description: String,
+    },
+    /// An import at Kaltura lasts longer than any import should.
+    #[error("import of asset {asset_id} still runs after {age_s} s")]
+    ImportStuck {
+        /// The asset.
+        asset_id: String,
+        /// Its age in seconds.
+        age_s: u64,
+    },
+    /// A setting is missing or wrong.
+    #[error("setting {name}: {detail}")]
+    Setting {
+        /// The environment variable.
+        name: String,
+        /// What is wrong, and what was expected.
+        detail: String,
+    },
+}
+
+impl StepError {
+    /// The class, which decides what the state machine does.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Refused(_) => Class::Terminal,
+            Self::Kaltura(error) => match error.class() {
+                kaltura::ErrorClass::Retryable | kaltura::ErrorClass::SessionDead => Class::Retryable,
+                kaltura::ErrorClass::Gone | kaltura::ErrorClass::FinalState => Class::Gone,
+                _ => Class::Fault,
+            },
+            Self::Media(error) => match error.class() {
+                media::Class::Retryable => Class::Retryable,
+                media::Class::Terminal => Class::Terminal,
+            },
+            Self::Engine(error) => match error.class() {
+                engines::ErrorClass::Retryable => Class::Retryable,
+                engines::ErrorClass::Terminal => Class::Terminal,
+            },
+            Self::Aws { .. } | Self::RecordConflict { .. } | Self::StatusNotTaken { .. } => Class::Retryable,
+            Self::StaleAttempt { .. } => Class::Stale,
+            Self::Ended { .. } | Self::GoneAtKaltura { .. } => Class::Gone,
+            Self::Captions(_)
+            | Self::RecordMissing { .. }
+            | Self::RecordUnreadable { .. }
+            | Self::OutOfOrder { .. }
+            | Self::ContentRejected { .. }
+            | Self::ImportStuck { .. }
+            | Self::Setting { .. } => Class::Fault,
+        }
+    }
+
+    /// The stable name of what happened, for metrics, records and runbooks.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Refused(refusal) => refusal.name(),
+            Self::Kaltura(error) => error.name(),
+            Self::Media(error) => error.name(),
+            Self::Engine(error) => error.name(),
+            Self::Captions(error) => error.name(),
+            Self::Aws { .. } => "Aws",
+            Self::RecordConflict { .. } => "RecordConflict",
+            Self::RecordMissing { .. } => "RecordMissing",
+            Self::RecordUnreadable { .. } => "RecordUnreadable",
+            Self::StaleAttempt { .. } => "StaleAttempt",
+            Self::Ended { .. } => "Ended",
+            Self::GoneAtKaltura { .. } => "GoneAtKaltura",
+            Self::OutOfOrder { .. } => "OutOfOrder",
+            Self::StatusNotTaken { .. } => "StatusNotTaken",
+            Self::ContentRejected { .. } => "ContentRejected",
+            Self::ImportStuck { .. } => "ImportStuck",
+            Self::Setting { .. } => "Setting",
+        }
+    }
+
+    /// What to tell the customer, for terminal errors; `None` for all others, which never reach a customer.
+    pub fn customer_text(&self) -> Option<String> {
+        match self {
+            Self::Refused(refusal) => Some(refusal.customer_text()),
+            Self::Media(error) if self.class() == Class::Terminal => Some(error.customer_text().to_owned()),
+            Self::Engine(error) if self.class() == Class::Terminal => Some(error.customer_text()),
+            _ => None,
+        }
+    }
+}
+
+/// The terminal cause of a task, as kept in its record by the step that met it, for `fail` to act on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The stable name of the cause.
+    pub name: String,
+    /// The log line.
+    pub detail: String,
+    /// `errDescription`: the text for the customer.
+    pub customer_text: String,
+    /// The step that met it.
+    pub step: String,
+}
+
+impl From<StepError> for lambda_runtime::Diagnostic {
+    /// `errorType` is the class, which the state machine matches on; the message leads with the stable name.
+    fn from(error: StepError) -> Self {
+        Self {
+            error_type: error.class().name().to_owned(),
+            error_message: format!("{}: {error}", error.name()),
+        }
+    }
+}
+
+/// A step's result.
+pub type Result<T> = std::result::Result<T, StepError>;

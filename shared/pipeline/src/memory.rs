@@ -1,0 +1,385 @@
+//! Doubles of the ports in memory, for tests of steps and handlers. They pass [`crate::conformance`], as the AWS adapters
+//! do, so that what a test shows with them holds with AWS.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use kaltura::{AccessKey, PartnerId, TaskId};
+use media::sink::MemorySink;
+use media::{PartSink, SinkError};
+
+use crate::error::{Result, StepError};
+use crate::ports::{
+    AppTokenSource, Clock, Completions, Executions, KnownTask, Leases, ObjectStore, OrderQueue, SessionStore,
+    SignedGet, TaskStore,
+};
+use crate::record::{Parking, RECORD_VERSION, TaskRecord, TaskState};
+use crate::session::CachedSession;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A clock that stands until it is set.
+#[derive(Debug, Default)]
+pub struct ManualClock(AtomicU64);
+
+impl ManualClock {
+    /// A clock that shows `epoch_s`.
+    pub fn at(epoch_s: u64) -> Self {
+        Self(AtomicU64::new(epoch_s))
+    }
+
+    /// Sets it forward by `seconds`.
+    pub fn advance(&self, seconds: u64) {
+        self.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now_epoch_s(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// The table in memory. Records are kept as JSON, so that what can't be stored can't be kept here either.
+#[derive(Debug, Default)]
+pub struct MemoryTable {
+    tasks: Mutex<BTreeMap<String, String>>,
+    leases: Mutex<HashMap<String, (String, u64)>>,
+    session: Mutex<Option<CachedSession>>,
+}
+
+impl MemoryTable {
+    fn read(&self, pk: &str) -> Result<Option<TaskRecord>> {
+        lock(&self.tasks).get(pk).map(|json| parse(pk, json)).transpose()
+    }
+
+    /// Every record, for tests to look at.
+    pub fn all(&self) -> Result<Vec<TaskRecord>> {
+        lock(&self.tasks)
+            .iter()
+            .map(|(pk, json)| parse(pk, json))
+            .collect()
+    }
+}
+
+fn unreadable(what: &str, error: &serde_json::Error) -> StepError {
+    StepError::RecordUnreadable {
+        what: what.to_owned(),
+        detail: error.to_string(),
+    }
+}
+
+fn parse(pk: &str, json: &str) -> Result<TaskRecord> {
+    serde_json::from_str(json).map_err(|error| unreadable(pk, &error))
+}
+
+#[async_trait]
+impl TaskStore for MemoryTable {
+    async fn keep(&self, record: &TaskRecord) -> Result<bool> {
+        let pk = record.task_id.to_string();
+        let json = serde_json::to_string(record).map_err(|error| unreadable(&pk, &error))?;
+        let mut tasks = lock(&self.tasks);
+        if tasks.contains_key(&pk) {
+            return Ok(false);
+        }
+        tasks.insert(pk, json);
+        Ok(true)
+    }
+
+    async fn load(&self, task_id: &TaskId) -> Result<Option<TaskRecord>> {
+        self.read(task_id.as_str())
+    }
+
+    async fn known(&self, task_ids: &[TaskId]) -> Result<HashMap<TaskId, KnownTask>> {
+        let mut known = HashMap::new();
+        for task_id in task_ids {
+            if let Some(record) = self.read(task_id.as_str())? {
+                let task = KnownTask {
+                    state: record.state,
+                    queue_time_epoch_s: record.queue_time_epoch_s,
+                };
+                known.insert(task_id.clone(), task);
+            }
+        }
+        Ok(known)
+    }
+
+    async fn save(&self, record: &mut TaskRecord) -> Result<bool> {
+        let pk = record.task_id.to_string();
+        let mut tasks = lock(&self.tasks);
+        let stored = tasks.get(&pk).map(|json| parse(&pk, json)).transpose()?;
+        if stored.is_none_or(|stored| stored.version != record.version) {
+            return Ok(false);
+        }
+        record.version += 1;
+        let json = serde_json::to_string(record).map_err(|error| unreadable(&pk, &error))?;
+        tasks.insert(pk, json);
+        Ok(true)
+    }
+
+    async fn due(&self, now_epoch_s: u64, limit: usize) -> Result<Vec<TaskId>> {
+        let mut due: Vec<(u64, TaskId)> = self
+            .all()?
+            .into_iter()
+            .filter_map(|record| Some((record.due_at_epoch_s()?, record.task_id)))
+            .filter(|(due_at, _)| *due_at <= now_epoch_s)
+            .collect();
+        due.sort_by_key(|(due_at, _)| *due_at);
+        Ok(due.into_iter().take(limit).map(|(_, task_id)| task_id).collect())
+    }
+
+    async fn keys_expiring(&self, before_epoch_s: u64, limit: usize) -> Result<Vec<(TaskId, u64)>> {
+        let mut keys: Vec<(TaskId, u64)> = self
+            .all()?
+            .into_iter()
+            .filter(|record| record.key_is_watched() && record.key_expires_epoch_s <= before_epoch_s)
+            .map(|record| (record.task_id, record.key_expires_epoch_s))
+            .collect();
+        keys.sort_by_key(|(_, expires)| *expires);
+        keys.truncate(limit);
+        Ok(keys)
+    }
+}
+
+#[async_trait]
+impl Leases for MemoryTable {
+    async fn take(&self, name: &str, holder: &str, now_epoch_s: u64, ttl_s: u64) -> Result<bool> {
+        let mut leases = lock(&self.leases);
+        if leases
+            .get(name)
+            .is_some_and(|(by, until)| by != holder && *until > now_epoch_s)
+        {
+            return Ok(false);
+        }
+        leases.insert(name.to_owned(), (holder.to_owned(), now_epoch_s + ttl_s));
+        Ok(true)
+    }
+
+    async fn give_back(&self, name: &str, holder: &str) -> Result<()> {
+        let mut leases = lock(&self.leases);
+        if leases.get(name).is_some_and(|(by, _)| by == holder) {
+            leases.remove(name);
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl SessionStore for MemoryTable {
+    async fn load(&self) -> Result<Option<CachedSession>> {
+        Ok(lock(&self.session).clone())
+    }
+
+    async fn save(&self, session: &CachedSession) -> Result<()> {
+        *lock(&self.session) = Some(session.clone());
+        Ok(())
+    }
+}
+
+/// A queue that remembers what was sent, and can be told to refuse.
+#[derive(Debug, Default)]
+pub struct MemoryQueue {
+    sent: Mutex<Vec<(TaskId, PartnerId)>>,
+    refused: Mutex<Vec<TaskId>>,
+}
+
+impl MemoryQueue {
+    /// What was sent and not yet taken, in order.
+    pub fn take_all(&self) -> Vec<(TaskId, PartnerId)> {
+        std::mem::take(&mut lock(&self.sent))
+    }
+
+    /// Refuses these tasks from now on.
+    pub fn refuse(&self, task_ids: &[TaskId]) {
+        *lock(&self.refused) = task_ids.to_vec();
+    }
+}
+
+#[async_trait]
+impl OrderQueue for MemoryQueue {
+    async fn send(&self, orders: &[(TaskId, PartnerId)]) -> Result<Vec<TaskId>> {
+        let refused = lock(&self.refused).clone();
+        let (not_taken, taken): (Vec<_>, Vec<_>) = orders
+            .iter()
+            .cloned()
+            .partition(|(task_id, _)| refused.contains(task_id));
+        lock(&self.sent).extend(taken);
+        Ok(not_taken.into_iter().map(|(task_id, _)| task_id).collect())
+    }
+}
+
+/// A bucket in memory. What it signs can be fetched nowhere.
+#[derive(Clone, Default)]
+pub struct MemoryObjects {
+    objects: Arc<Mutex<HashMap<String, Bytes>>>,
+}
+
+#[async_trait]
+impl ObjectStore for MemoryObjects {
+    async fn put(&self, key: &str, content: Bytes, _content_type: &str) -> Result<()> {
+        lock(&self.objects).insert(key.to_owned(), content);
+        Ok(())
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Bytes>> {
+        Ok(lock(&self.objects).get(key).cloned())
+    }
+
+    async fn sink(&self, key: &str, _content_type: &str) -> Result<Box<dyn PartSink>> {
+        Ok(Box::new(SinkTo {
+            key: key.to_owned(),
+            objects: self.clone(),
+            parts: MemorySink::default(),
+        }))
+    }
+
+    async fn download(&self, key: &str, to: &Path) -> Result<u64> {
+        let failed = |detail: String| StepError::Aws {
+            service: "s3",
+            action: "GetObject",
+            detail,
+        };
+        let content = self
+            .get(key)
+            .await?
+            .ok_or_else(|| failed(format!("no object `{key}`")))?;
+        tokio::fs::write(to, &content)
+            .await
+            .map_err(|error| failed(error.to_string()))?;
+        Ok(content.len() as u64)
+    }
+
+    async fn sign_get(&self, key: &str, now_epoch_s: u64) -> Result<SignedGet> {
+        Ok(SignedGet {
+            url: format!("https://work.s3.eu-central-1.amazonaws.com/{key}"),
+            header_lines: vec![format!("authorization: signed at {now_epoch_s}")],
+        })
+    }
+}
+
+/// A sink whose object appears in the bucket when it is finished.
+struct SinkTo {
+    key: String,
+    objects: MemoryObjects,
+    parts: MemorySink,
+}
+
+impl SinkTo {
+    fn publish(&self) {
+        if let Some(object) = self.parts.object() {
+            lock(&self.objects.objects).insert(self.key.clone(), object);
+        }
+    }
+}
+
+#[async_trait]
+impl PartSink for SinkTo {
+    async fn put_part(&self, number: u32, data: Bytes) -> std::result::Result<(), SinkError> {
+        self.parts.put_part(number, data).await
+    }
+
+    async fn finish(&self, parts: u32) -> std::result::Result<(), SinkError> {
+        self.parts.finish(parts).await?;
+        self.publish();
+        Ok(())
+    }
+
+    async fn put_whole(&self, data: Bytes) -> std::result::Result<(), SinkError> {
+        self.parts.put_whole(data).await?;
+        self.publish();
+        Ok(())
+    }
+
+    async fn abort(&self) -> std::result::Result<(), SinkError> {
+        self.parts.abort().await
+    }
+}
+
+/// Executions and waits that are only remembered.
+#[derive(Debug, Default)]
+pub struct MemoryStates {
+    started: Mutex<Vec<(TaskId, u32)>>,
+    succeeded: Mutex<Vec<String>>,
+}
+
+impl MemoryStates {
+    /// What was started, each attempt once.
+    pub fn started(&self) -> Vec<(TaskId, u32)> {
+        lock(&self.started).clone()
+    }
+
+    /// The tokens that were completed.
+    pub fn succeeded(&self) -> Vec<String> {
+        lock(&self.succeeded).clone()
+    }
+}
+
+#[async_trait]
+impl Executions for MemoryStates {
+    async fn start(&self, task_id: &TaskId, attempt: u32) -> Result<()> {
+        let execution = (task_id.clone(), attempt);
+        let mut started = lock(&self.started);
+        if !started.contains(&execution) {
+            started.push(execution);
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Completions for MemoryStates {
+    async fn succeed(&self, token: &engines::CompletionToken) -> Result<()> {
+        lock(&self.succeeded).push(token.expose().to_owned());
+        Ok(())
+    }
+}
+
+/// An app token that is simply there.
+pub struct FixedAppToken(pub kaltura::AppToken);
+
+#[async_trait]
+impl AppTokenSource for FixedAppToken {
+    async fn app_token(&self) -> Result<kaltura::AppToken> {
+        Ok(self.0.clone())
+    }
+}
+
+/// A record such as poll makes: task `task_id` of customer 110, kept, attempt 1.
+pub fn sample_record(task_id: TaskId) -> TaskRecord {
+    TaskRecord {
+        record_version: RECORD_VERSION,
+        version: 1,
+        task_id,
+        partner_id: PartnerId::from(110),
+        entry_id: kaltura::EntryId::parse("0_o2z3458w").ok(),
+        service_feature: 1,
+        service_type: 2,
+        state: TaskState::Kept,
+        attempt: 1,
+        access_key: AccessKey::from("a-key"),
+        key_expires_epoch_s: 1_000_000,
+        turn_around_time: Some(1_800),
+        created_epoch_s: 50,
+        queue_time_epoch_s: 50,
+        expected_finish_epoch_s: Some(1_850),
+        kept_epoch_s: 100,
+        sent_epoch_s: None,
+        claimed_epoch_s: None,
+        ended_epoch_s: None,
+        order_key: None,
+        plan: None,
+        media: None,
+        result: None,
+        deliverables: Vec::new(),
+        failure: None,
+        parking: Parking::default(),
+        delete_at_epoch_s: None,
+        history: Vec::new(),
+    }
+}

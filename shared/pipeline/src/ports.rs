@@ -1,0 +1,146 @@
+//! What the pipeline needs of the world, as small traits named for the need.
+//!
+//! The AWS adapters live in [`crate::aws`], the doubles in [`crate::memory`]; both pass the functions of
+//! [`crate::conformance`]. Nothing here mirrors an SDK.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use kaltura::{PartnerId, TaskId};
+use media::PartSink;
+
+use crate::error::Result;
+use crate::record::{TaskRecord, TaskState};
+use crate::session::CachedSession;
+
+/// The time, so that tests can set it.
+pub trait Clock: Send + Sync {
+    /// Seconds since 1970-01-01T00:00:00Z.
+    fn now_epoch_s(&self) -> u64;
+}
+
+/// The machine's own clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now_epoch_s(&self) -> u64 {
+        std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs())
+    }
+}
+
+/// What poll must know of a task that it has seen before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownTask {
+    /// Where the task is in its life.
+    pub state: TaskState,
+    /// `queueTime` of the job that the record was made from: a newer one means that Kaltura reset the task.
+    pub queue_time_epoch_s: u64,
+}
+
+/// The tasks' records.
+#[async_trait]
+pub trait TaskStore: Send + Sync {
+    /// Keeps a new record unless the task has one; says whether it was kept. Safe to repeat.
+    async fn keep(&self, record: &TaskRecord) -> Result<bool>;
+    /// Reads a record, consistently.
+    async fn load(&self, task_id: &TaskId) -> Result<Option<TaskRecord>>;
+    /// Of these tasks, those with a record. Any number may be asked for; the adapter makes batches.
+    async fn known(&self, task_ids: &[TaskId]) -> Result<HashMap<TaskId, KnownTask>>;
+    /// Writes the record if the stored one still has `record.version`, and answers whether it did; on success
+    /// `record.version` is one higher. Nobody else's write is ever overwritten.
+    async fn save(&self, record: &mut TaskRecord) -> Result<bool>;
+    /// Tasks that wait to be sent (kept but unsent, sent but unclaimed, parked) and are due, the longest due first.
+    /// Eventually consistent: what it names is a hint, to be checked against the record.
+    async fn due(&self, now_epoch_s: u64, limit: usize) -> Result<Vec<TaskId>>;
+    /// Running tasks whose key expires before that time, soonest first, with the expiry. A hint, like `due`.
+    async fn keys_expiring(&self, before_epoch_s: u64, limit: usize) -> Result<Vec<(TaskId, u64)>>;
+}
+
+/// A lease that keeps two runs of the same timer apart.
+#[async_trait]
+pub trait Leases: Send + Sync {
+    /// Takes the lease for `ttl_s` seconds unless somebody else holds it; says whether it was taken.
+    async fn take(&self, name: &str, holder: &str, now_epoch_s: u64, ttl_s: u64) -> Result<bool>;
+    /// Gives the lease back if `holder` still has it. Safe to repeat.
+    async fn give_back(&self, name: &str, holder: &str) -> Result<()>;
+}
+
+/// Where all functions share one vendor session.
+#[async_trait]
+pub trait SessionStore: Send + Sync {
+    /// The session kept last, expired or not.
+    async fn load(&self) -> Result<Option<CachedSession>>;
+    /// Keeps a session in place of the former one: the last writer wins, which is harmless, since each is valid.
+    async fn save(&self, session: &CachedSession) -> Result<()>;
+}
+
+/// The queue of orders.
+#[async_trait]
+pub trait OrderQueue: Send + Sync {
+    /// Sends task ids, each in the message group of its customer; answers the ids that were not taken. At least once:
+    /// the receiver must bear doubles.
+    async fn send(&self, orders: &[(TaskId, PartnerId)]) -> Result<Vec<TaskId>>;
+}
+
+/// A GET that somebody else may make: the address and the complete header lines that authenticate it.
+#[derive(Clone)]
+pub struct SignedGet {
+    /// The address, without a query.
+    pub url: String,
+    /// `Name: value` lines, to be sent word for word.
+    pub header_lines: Vec<String>,
+}
+
+impl std::fmt::Debug for SignedGet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "SignedGet {{ url: {:?}, header_lines: [{} redacted] }}",
+            self.url,
+            self.header_lines.len()
+        )
+    }
+}
+
+/// The bucket of media, transcripts and deliverables. Keys are of `[A-Za-z0-9._/-]` only (spec 3.4).
+#[async_trait]
+pub trait ObjectStore: Send + Sync {
+    /// Writes an object whole. Safe to repeat: the same key gets the same content.
+    async fn put(&self, key: &str, content: Bytes, content_type: &str) -> Result<()>;
+    /// Reads an object whole; `None` where there is none.
+    async fn get(&self, key: &str) -> Result<Option<Bytes>>;
+    /// A sink for a large object, written in parts; nothing is visible before its `finish`.
+    async fn sink(&self, key: &str, content_type: &str) -> Result<Box<dyn PartSink>>;
+    /// Copies an object into a file; answers its size in bytes.
+    async fn download(&self, key: &str, to: &Path) -> Result<u64>;
+    /// Signs a GET of the object by headers (SigV4), valid for about 15 minutes from `now_epoch_s`.
+    async fn sign_get(&self, key: &str, now_epoch_s: u64) -> Result<SignedGet>;
+}
+
+/// The executions of the state machine.
+#[async_trait]
+pub trait Executions: Send + Sync {
+    /// Starts the execution of a task's attempt. Safe to repeat: the name is made of both, so a second start of the
+    /// same attempt answers the first one.
+    async fn start(&self, task_id: &TaskId, attempt: u32) -> Result<()>;
+}
+
+/// How a waiting state is told that its work is done.
+#[async_trait]
+pub trait Completions: Send + Sync {
+    /// Completes the wait. A token that is no longer waited for is not an error: a late or doubled completion is
+    /// harmless.
+    async fn succeed(&self, token: &engines::CompletionToken) -> Result<()>;
+}
+
+/// Where the app token comes from.
+#[async_trait]
+pub trait AppTokenSource: Send + Sync {
+    /// The app token, read afresh (so that a rotated one is seen).
+    async fn app_token(&self) -> Result<kaltura::AppToken>;
+}

@@ -1,0 +1,345 @@
+//! The task's record: all that the pipeline knows of one task, under its task id.
+//!
+//! What lives here: the record, its states, what may change it, and which index it stands in. What does not: how it is
+//! stored ([`crate::aws`]), and the order's own data (the order as Kaltura sent it is an object in S3).
+
+use kaltura::{AccessKey, AssetId, EntryId, PartnerId, TaskId};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Failure, StepError};
+use crate::plan::Plan;
+
+/// The version of [`TaskRecord`]'s shape that this code writes. A record of a later version is refused
+/// (`RecordUnreadable`) rather than misread; older ones are read by serde defaults.
+pub const RECORD_VERSION: u32 = 1;
+
+/// After this long without being claimed, a task is sent again. Longer than the queue's visibility time-out times its
+/// deliveries, so that a slow claim is not overtaken; a double is harmless anyway.
+pub const RESEND_AFTER_S: u64 = 20 * 60;
+
+/// The first pause of a parked task; doubled each time up to [`PARK_LONGEST_S`].
+pub const PARK_FIRST_S: u64 = 10 * 60;
+
+/// The longest pause of a parked task.
+pub const PARK_LONGEST_S: u64 = 6 * 60 * 60;
+
+/// How many entries of history a record keeps: enough for several attempts, and far below DynamoDB's 400 KB.
+const HISTORY_ENTRIES: usize = 100;
+
+/// Where a task is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum TaskState {
+    /// Seen and kept, not yet in the queue.
+    Kept,
+    /// In the queue, not yet claimed.
+    Queued,
+    /// Claimed: an execution works on it.
+    Running,
+    /// Out of retries for a passing fault, or stopped by a fault of ours: tried again later.
+    Parked,
+    /// READY at Kaltura: ended.
+    Delivered,
+    /// ERROR at Kaltura: ended.
+    Failed,
+    /// Aborted, deleted or ended elsewhere: ended without a word.
+    Gone,
+    /// Not ours: another stack's region. Left as it is at Kaltura.
+    LeftAlone,
+}
+
+impl TaskState {
+    /// The state's name, as stored and shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kept => "Kept",
+            Self::Queued => "Queued",
+            Self::Running => "Running",
+            Self::Parked => "Parked",
+            Self::Delivered => "Delivered",
+            Self::Failed => "Failed",
+            Self::Gone => "Gone",
+            Self::LeftAlone => "LeftAlone",
+        }
+    }
+
+    /// Whether nothing more is done for the task.
+    pub fn has_ended(self) -> bool {
+        matches!(
+            self,
+            Self::Delivered | Self::Failed | Self::Gone | Self::LeftAlone
+        )
+    }
+}
+
+/// The media in S3.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredMedia {
+    /// The object's key.
+    pub key: String,
+    /// Its size.
+    pub size_bytes: u64,
+    /// Its duration, as the playlist or the file says; `None` where neither does.
+    pub duration_ms: Option<u64>,
+    /// Its container: `mp4`, `m4a`, `ts`.
+    pub container: String,
+}
+
+/// What the engine made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredResult {
+    /// The key of the result (one transcript format, `engines::JobResult` as JSON).
+    pub key: String,
+    /// The accuracy that goes to Kaltura, in percent.
+    pub accuracy_percent: u8,
+    /// The engine's name.
+    pub engine: String,
+}
+
+/// An import at Kaltura, or the upload that replaces it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Import {
+    /// How many imports by URL were begun.
+    pub url_tries: u32,
+    /// Whether the deliverable went up by upload token.
+    pub by_upload_token: bool,
+    /// When the running import was begun; `None` where none runs.
+    pub begun_epoch_s: Option<u64>,
+    /// How often the running import was looked at: the waits grow with it.
+    pub looks: u32,
+    /// Kaltura's description of the last failure.
+    pub last_failure: Option<String>,
+}
+
+/// One deliverable: a file of ours and the asset that it becomes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliverableRecord {
+    /// The file's key in S3, once rendered.
+    pub key: Option<String>,
+    /// Its size.
+    pub size_bytes: u64,
+    /// When the add was about to be sent: written before the call. An add whose answer was lost leaves this set and
+    /// `asset_id` empty; the asset is then looked for by its mark before another is added.
+    pub add_begun_epoch_s: Option<u64>,
+    /// The asset, once Kaltura told its id. Only assets that stand here are ever written to.
+    pub asset_id: Option<AssetId>,
+    /// The state of its content.
+    pub import: Import,
+    /// Whether the asset was seen READY.
+    pub ready: bool,
+}
+
+/// How often a task was parked, and until when.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parking {
+    /// How often, over all attempts.
+    pub times: u32,
+    /// When it is due again.
+    pub until_epoch_s: u64,
+}
+
+/// One line of a task's history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryEntry {
+    /// When.
+    pub at_epoch_s: u64,
+    /// In which attempt.
+    pub attempt: u32,
+    /// What happened, in a few words.
+    pub what: String,
+}
+
+/// All that the pipeline knows of one task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskRecord {
+    /// The version of this shape, [`RECORD_VERSION`].
+    pub record_version: u32,
+    /// Counts the writes; each write is conditional on it.
+    pub version: u64,
+    /// The task.
+    pub task_id: TaskId,
+    /// The customer.
+    pub partner_id: PartnerId,
+    /// The entry; `None` for an order without one.
+    pub entry_id: Option<EntryId>,
+    /// `serviceFeature`, as Kaltura's number.
+    pub service_feature: i64,
+    /// `serviceType`, as Kaltura's number.
+    pub service_type: i64,
+    /// Where the task is in its life.
+    pub state: TaskState,
+    /// Which attempt works on it, from 1. An execution with another number must not act.
+    pub attempt: u32,
+    /// The task's access key. The table is encrypted; the key is never logged.
+    pub access_key: AccessKey,
+    /// When the key expires: read from the key, or reckoned.
+    pub key_expires_epoch_s: u64,
+    /// `turnAroundTime` of the job, in seconds or as one of Kaltura's named values.
+    pub turn_around_time: Option<i64>,
+    /// When the job was created at Kaltura.
+    pub created_epoch_s: u64,
+    /// When it was queued at Kaltura: a newer one means that Kaltura reset the task.
+    pub queue_time_epoch_s: u64,
+    /// By when the customer expects it.
+    pub expected_finish_epoch_s: Option<u64>,
+    /// When it was kept.
+    pub kept_epoch_s: u64,
+    /// When it was sent last.
+    pub sent_epoch_s: Option<u64>,
+    /// When the current attempt was claimed.
+    pub claimed_epoch_s: Option<u64>,
+    /// When it ended.
+    pub ended_epoch_s: Option<u64>,
+    /// The key of the order in S3.
+    pub order_key: Option<String>,
+    /// What to do and to deliver.
+    pub plan: Option<Plan>,
+    /// The media, once fetched.
+    pub media: Option<StoredMedia>,
+    /// The engine's result, once there.
+    pub result: Option<StoredResult>,
+    /// The deliverables, in the order of the plan's.
+    pub deliverables: Vec<DeliverableRecord>,
+    /// The terminal cause, if a step met one.
+    pub failure: Option<Failure>,
+    /// Parking.
+    pub parking: Parking,
+    /// By when everything of the task must be deleted.
+    pub delete_at_epoch_s: Option<u64>,
+    /// What happened, the latest last.
+    pub history: Vec<HistoryEntry>,
+}
+
+impl TaskRecord {
+    /// Adds a line to the history; the oldest go when it is full.
+    pub fn note(&mut self, at_epoch_s: u64, what: impl Into<String>) {
+        if self.history.len() >= HISTORY_ENTRIES {
+            self.history.remove(0);
+        }
+        self.history.push(HistoryEntry {
+            at_epoch_s,
+            attempt: self.attempt,
+            what: what.into(),
+        });
+    }
+
+    /// When the task is due to be sent (again), or `None` if it waits for nothing. The `due` index holds just the
+    /// records for which this is `Some`.
+    pub fn due_at_epoch_s(&self) -> Option<u64> {
+        match self.state {
+            TaskState::Kept => Some(self.kept_epoch_s),
+            TaskState::Queued => Some(self.sent_epoch_s.unwrap_or(self.kept_epoch_s) + RESEND_AFTER_S),
+            TaskState::Parked => Some(self.parking.until_epoch_s),
+            _ => None,
+        }
+    }
+
+    /// Whether the key must be kept alive. The `keys` index holds just the records for which this is true.
+    pub fn key_is_watched(&self) -> bool {
+        // A parked task has been claimed, so it is PROCESSING at Kaltura and its key can be extended.
+        matches!(self.state, TaskState::Running | TaskState::Parked)
+    }
+
+    /// Fails unless `attempt` may act on this record.
+    pub fn check_attempt(&self, attempt: u32) -> Result<(), StepError> {
+        if self.attempt != attempt {
+            return Err(StepError::StaleAttempt {
+                task_id: self.task_id.to_string(),
+                asked: attempt,
+                current: self.attempt,
+            });
+        }
+        if self.state.has_ended() {
+            return Err(StepError::Ended {
+                task_id: self.task_id.to_string(),
+                state: self.state.name().to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Parks the task: due again after a pause that doubles each time.
+    pub fn park(&mut self, now_epoch_s: u64, why: &str) {
+        let pause_s = PARK_FIRST_S
+            .checked_shl(self.parking.times.min(16))
+            .unwrap_or(PARK_LONGEST_S)
+            .min(PARK_LONGEST_S);
+        self.parking.times = self.parking.times.saturating_add(1);
+        self.parking.until_epoch_s = now_epoch_s + pause_s;
+        self.state = TaskState::Parked;
+        self.note(now_epoch_s, format!("parked for {pause_s} s: {why}"));
+    }
+
+    /// Ends the task.
+    pub fn end(&mut self, state: TaskState, now_epoch_s: u64, why: &str) {
+        self.state = state;
+        self.ended_epoch_s = Some(now_epoch_s);
+        self.delete_at_epoch_s = self
+            .plan
+            .as_ref()
+            .and_then(|plan| plan.deletion.delete_at_epoch_s(now_epoch_s));
+        self.note(now_epoch_s, format!("{}: {why}", state.name()));
+    }
+
+    /// The mark that our asset of deliverable `index` carries in `partnerData`, by which it is found again.
+    pub fn mark(&self, index: usize) -> String {
+        format!("{{\"reachTask\":\"{}\",\"deliverable\":{index}}}", self.task_id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::sample_record;
+
+    #[test]
+    fn waiting_states_are_due_and_others_are_not() {
+        let mut record = sample_record("9292".parse().unwrap());
+        record.kept_epoch_s = 100;
+        assert_eq!(record.due_at_epoch_s(), Some(100));
+        record.state = TaskState::Queued;
+        record.sent_epoch_s = Some(160);
+        assert_eq!(record.due_at_epoch_s(), Some(160 + RESEND_AFTER_S));
+        for state in [
+            TaskState::Running,
+            TaskState::Delivered,
+            TaskState::Failed,
+            TaskState::Gone,
+            TaskState::LeftAlone,
+        ] {
+            record.state = state;
+            assert_eq!(record.due_at_epoch_s(), None, "{state:?}");
+        }
+    }
+
+    #[test]
+    fn parking_doubles_its_pause_up_to_the_longest() {
+        let mut record = sample_record("9292".parse().unwrap());
+        let mut pauses = Vec::new();
+        for _ in 0..8 {
+            record.park(1_000, "kaltura is down");
+            pauses.push(record.parking.until_epoch_s - 1_000);
+        }
+        assert_eq!(pauses, [600, 1_200, 2_400, 4_800, 9_600, 19_200, 21_600, 21_600]);
+    }
+
+    #[test]
+    fn another_attempt_is_stale_and_an_ended_task_is_ended() {
+        let mut record = sample_record("9292".parse().unwrap());
+        record.attempt = 2;
+        assert_eq!(record.check_attempt(1).unwrap_err().class(), crate::Class::Stale);
+        assert!(record.check_attempt(2).is_ok());
+        record.end(TaskState::Delivered, 5, "READY");
+        assert_eq!(record.check_attempt(2).unwrap_err().class(), crate::Class::Gone);
+    }
+
+    #[test]
+    fn history_keeps_the_latest() {
+        let mut record = sample_record("9292".parse().unwrap());
+        for at in 0..250 {
+            record.note(at, "x");
+        }
+        assert_eq!(record.history.len(), HISTORY_ENTRIES);
+        assert_eq!(record.history.last().unwrap().at_epoch_s, 249);
+    }
+}

@@ -1,0 +1,189 @@
+//! Claim: a message becomes an execution, or is found to need none.
+//!
+//! Everything that can be refused is refused here, before PROCESSING; and the processing region, known only from the
+//! details, decides here whether the task is this stack's. SQS delivers a message at least once: each way out of here may
+//! be taken again.
+
+use kaltura::{EntryVendorTask, ErrorClass, TaskId, TaskStatus, UpdateJob};
+
+use super::fail::{self, Ending};
+use super::{OrderMessage, StepInput, Task};
+use crate::context::Context;
+use crate::error::{Class, Result, StepError};
+use crate::plan::{Order, Plan};
+use crate::record::{DeliverableRecord, TaskState};
+use crate::telemetry::names;
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claimed {
+    /// The task is PROCESSING and its execution started.
+    Started,
+    /// The order was refused: ERROR at Kaltura.
+    Refused,
+    /// The task belongs to the stack of another processing region; Kaltura's task is as it was.
+    AnotherRegion,
+    /// The task is no longer there for us.
+    Gone,
+    /// A double, or a task that has moved on: nothing was to be done.
+    NothingToDo,
+}
+
+/// Claims the task of a message. An error means that the message must be delivered again.
+pub async fn run(ctx: &Context, message: &OrderMessage) -> Result<Claimed> {
+    let record = ctx
+        .tasks
+        .load(&message.task_id)
+        .await?
+        .ok_or_else(|| StepError::RecordMissing {
+            task_id: message.task_id.to_string(),
+        })?;
+    match record.state {
+        TaskState::Kept | TaskState::Queued => {}
+        TaskState::Running => {
+            // The start may have been lost: the name makes a second one harmless.
+            ctx.executions()?.start(&record.task_id, record.attempt).await?;
+            return Ok(Claimed::NothingToDo);
+        }
+        _ => return Ok(Claimed::NothingToDo),
+    }
+    let input = StepInput {
+        task_id: record.task_id.clone(),
+        attempt: record.attempt,
+    };
+    match super::run(ctx, "claim", &input, claim).await {
+        Ok(claimed) => Ok(claimed),
+        Err(error) => match error.class() {
+            Class::Terminal => {
+                fail::run(ctx, &input, Ending::Error).await?;
+                Ok(Claimed::Refused)
+            }
+            Class::Gone => {
+                fail::run(ctx, &input, Ending::Gone).await?;
+                Ok(Claimed::Gone)
+            }
+            Class::Stale => Ok(Claimed::NothingToDo),
+            Class::Retryable | Class::Fault => Err(error),
+        },
+    }
+}
+
+async fn claim(task: &mut Task<'_>) -> Result<Claimed> {
+    let ctx = task.ctx;
+    let (details, processing_already) = details(task).await?;
+    if !matches!(
+        details.status,
+        Some(TaskStatus::Pending | TaskStatus::Scheduled | TaskStatus::Processing)
+    ) {
+        return Err(StepError::GoneAtKaltura {
+            task_id: task.record.task_id.to_string(),
+            detail: format!("its status is {:?}", details.status),
+        });
+    }
+    let order = Order::new(&task.record, &details)?;
+    if !order.belongs_to(ctx.config.processing_region) {
+        if processing_already {
+            // Only a dead key brings us here: PROCESSING had to come first. The other stack must find it PENDING.
+            update(ctx, &task.record.task_id, UpdateJob::new(TaskStatus::Pending)).await?;
+        }
+        let now_epoch_s = ctx.clock.now_epoch_s();
+        let region = order.processing_region.unwrap_or_default();
+        task.change(|record| {
+            record.end(
+                TaskState::LeftAlone,
+                now_epoch_s,
+                &format!("belongs to processing region {region}"),
+            );
+        })
+        .await?;
+        metrics::counter!(names::TASKS_LEFT_ALONE, "Reason" => "AnotherRegion").increment(1);
+        return Ok(Claimed::AnotherRegion);
+    }
+    let Some(entry_id) = details.entry_id.clone() else {
+        return Err(crate::Refusal::NoEntry {
+            entry_object_type: format!("{:?}", details.entry_object_type),
+        }
+        .into());
+    };
+    let plan = Plan::new(&order, &ctx.engine()?.capabilities())?;
+    let order_key = format!("orders/{}.json", task.record.task_id);
+    let order_json = serde_json::to_vec(&order).map_err(|error| StepError::RecordUnreadable {
+        what: "order".to_owned(),
+        detail: error.to_string(),
+    })?;
+    ctx.objects()?
+        .put(&order_key, order_json.into(), "application/json")
+        .await?;
+    task.change(|record| {
+        record.entry_id = Some(entry_id.clone());
+        record.order_key = Some(order_key.clone());
+        // A task that goes on after parking keeps what it has delivered so far.
+        record
+            .deliverables
+            .resize_with(plan.deliverables.len(), DeliverableRecord::default);
+        record.plan = Some(plan.clone());
+        record.failure = None;
+    })
+    .await?;
+    let attempt = task.record.attempt;
+    let external_task_id = StepInput::execution_name(&task.record.task_id, attempt);
+    let processing = UpdateJob::new(TaskStatus::Processing).external_task_id(&external_task_id);
+    update(ctx, &task.record.task_id, processing).await?;
+    let now_epoch_s = ctx.clock.now_epoch_s();
+    let waited_s = now_epoch_s.saturating_sub(task.record.sent_epoch_s.unwrap_or(now_epoch_s));
+    task.change(|record| {
+        record.state = TaskState::Running;
+        record.claimed_epoch_s = Some(now_epoch_s);
+        record.note(now_epoch_s, "claimed");
+    })
+    .await?;
+    #[expect(clippy::cast_precision_loss, reason = "a wait in seconds is far below 2^52")]
+    metrics::histogram!(names::QUEUE_WAIT_S).record(waited_s as f64);
+    ctx.executions()?.start(&task.record.task_id, attempt).await?;
+    Ok(Claimed::Started)
+}
+
+/// The task by its access key, and whether it had to be set PROCESSING for that.
+///
+/// A task that stayed PENDING longer than its key lives can't be read, and a key is extended only from PROCESSING on
+/// (spec 1.4): so updateJob, extendAccessKey, get, in that order.
+async fn details(task: &mut Task<'_>) -> Result<(EntryVendorTask, bool)> {
+    let ctx = task.ctx;
+    let task_id = task.record.task_id.clone();
+    match ctx.kaltura.task(&task_id, &task.record.access_key).get().await {
+        Ok(details) => Ok((details, false)),
+        Err(error) if error.class() == ErrorClass::SessionDead => {
+            tracing::warn!(
+                name = error.name(),
+                "the access key died while the task was pending"
+            );
+            update(ctx, &task_id, UpdateJob::new(TaskStatus::Processing)).await?;
+            task.extend_key().await?;
+            Ok((
+                ctx.kaltura.task(&task_id, &task.record.access_key).get().await?,
+                true,
+            ))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// updateJob with the vendor KS, and a look at what came of it: a property that the session may not set is dropped
+/// without an error (spec 1.1). Safe to repeat: the same status again is accepted.
+pub(super) async fn update(ctx: &Context, task_id: &TaskId, update: UpdateJob) -> Result<EntryVendorTask> {
+    let updated = ctx
+        .sessions
+        .with(async |ks| ctx.kaltura.vendor(ks).update_job(task_id, &update).await)
+        .await?;
+    if let Some(wanted) = update.status
+        && updated.status != Some(wanted)
+    {
+        metrics::counter!(names::MISMATCHED_STATUS).increment(1);
+        return Err(StepError::StatusNotTaken {
+            task_id: task_id.to_string(),
+            wanted: wanted.name().to_owned(),
+            got: updated.status.map_or("no status", TaskStatus::name).to_owned(),
+        });
+    }
+    Ok(updated)
+}

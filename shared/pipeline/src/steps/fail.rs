@@ -1,0 +1,84 @@
+//! Fail: the three ends that are not a delivery.
+//!
+//! ERROR refunds the customer and is final, so it comes only with a terminal cause written down in the record; a task that
+//! is gone ends without a word; everything else is parked and tried again. Safe to repeat.
+
+use kaltura::{TaskStatus, UpdateJob};
+use serde::Deserialize;
+
+use super::{StepInput, Task, claim};
+use crate::context::Context;
+use crate::error::{Class, Result, StepError};
+use crate::record::TaskState;
+use crate::telemetry::names;
+
+/// How the task ends, as the state machine says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ending {
+    /// ERROR at Kaltura, by the terminal cause in the record.
+    Error,
+    /// Quietly: the task is no longer ours.
+    Gone,
+    /// Not an end: tried again later.
+    Parked,
+}
+
+/// The input of the fail step.
+#[derive(Debug, Clone, Deserialize)]
+pub struct FailInput {
+    /// Task and attempt.
+    #[serde(flatten)]
+    pub step: StepInput,
+    /// How the task ends.
+    pub ending: Ending,
+}
+
+/// Ends or parks a task. One that has ended already is left as it is.
+pub async fn run(ctx: &Context, input: &StepInput, ending: Ending) -> Result<()> {
+    let outcome = super::run(ctx, "fail", input, async |task| match ending {
+        Ending::Error => error(task).await,
+        Ending::Gone => gone(task).await,
+        Ending::Parked => park(task).await,
+    })
+    .await;
+    match outcome {
+        Err(StepError::Ended { .. }) => Ok(()),
+        Err(error) if ending == Ending::Error && error.class() == Class::Gone => {
+            // Between the cause and here the task was aborted, or has ended elsewhere.
+            super::run(ctx, "fail", input, gone).await
+        }
+        outcome => outcome,
+    }
+}
+
+async fn error(task: &mut Task<'_>) -> Result<()> {
+    let ctx = task.ctx;
+    let Some(failure) = task.record.failure.clone() else {
+        return Err(task.out_of_order("fail", "a terminal cause in the record"));
+    };
+    task.still_ours().await?;
+    let update = UpdateJob::new(TaskStatus::Error).err_description(&failure.customer_text);
+    claim::update(ctx, &task.record.task_id, update).await?;
+    let now_epoch_s = ctx.clock.now_epoch_s();
+    task.change(|record| record.end(TaskState::Failed, now_epoch_s, &failure.name))
+        .await?;
+    metrics::counter!(names::TASKS_FAILED, "Service" => task.record.service_feature.to_string()).increment(1);
+    Ok(())
+}
+
+async fn gone(task: &mut Task<'_>) -> Result<()> {
+    let now_epoch_s = task.ctx.clock.now_epoch_s();
+    task.change(|record| record.end(TaskState::Gone, now_epoch_s, "no longer ours at kaltura"))
+        .await?;
+    metrics::counter!(names::TASKS_GONE).increment(1);
+    Ok(())
+}
+
+async fn park(task: &mut Task<'_>) -> Result<()> {
+    let now_epoch_s = task.ctx.clock.now_epoch_s();
+    task.change(|record| record.park(now_epoch_s, "out of retries"))
+        .await?;
+    metrics::counter!(names::TASKS_PARKED).increment(1);
+    Ok(())
+}

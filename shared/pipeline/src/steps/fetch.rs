@@ -1,0 +1,240 @@
+//! Fetch: the media of the entry, into S3.
+//!
+//! What lives here: which source and flavor, and where the bytes go. What does not: playlists, segments, remuxing and
+//! the checks on addresses (`media`). Repeating it is safe: nothing is visible in S3 before an upload is complete, and what
+//! the record names is not fetched again.
+
+use kaltura::{FlavorAsset, PlaybackContext, PlaybackSource, StreamerType};
+use media::{HlsRequest, MediaSource};
+
+use super::{StepInput, Task};
+use crate::context::Context;
+use crate::error::{Refusal, Result, StepError};
+use crate::plan::MediaNeed;
+use crate::record::StoredMedia;
+use crate::telemetry::names;
+
+/// Fetches the media of a task.
+pub async fn run(ctx: &Context, input: &StepInput) -> Result<()> {
+    super::run(ctx, "fetch", input, fetch).await
+}
+
+async fn fetch(task: &mut Task<'_>) -> Result<()> {
+    if task.record.media.is_some() {
+        return Ok(());
+    }
+    let plan = task
+        .record
+        .plan
+        .clone()
+        .ok_or_else(|| task.out_of_order("fetch", "a plan"))?;
+    let entry_id = task
+        .record
+        .entry_id
+        .clone()
+        .ok_or_else(|| task.out_of_order("fetch", "an entry"))?;
+    let ctx = task.ctx;
+
+    let hls = task
+        .with_key(async |client| client.playback_context(&entry_id, StreamerType::AppleHttp).await)
+        .await?;
+    let (source, flavor, streamer) = match choose(&hls, &plan.flavor_params_ids, plan.media) {
+        Choice::Found { source, flavor } => (source.clone(), flavor.cloned(), StreamerType::AppleHttp),
+        // The guide: without a valid HLS source, ask for http.
+        Choice::None(_) => {
+            let http = task
+                .with_key(async |client| client.playback_context(&entry_id, StreamerType::Http).await)
+                .await?;
+            match choose(&http, &plan.flavor_params_ids, plan.media) {
+                Choice::Found { source, flavor } => (source.clone(), flavor.cloned(), StreamerType::Http),
+                Choice::None(why) => {
+                    return Err(why
+                        .refusal(entry_id.as_str(), &hls, &http, &plan.flavor_params_ids)
+                        .into());
+                }
+            }
+        }
+    };
+    tracing::info!(
+        streamer = ?streamer,
+        flavor_id = flavor.as_ref().map(|flavor| flavor.id.to_string()),
+        flavor_params_id = flavor.as_ref().and_then(|flavor| flavor.flavor_params_id),
+        "source chosen"
+    );
+    let url = media_url(
+        source.url.reveal(),
+        flavor.as_ref(),
+        streamer,
+        task.record.access_key.reveal(),
+    )?;
+
+    let key = format!("media/{}/{}.mp4", task.record.task_id, task.record.attempt);
+    let sink = ctx.objects()?.sink(&key, "video/mp4").await?;
+    let source = MediaSource::new(url.as_str());
+    let report = match (streamer, plan.media) {
+        (StreamerType::AppleHttp, MediaNeed::Audio) => {
+            media::fetch_hls(ctx.fetcher()?, &source, &HlsRequest::audio_only(), sink.as_ref()).await?
+        }
+        (StreamerType::AppleHttp, MediaNeed::AudioVideo) => {
+            media::fetch_hls(ctx.fetcher()?, &source, &HlsRequest::audio_video(), sink.as_ref()).await?
+        }
+        _ => media::fetch_progressive(ctx.fetcher()?, &source, sink.as_ref()).await?,
+    };
+    metrics::counter!(names::MEDIA_BYTES).increment(report.bytes_out);
+    let now_epoch_s = ctx.clock.now_epoch_s();
+    let stored = StoredMedia {
+        key,
+        size_bytes: report.bytes_out,
+        duration_ms: report.duration_ms,
+        container: report.container.extension().to_owned(),
+    };
+    task.change(|record| {
+        record.note(now_epoch_s, format!("fetched {} bytes", stored.size_bytes));
+        record.media = Some(stored.clone());
+    })
+    .await
+}
+
+/// Why a playback context offers nothing.
+enum Nothing {
+    /// No source, or none without DRM.
+    Source,
+    /// No flavor that the profile allows.
+    Flavor,
+}
+
+enum Choice<'a> {
+    Found {
+        source: &'a PlaybackSource,
+        flavor: Option<&'a FlavorAsset>,
+    },
+    None(Nothing),
+}
+
+/// The source without DRM, and the flavor: the profile's flavor params strictly in their order (guide, "How to download
+/// video assets"); without a wish, the smallest flavor for a machine, which only listens, and the largest for people.
+fn choose<'a>(context: &'a PlaybackContext, flavor_params_ids: &[i64], need: MediaNeed) -> Choice<'a> {
+    let Some(source) = context
+        .sources
+        .iter()
+        .find(|source| source.drm.is_empty() && !source.url.reveal().is_empty())
+    else {
+        return Choice::None(Nothing::Source);
+    };
+    let offered = |flavor: &&FlavorAsset| {
+        source.flavor_ids.is_empty() || source.flavor_ids.iter().any(|id| *id == flavor.id)
+    };
+    let flavors: Vec<&FlavorAsset> = context.flavor_assets.iter().filter(offered).collect();
+    if !flavor_params_ids.is_empty() {
+        let allowed = flavor_params_ids.iter().find_map(|wanted| {
+            flavors
+                .iter()
+                .copied()
+                .find(|flavor| flavor.flavor_params_id == Some(*wanted))
+        });
+        return match allowed {
+            Some(flavor) => Choice::Found {
+                source,
+                flavor: Some(flavor),
+            },
+            None => Choice::None(Nothing::Flavor),
+        };
+    }
+    let bitrate = |flavor: &&FlavorAsset| flavor.bitrate.unwrap_or(0);
+    let flavor = match need {
+        MediaNeed::Audio => flavors
+            .iter()
+            .copied()
+            .filter(|flavor| bitrate(flavor) > 0)
+            .min_by_key(bitrate),
+        MediaNeed::AudioVideo => flavors.iter().copied().max_by_key(bitrate),
+    };
+    Choice::Found {
+        source,
+        flavor: flavor.or_else(|| flavors.first().copied()),
+    }
+}
+
+impl Nothing {
+    fn refusal(
+        &self,
+        entry_id: &str,
+        hls: &PlaybackContext,
+        http: &PlaybackContext,
+        wanted: &[i64],
+    ) -> Refusal {
+        let entry_id = entry_id.to_owned();
+        let both = || [hls, http].into_iter();
+        let list = |ids: &mut dyn Iterator<Item = String>| ids.collect::<Vec<_>>().join(",");
+        if matches!(self, Self::Flavor) {
+            return Refusal::NoMatchingFlavor {
+                wanted: list(&mut wanted.iter().map(ToString::to_string)),
+                have: list(
+                    &mut both()
+                        .flat_map(|context| &context.flavor_assets)
+                        .filter_map(|flavor| flavor.flavor_params_id)
+                        .map(|id| id.to_string()),
+                ),
+            };
+        }
+        if both().any(|context| context.sources.iter().any(|source| !source.drm.is_empty())) {
+            return Refusal::Drm { entry_id };
+        }
+        let mut codes: Vec<String> = both()
+            .flat_map(|context| &context.messages)
+            .map(|m| m.code.clone())
+            .collect();
+        codes.sort();
+        codes.dedup();
+        if codes.iter().any(|code| code != "OK") {
+            return Refusal::PlaybackBlocked {
+                entry_id,
+                codes: codes.join(", "),
+            };
+        }
+        Refusal::NoSource { entry_id }
+    }
+}
+
+/// The playManifest address for one flavor and with the access key, as the guide's step 2 shows: path parameters, in any
+/// order, before the file name at the end (spec 6.2).
+fn media_url(
+    source: &str,
+    flavor: Option<&FlavorAsset>,
+    streamer: StreamerType,
+    ks: &str,
+) -> Result<url::Url> {
+    let unusable = |detail: String| StepError::Aws {
+        service: "kaltura",
+        action: "read source url",
+        detail,
+    };
+    let mut url = url::Url::parse(source).map_err(|error| unusable(format!("source url: {error}")))?;
+    let mut segments: Vec<String> = url
+        .path_segments()
+        .map(|path| path.map(str::to_owned).collect())
+        .unwrap_or_default();
+    if !segments.iter().any(|segment| segment == "playManifest") {
+        // A remote storage's own address: it takes no path parameters, and must not get the key.
+        return Ok(url);
+    }
+    let file_name = segments.pop().unwrap_or_default();
+    let mut set = |name: &str, value: &str| match segments.iter().position(|segment| segment == name) {
+        Some(at) if at + 1 < segments.len() => value.clone_into(&mut segments[at + 1]),
+        _ => segments.extend([name.to_owned(), value.to_owned()]),
+    };
+    if let Some(flavor) = flavor {
+        set("flavorIds", flavor.id.as_str());
+    }
+    if streamer == StreamerType::Http {
+        // `url` answers a redirect to the file itself (spec 6.2).
+        set("format", "url");
+    }
+    set("ks", ks);
+    segments.push(file_name);
+    url.path_segments_mut()
+        .map_err(|()| unusable("source url has no path".to_owned()))?
+        .clear()
+        .extend(segments);
+    Ok(url)
+}

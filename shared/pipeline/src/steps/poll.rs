@@ -1,0 +1,341 @@
+//! Poll: what Kaltura has for us, kept and sent.
+//!
+//! getJobs answers from a search index that lags behind (spec 1.2): it is a hint. What is new is kept under a condition
+//! before it is sent, and what is kept but not sent is sent by the next poll, so that a crash at any point loses nothing
+//! and a double does no harm. Paged by `createdAt`, not by offset: the server refuses offsets from 10,000 on, and pages
+//! shift while tasks leave PENDING.
+
+use std::collections::HashMap;
+
+use futures::StreamExt;
+use kaltura::{EntryVendorTask, JobQuery, PartnerId, TaskId, TaskStatus};
+
+use super::{Task, key_expiry};
+use crate::context::Context;
+use crate::error::Result;
+use crate::ports::KnownTask;
+use crate::record::{Parking, RECORD_VERSION, TaskRecord, TaskState};
+use crate::telemetry::names;
+
+/// The lease's name.
+const LEASE: &str = "poll";
+/// How long a poll may work. The lease lasts as long as the function's time-out in the template at least, so that a poll
+/// that was killed can't overlap the next.
+const LEASE_S: u64 = 120;
+/// The largest page that the server gives (spec 1.2).
+const PAGE: u32 = 500;
+/// Records written at once.
+const WRITES_AT_ONCE: usize = 16;
+/// How many waiting tasks one poll sends again.
+const RESENDS: usize = 500;
+
+/// What a poll did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct PollReport {
+    /// Another poll held the lease: nothing was done.
+    pub skipped: bool,
+    /// Jobs listed.
+    pub listed: usize,
+    /// Listed jobs that could not be read.
+    pub unreadable: usize,
+    /// Jobs of services that are not enabled.
+    pub left_alone: usize,
+    /// Tasks kept for the first time, or again after a reset.
+    pub kept: usize,
+    /// Messages sent.
+    pub sent: usize,
+}
+
+/// Polls once. `holder` names this run for the lease: the request id of the invocation.
+pub async fn run(ctx: &Context, holder: &str) -> Result<PollReport> {
+    if !ctx
+        .leases
+        .take(LEASE, holder, ctx.clock.now_epoch_s(), LEASE_S)
+        .await?
+    {
+        tracing::info!("another poll is at work");
+        return Ok(PollReport {
+            skipped: true,
+            ..PollReport::default()
+        });
+    }
+    let outcome = Poll {
+        ctx,
+        report: PollReport::default(),
+        oldest_unclaimed_epoch_s: None,
+    }
+    .all()
+    .await;
+    ctx.leases.give_back(LEASE, holder).await?;
+    let report = outcome?;
+    metrics::counter!(names::POLL_OK).increment(1);
+    tracing::info!(
+        listed = report.listed,
+        kept = report.kept,
+        sent = report.sent,
+        left_alone = report.left_alone,
+        unreadable = report.unreadable,
+        "poll done"
+    );
+    Ok(report)
+}
+
+struct Poll<'a> {
+    ctx: &'a Context,
+    report: PollReport,
+    oldest_unclaimed_epoch_s: Option<u64>,
+}
+
+impl Poll<'_> {
+    async fn all(mut self) -> Result<PollReport> {
+        for status in [TaskStatus::Pending, TaskStatus::Scheduled] {
+            self.list(status).await?;
+        }
+        self.send_due().await?;
+        let now_epoch_s = self.ctx.clock.now_epoch_s();
+        let age_s = self
+            .oldest_unclaimed_epoch_s
+            .map_or(0, |oldest| now_epoch_s.saturating_sub(oldest));
+        #[expect(clippy::cast_precision_loss, reason = "an age in seconds is far below 2^52")]
+        metrics::gauge!(names::OLDEST_UNCLAIMED_AGE_S).set(age_s as f64);
+        Ok(self.report)
+    }
+
+    /// Lists all jobs of a status, page by page, oldest first.
+    async fn list(&mut self, status: TaskStatus) -> Result<()> {
+        let mut query = JobQuery::new(status, PAGE);
+        loop {
+            let page = self
+                .ctx
+                .sessions
+                .with(async |ks| self.ctx.kaltura.vendor(ks).get_jobs(&query).await)
+                .await?;
+            for job in &page.rejected {
+                tracing::error!(task_id = job.id.as_deref(), reason = %job.reason, "a listed job can't be read");
+            }
+            let in_page = page.jobs.len() + page.rejected.len();
+            self.report.listed += in_page;
+            self.report.unreadable += page.rejected.len();
+            let listed = u64::try_from(in_page).unwrap_or(u64::MAX);
+            metrics::counter!(names::TASKS_LISTED, "Status" => status.name()).increment(listed);
+            if !page.rejected.is_empty() {
+                let count = u64::try_from(page.rejected.len()).unwrap_or(u64::MAX);
+                metrics::counter!(names::TASKS_LEFT_ALONE, "Reason" => "Unreadable").increment(count);
+            }
+            self.admit(&page.jobs).await?;
+            if in_page < PAGE as usize {
+                return Ok(());
+            }
+            // The next page begins with the last second of this one, whose jobs are known by then. Only where a whole page
+            // is of one second must the offset grow.
+            let last = page.jobs.iter().filter_map(|job| job.created_at_epoch_s).max();
+            match last {
+                Some(last) if Some(last) > query.created_from_epoch_s => {
+                    query.created_from_epoch_s = Some(last);
+                    query.page_index = 1;
+                }
+                _ => query.page_index += 1,
+            }
+        }
+    }
+
+    /// Keeps what is new and sends it.
+    async fn admit(&mut self, jobs: &[EntryVendorTask]) -> Result<()> {
+        let ours: Vec<&EntryVendorTask> = jobs.iter().filter(|job| self.is_enabled(job)).collect();
+        let ids: Vec<TaskId> = ours.iter().map(|job| job.id.clone()).collect();
+        let known = self.ctx.tasks.known(&ids).await?;
+        let now_epoch_s = self.ctx.clock.now_epoch_s();
+        self.note_oldest(&ours, &known);
+        let ctx = self.ctx;
+        let admitted: Vec<Option<TaskRecord>> = futures::stream::iter(ours)
+            .map(|job| {
+                let known = known.get(&job.id).copied();
+                async move { keep(ctx, job, known, now_epoch_s).await }
+            })
+            .buffered(WRITES_AT_ONCE)
+            .collect::<Vec<_>>()
+            .await
+            .into_iter()
+            .collect::<Result<_>>()?;
+        let admitted: Vec<TaskRecord> = admitted.into_iter().flatten().collect();
+        self.report.kept += admitted.len();
+        let kept = u64::try_from(admitted.len()).unwrap_or(u64::MAX);
+        metrics::counter!(names::TASKS_KEPT).increment(kept);
+        self.send(admitted).await
+    }
+
+    fn is_enabled(&mut self, job: &EntryVendorTask) -> bool {
+        let enabled = job
+            .service_feature
+            .is_some_and(|feature| self.ctx.config.enabled_services.contains(&feature.number()));
+        if !enabled {
+            self.report.left_alone += 1;
+            metrics::counter!(names::TASKS_LEFT_ALONE, "Reason" => "ServiceNotEnabled").increment(1);
+            tracing::debug!(task_id = %job.id, feature = ?job.service_feature, "service is not enabled, left alone");
+        }
+        enabled
+    }
+
+    fn note_oldest(&mut self, jobs: &[&EntryVendorTask], known: &HashMap<TaskId, KnownTask>) {
+        let unclaimed = |job: &&&EntryVendorTask| {
+            known
+                .get(&job.id)
+                .is_none_or(|task| matches!(task.state, TaskState::Kept | TaskState::Queued))
+        };
+        let oldest = jobs
+            .iter()
+            .filter(unclaimed)
+            .filter_map(|job| job.created_at_epoch_s)
+            .min();
+        self.oldest_unclaimed_epoch_s = self.oldest_unclaimed_epoch_s.into_iter().chain(oldest).min();
+    }
+
+    /// Sends again what waits and is due: kept but not sent, sent but never claimed, parked long enough.
+    async fn send_due(&mut self) -> Result<()> {
+        let now_epoch_s = self.ctx.clock.now_epoch_s();
+        let mut due = Vec::new();
+        for task_id in self.ctx.tasks.due(now_epoch_s, RESENDS).await? {
+            // The index lags: the record decides.
+            let Some(record) = self.ctx.tasks.load(&task_id).await? else {
+                continue;
+            };
+            if record.due_at_epoch_s().is_none_or(|due_at| due_at > now_epoch_s) {
+                continue;
+            }
+            if record.state != TaskState::Parked {
+                due.push(record);
+                continue;
+            }
+            // A parked task goes on as a new attempt, written down before it is sent: its old execution can't act then.
+            let mut task = Task::of(self.ctx, record);
+            let next = task.record.attempt + 1;
+            let restarted = task
+                .change(|record| {
+                    record.state = TaskState::Kept;
+                    record.attempt = next;
+                    record.note(now_epoch_s, "goes on after parking");
+                })
+                .await;
+            // `change` loads under the old attempt only on a conflict; then somebody else has moved the task.
+            match restarted {
+                Ok(()) => due.push(task.record),
+                Err(error) => {
+                    tracing::warn!(task_id = %task_id, %error, "a parked task could not be restarted")
+                }
+            }
+        }
+        self.send(due).await
+    }
+
+    /// Sends tasks, and writes down which were taken. The rest stays as it is and is due again.
+    async fn send(&mut self, records: Vec<TaskRecord>) -> Result<()> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let orders: Vec<(TaskId, PartnerId)> = records
+            .iter()
+            .map(|record| (record.task_id.clone(), record.partner_id))
+            .collect();
+        let not_taken = self.ctx.queue()?.send(&orders).await?;
+        let now_epoch_s = self.ctx.clock.now_epoch_s();
+        let ctx = self.ctx;
+        let taken = records
+            .into_iter()
+            .filter(|record| !not_taken.contains(&record.task_id));
+        let written: Vec<Result<()>> = futures::stream::iter(taken)
+            .map(|record| async move {
+                let mut task = Task::of(ctx, record);
+                task.change(|record| {
+                    // A quick claim may have moved it on already: then there is nothing to write down.
+                    if matches!(record.state, TaskState::Kept | TaskState::Queued) {
+                        record.state = TaskState::Queued;
+                        record.sent_epoch_s = Some(now_epoch_s);
+                    }
+                })
+                .await
+            })
+            .buffer_unordered(WRITES_AT_ONCE)
+            .collect()
+            .await;
+        self.report.sent += written.len();
+        metrics::counter!(names::TASKS_SENT).increment(u64::try_from(written.len()).unwrap_or(u64::MAX));
+        for error in written.into_iter().filter_map(Result::err) {
+            // Sent all the same: it is sent once more when it falls due, which does no harm.
+            tracing::warn!(%error, "a sent task could not be marked so");
+        }
+        Ok(())
+    }
+}
+
+/// Keeps a job that is new, or that Kaltura reset since; answers the record if it must be sent.
+async fn keep(
+    ctx: &Context,
+    job: &EntryVendorTask,
+    known: Option<KnownTask>,
+    now_epoch_s: u64,
+) -> Result<Option<TaskRecord>> {
+    let fresh = record_of(job, now_epoch_s);
+    let Some(known) = known else {
+        return Ok(ctx.tasks.keep(&fresh).await?.then_some(fresh));
+    };
+    if fresh.queue_time_epoch_s <= known.queue_time_epoch_s {
+        return Ok(None);
+    }
+    let Some(old) = ctx.tasks.load(&job.id).await? else {
+        return Ok(None);
+    };
+    if fresh.queue_time_epoch_s <= old.queue_time_epoch_s {
+        return Ok(None);
+    }
+    tracing::info!(task_id = %job.id, "kaltura reset the task, it is taken on afresh");
+    let mut again = TaskRecord {
+        version: old.version,
+        attempt: old.attempt + 1,
+        history: old.history,
+        ..fresh
+    };
+    again.note(now_epoch_s, "taken on afresh: kaltura reset the task");
+    Ok(ctx.tasks.save(&mut again).await?.then_some(again))
+}
+
+/// The record of a job seen for the first time.
+fn record_of(job: &EntryVendorTask, now_epoch_s: u64) -> TaskRecord {
+    let created_epoch_s = job.created_at_epoch_s.unwrap_or(now_epoch_s);
+    let queue_time_epoch_s = job.queue_time_epoch_s.unwrap_or(created_epoch_s);
+    let mut record = TaskRecord {
+        record_version: RECORD_VERSION,
+        version: 1,
+        task_id: job.id.clone(),
+        partner_id: job.partner_id,
+        entry_id: job.entry_id.clone(),
+        service_feature: job.service_feature.map_or(0, |feature| feature.number()),
+        service_type: job.service_type.map_or(0, |service_type| service_type.number()),
+        state: TaskState::Kept,
+        attempt: 1,
+        key_expires_epoch_s: key_expiry(
+            &job.access_key_or_empty(),
+            queue_time_epoch_s,
+            job.turn_around_time,
+        ),
+        access_key: job.access_key_or_empty(),
+        turn_around_time: job.turn_around_time,
+        created_epoch_s,
+        queue_time_epoch_s,
+        expected_finish_epoch_s: job.expected_finish_time_epoch_s,
+        kept_epoch_s: now_epoch_s,
+        sent_epoch_s: None,
+        claimed_epoch_s: None,
+        ended_epoch_s: None,
+        order_key: None,
+        plan: None,
+        media: None,
+        result: None,
+        deliverables: Vec::new(),
+        failure: None,
+        parking: Parking::default(),
+        delete_at_epoch_s: None,
+        history: Vec::new(),
+    };
+    record.note(now_epoch_s, "kept");
+    record
+}

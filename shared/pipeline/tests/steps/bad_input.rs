@@ -1,0 +1,386 @@
+//! What bad input gets: a retry, a clear ERROR, or a task left alone; and the rest of the batch is unharmed.
+
+use engines::EngineError;
+use kaltura_sim::{
+    AccessKeySpec, AssetKind, EntrySpec, Fault, FaultEffect, FlavorSpec, OrderReport, ProfileSpec,
+};
+use pipeline::record::TaskState;
+use pipeline::steps::claim::Claimed;
+use pipeline::steps::{fetch, upload};
+use pipeline::{Class, StepError};
+
+use crate::world::{World, media_without_sound, order, spoken};
+
+fn told(report: &OrderReport) -> &str {
+    report.task["errDescription"].as_str().unwrap_or_default()
+}
+
+/// What every answer that is none does to a poll: an error that is tried again, and nothing kept.
+#[tokio::test]
+async fn an_answer_that_is_none_fails_the_poll_and_the_next_one_is_whole() {
+    for effect in [
+        FaultEffect::Html,
+        FaultEffect::Truncated,
+        FaultEffect::Empty,
+        FaultEffect::HttpStatus { status: 502 },
+        FaultEffect::Api {
+            code: "ACTION_BLOCKED".into(),
+            message: String::new(),
+        },
+        FaultEffect::Reset,
+    ] {
+        let world = World::new().await;
+        world.place(order()).await;
+        let name = format!("{effect:?}");
+        world
+            .sim
+            .faults(vec![Fault::new(effect).on("reach_entryvendortask", "getJobs")]);
+        let error = pipeline::steps::poll::run(&world.ctx, "first").await.unwrap_err();
+        assert_eq!(error.class(), Class::Retryable, "{name}: {error}");
+        world.sim.clear_faults();
+        assert_eq!(world.poll().await.kept, 1, "{name}: the lease was given back");
+    }
+}
+
+#[tokio::test]
+async fn a_dead_vendor_session_is_renewed_once() {
+    let world = World::new().await;
+    world.poll().await;
+    let dead = Fault::new(FaultEffect::Api {
+        code: "INVALID_KS".into(),
+        message: String::new(),
+    })
+    .on("reach_entryvendortask", "getJobs")
+    .times(1);
+    world.sim.faults(vec![dead]);
+    world.place(order()).await;
+    assert_eq!(world.poll().await.kept, 1);
+    let opened = world
+        .sim
+        .calls()
+        .iter()
+        .filter(|call| call.action == "startSession")
+        .count();
+    assert_eq!(opened, 2);
+}
+
+#[tokio::test]
+async fn a_key_that_died_while_pending_is_revived_in_the_right_order() {
+    let world = World::new().await;
+    let mut request = order();
+    request.access_key = AccessKeySpec {
+        life_s: Some(60),
+        ..AccessKeySpec::default()
+    };
+    let task_id = world.place(request).await;
+    world.poll().await;
+    world.advance(3_600);
+    assert!(matches!(
+        world.claim_all().await.as_slice(),
+        [Ok(Claimed::Started)]
+    ));
+    let actions: Vec<String> = world
+        .report(&task_id)
+        .calls
+        .iter()
+        .map(|call| call.action.clone())
+        .collect();
+    assert_eq!(
+        actions,
+        ["get", "updateJob", "extendAccessKey", "get", "updateJob"]
+    );
+    world
+        .run_to_the_end(&pipeline::steps::StepInput {
+            task_id: task_id.clone(),
+            attempt: 1,
+        })
+        .await;
+    assert_eq!(world.report(&task_id).status, 2);
+}
+
+#[tokio::test]
+async fn a_dead_key_of_another_regions_task_leaves_it_pending() {
+    let world = World::new().await;
+    let mut request = order();
+    request.access_key = AccessKeySpec {
+        life_s: Some(60),
+        ..AccessKeySpec::default()
+    };
+    request.profile = ProfileSpec {
+        vendor_task_processing_region: Some(3),
+        ..ProfileSpec::default()
+    };
+    let task_id = world.place(request).await;
+    world.poll().await;
+    world.advance(3_600);
+    assert!(matches!(
+        world.claim_all().await.as_slice(),
+        [Ok(Claimed::AnotherRegion)]
+    ));
+    assert_eq!(world.report(&task_id).status, 1);
+}
+
+#[tokio::test]
+async fn a_key_that_dies_on_the_way_is_extended_and_the_call_repeated() {
+    let world = World::new().await;
+    let mut request = order();
+    request.access_key = AccessKeySpec {
+        life_s: Some(600),
+        ..AccessKeySpec::default()
+    };
+    let input = world.begin(request).await;
+    world.advance(3_600);
+    world.run_to_the_end(&input).await;
+    assert_eq!(world.report(&input.task_id).status, 2);
+}
+
+#[tokio::test]
+async fn an_aborted_task_ends_quietly_wherever_it_is() {
+    let world = World::new().await;
+    let task_id = world.place(order()).await;
+    world.poll().await;
+    world.sim.abort_order(&task_id.as_str().parse().unwrap()).unwrap();
+    assert!(matches!(world.claim_all().await.as_slice(), [Ok(Claimed::Gone)]));
+    assert_eq!(world.record(&task_id).await.state, TaskState::Gone);
+    assert!(world.states.started().is_empty());
+
+    let input = world.begin(order()).await;
+    fetch::run(&world.ctx, &input).await.unwrap();
+    world
+        .sim
+        .abort_order(&input.task_id.as_str().parse().unwrap())
+        .unwrap();
+    world.run_to_the_end(&input).await;
+    assert_eq!(world.record(&input.task_id).await.state, TaskState::Gone);
+    assert_eq!(world.report(&input.task_id).status, 7);
+}
+
+#[tokio::test]
+async fn an_entry_deleted_on_the_way_is_a_clear_error() {
+    let world = World::new().await;
+    let input = world.begin(order()).await;
+    let entry_id = world.report(&input.task_id).entry_id;
+    world.sim.delete_entry(&entry_id).unwrap();
+    world.run_to_the_end(&input).await;
+    let report = world.report(&input.task_id);
+    assert_eq!((report.status, report.refunded), (6, true));
+    assert!(told(&report).contains("no longer exists"), "{}", told(&report));
+}
+
+#[tokio::test]
+async fn an_order_that_can_not_be_planned_is_an_error_at_once() {
+    let cases = [("Hebrew", "not supported"), ("Auto Detect", "Auto Detect")];
+    for (language, text) in cases {
+        let world = World::new().await;
+        let mut request = order();
+        request.catalog_item.source_language = language.into();
+        let task_id = world.place(request).await;
+        world.poll().await;
+        assert!(matches!(
+            world.claim_all().await.as_slice(),
+            [Ok(Claimed::Refused)]
+        ));
+        let report = world.report(&task_id);
+        assert_eq!(report.status, 6);
+        assert!(told(&report).contains(text), "{}", told(&report));
+        assert_eq!(world.record(&task_id).await.state, TaskState::Failed);
+    }
+}
+
+#[tokio::test]
+async fn only_a_flavor_that_the_profile_allows_is_fetched() {
+    let world = World::new().await;
+    let mut request = order();
+    request.entry.flavors = vec![
+        FlavorSpec::source(),
+        FlavorSpec::web(2),
+        FlavorSpec::web(4),
+        FlavorSpec::web(5),
+    ];
+    request.profile = ProfileSpec {
+        flavor_params_ids: Some("1,3,5".into()),
+        ..ProfileSpec::default()
+    };
+    let input = world.begin(request.clone()).await;
+    fetch::run(&world.ctx, &input).await.unwrap();
+
+    request.profile.flavor_params_ids = Some("77".into());
+    let input = world.begin(request).await;
+    world.run_to_the_end(&input).await;
+    let report = world.report(&input.task_id);
+    assert_eq!(report.status, 6);
+    assert!(told(&report).contains("77"), "{}", told(&report));
+    assert!(
+        !report.calls.iter().any(|call| call.service == "playmanifest"),
+        "nothing was fetched"
+    );
+}
+
+#[tokio::test]
+async fn an_entry_without_hls_is_fetched_as_a_file() {
+    let world = World::new().await;
+    let mut request = order();
+    request.entry.hls = false;
+    let input = world.begin(request).await;
+    world.run_to_the_end(&input).await;
+    let report = world.report(&input.task_id);
+    assert_eq!(report.status, 2);
+    assert!(report.calls.iter().any(|call| call.service == "progressive"));
+}
+
+#[tokio::test]
+async fn an_empty_manifest_is_tried_again() {
+    let world = World::new().await;
+    let input = world.begin(order()).await;
+    world
+        .sim
+        .faults(vec![Fault::new(FaultEffect::Manifest { error: 57 })]);
+    let error = fetch::run(&world.ctx, &input).await.unwrap_err();
+    assert_eq!(
+        (error.class(), error.name()),
+        (Class::Retryable, "MediaManifestEmpty"),
+        "{error}"
+    );
+    world.sim.clear_faults();
+    fetch::run(&world.ctx, &input).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_broken_segment_never_makes_a_shorter_file() {
+    for effect in [
+        FaultEffect::HttpStatus { status: 404 },
+        FaultEffect::Empty,
+        FaultEffect::Html,
+    ] {
+        let world = World::new().await;
+        let input = world.begin(order()).await;
+        let name = format!("{effect:?}");
+        world.sim.faults(vec![Fault {
+            service: Some("segment".into()),
+            ..Fault::new(effect)
+        }]);
+        let error = fetch::run(&world.ctx, &input).await.unwrap_err();
+        assert_eq!(error.class(), Class::Retryable, "{name}: {error}");
+        assert!(world.record(&input.task_id).await.media.is_none(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn media_without_sound_is_a_clear_error() {
+    let world = World::new().await;
+    let mut request = order();
+    request.entry = EntrySpec {
+        media: Some(media_without_sound()),
+        ..request.entry
+    };
+    let input = world.begin(request).await;
+    world.run_to_the_end(&input).await;
+    let report = world.report(&input.task_id);
+    assert_eq!(report.status, 6);
+    assert!(told(&report).contains("no sound"), "{}", told(&report));
+}
+
+#[tokio::test]
+async fn a_drm_source_is_a_clear_error() {
+    let world = World::new().await;
+    let mut request = order();
+    request.entry.drm = true;
+    request.entry.flavors = vec![FlavorSpec::web(2)];
+    let input = world.begin(request).await;
+    let error = fetch::run(&world.ctx, &input).await;
+    // The stand-in, like the server, may still offer the file over http: then there is no error at all.
+    if let Err(error) = error {
+        assert!(matches!(error, StepError::Refused(_)), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn speech_that_is_none_is_a_clear_error() {
+    let world = World::new().await;
+    *world.engine.answer.lock().unwrap() = Box::new(|| Ok(Vec::new()));
+    let input = world.begin(order()).await;
+    world.run_to_the_end(&input).await;
+    let report = world.report(&input.task_id);
+    assert_eq!(report.status, 6);
+    assert!(told(&report).contains("No speech"), "{}", told(&report));
+}
+
+#[tokio::test]
+async fn an_engine_that_fails_for_a_while_fails_no_order() {
+    let world = World::new().await;
+    *world.engine.answer.lock().unwrap() = Box::new(|| {
+        Err(EngineError::ProgramTimedOut {
+            program: "recognise".into(),
+            timeout_ms: 1,
+        })
+    });
+    let input = world.begin(order()).await;
+    world.run_to_the_end(&input).await;
+    assert_eq!(world.report(&input.task_id).status, 3);
+    assert_eq!(world.record(&input.task_id).await.state, TaskState::Parked);
+    *world.engine.answer.lock().unwrap() = Box::new(|| Ok(spoken()));
+    world.advance(601);
+    world.poll().await;
+    world.claim_all().await.pop().unwrap().unwrap();
+    world
+        .run_to_the_end(&pipeline::steps::StepInput {
+            attempt: 2,
+            ..input.clone()
+        })
+        .await;
+    assert_eq!(world.report(&input.task_id).status, 2);
+}
+
+#[tokio::test]
+async fn a_status_that_kaltura_drops_without_a_word_is_noticed() {
+    let world = World::new().await;
+    let task_id = world.place(order()).await;
+    world.poll().await;
+    let drop = Fault::new(FaultEffect::ForbidProperties {
+        names: vec!["status".into()],
+    })
+    .on("reach_entryvendortask", "updateJob");
+    world.sim.faults(vec![drop]);
+    let claimed = world.claim_all().await;
+    assert!(
+        matches!(claimed.as_slice(), [Err(StepError::StatusNotTaken { .. })]),
+        "{claimed:?}"
+    );
+    assert_eq!(
+        world.record(&task_id).await.state,
+        TaskState::Queued,
+        "the message comes again"
+    );
+    assert!(world.states.started().is_empty());
+}
+
+#[tokio::test]
+async fn content_that_kaltura_rejects_is_our_fault_and_not_the_customers() {
+    let world = World::new().await;
+    let input = world.begin(order()).await;
+    fetch::run(&world.ctx, &input).await.unwrap();
+    world.process(&input).await.unwrap();
+    let rejected = FaultEffect::ImportFails {
+        description: "invalid caption content".into(),
+    };
+    world.sim.faults(vec![Fault::new(rejected)]);
+    upload::run(&world.ctx, &input).await.unwrap();
+    let error = world.upload_until_done(&input).await.unwrap_err();
+    assert_eq!((error.class(), error.name()), (Class::Fault, "ContentRejected"));
+    assert_eq!(world.report(&input.task_id).status, 3, "nobody is refunded");
+    assert_eq!(
+        world.report(&input.task_id).delivered(AssetKind::Caption).count(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_bad_job_in_a_page_does_not_hide_the_others() {
+    let world = World::new().await;
+    let mut bad = order();
+    bad.task_id = Some("99999999999999999999".parse().unwrap());
+    world.place(bad).await;
+    world.place(order()).await;
+    let report = world.poll().await;
+    assert_eq!(report.kept, 2, "an id beyond 2^53 is an id like others");
+}

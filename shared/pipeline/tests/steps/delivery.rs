@@ -1,0 +1,371 @@
+//! An order's way, and what must hold on it when steps are repeated.
+
+use captions::CaptionFormat;
+use kaltura_sim::{AssetKind, CatalogItemSpec, Fault, FaultEffect, ProfileSpec};
+use pipeline::Class;
+use pipeline::record::TaskState;
+use pipeline::steps::claim::Claimed;
+use pipeline::steps::{StepInput, extend_keys, fetch, finalize, upload};
+
+use crate::world::{World, order};
+
+fn fields(world: &World, input: &StepInput) -> serde_json::Value {
+    let report = world.report(&input.task_id);
+    let asset = report
+        .delivered(AssetKind::Caption)
+        .next()
+        .expect("a caption was delivered");
+    let kept = [
+        "format",
+        "fileExt",
+        "accuracy",
+        "language",
+        "isDefault",
+        "displayOnPlayer",
+        "label",
+        "partnerData",
+        "status",
+    ];
+    kept.iter()
+        .map(|name| ((*name).to_owned(), asset.fields[*name].clone()))
+        .collect()
+}
+
+#[tokio::test]
+async fn an_order_is_delivered_in_the_format_it_asks_for() {
+    for (number, format) in [
+        ("1", CaptionFormat::Srt),
+        ("2", CaptionFormat::Dfxp),
+        ("3", CaptionFormat::Vtt),
+    ] {
+        let world = World::new().await;
+        let mut request = order();
+        request.catalog_item.output_format = Some(number.into());
+        let input = world.begin(request).await;
+        world.run_to_the_end(&input).await;
+
+        let report = world.report(&input.task_id);
+        assert_eq!(report.status, 2, "READY");
+        assert_eq!(world.record(&input.task_id).await.state, TaskState::Delivered);
+        let captions: Vec<_> = report.delivered(AssetKind::Caption).collect();
+        assert_eq!(captions.len(), 1);
+        let file = std::fs::read(captions[0].file.as_ref().unwrap()).unwrap();
+        let cues = captions::read(format, &file).unwrap();
+        let text: Vec<String> = cues.iter().map(|cue| cue.lines.join(" ")).collect();
+        assert_eq!(text.join(" "), "Captions are made for everybody who watches.");
+        assert_eq!(
+            report.task["outputObjectId"],
+            serde_json::json!(captions[0].id.to_string())
+        );
+        assert_eq!(report.task["accuracy"], 90);
+        assert_eq!(world.states.succeeded(), ["a-token"]);
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_suffix(number);
+        settings.add_filter(&format!("\\b{}\\b", input.task_id), "[task]");
+        settings.bind(|| insta::assert_json_snapshot!("caption_asset", fields(&world, &input)));
+    }
+}
+
+#[tokio::test]
+async fn the_calls_of_an_order_are_few_and_in_order() {
+    let world = World::new().await;
+    let input = world.begin(order()).await;
+    world.run_to_the_end(&input).await;
+    let calls: Vec<String> = world
+        .report(&input.task_id)
+        .calls
+        .iter()
+        .filter(|call| call.service.contains('_') || call.service == "baseentry")
+        .map(|call| format!("{}.{} by {:?}", call.service, call.action, call.ks_kind))
+        .collect();
+    let mut looks = calls.clone();
+    looks.dedup();
+    insta::assert_snapshot!(looks.join("\n"));
+}
+
+#[tokio::test]
+async fn every_step_may_be_repeated() {
+    let world = World::new().await;
+    let input = world.begin(order()).await;
+    for _ in 0..2 {
+        fetch::run(&world.ctx, &input).await.unwrap();
+    }
+    for _ in 0..2 {
+        world.process(&input).await.unwrap();
+    }
+    for _ in 0..2 {
+        world.upload_until_done(&input).await.unwrap();
+    }
+    finalize::run(&world.ctx, &input).await.unwrap();
+    assert_eq!(
+        finalize::run(&world.ctx, &input).await.unwrap_err().class(),
+        Class::Gone,
+        "it has ended"
+    );
+    let report = world.report(&input.task_id);
+    assert_eq!(report.delivered(AssetKind::Caption).count(), 1);
+    assert_eq!(
+        report
+            .calls
+            .iter()
+            .filter(|call| call.action == "setContent")
+            .count(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_second_message_of_a_task_starts_nothing() {
+    let world = World::new().await;
+    let input = world.begin(order()).await;
+    world.queue_again(&input).await;
+    let again = world.claim_all().await;
+    assert!(
+        matches!(again.as_slice(), [Ok(Claimed::NothingToDo)]),
+        "{again:?}"
+    );
+    assert_eq!(world.states.started().len(), 1);
+}
+
+#[tokio::test]
+async fn an_add_whose_answer_was_lost_makes_no_second_asset() {
+    let world = World::new().await;
+    let input = world.begin(order()).await;
+    fetch::run(&world.ctx, &input).await.unwrap();
+    world.process(&input).await.unwrap();
+    world.sim.faults(vec![
+        Fault::new(FaultEffect::ReplyLost)
+            .on("caption_captionasset", "add")
+            .times(1),
+    ]);
+    let lost = upload::run(&world.ctx, &input).await.unwrap_err();
+    assert_eq!(lost.class(), Class::Retryable);
+    world.upload_until_done(&input).await.unwrap();
+    let report = world.report(&input.task_id);
+    assert_eq!(report.delivered(AssetKind::Caption).count(), 1);
+    assert_eq!(
+        report
+            .calls
+            .iter()
+            .filter(|call| call.action == "add" && call.service.contains("caption"))
+            .count(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_refused_import_is_signed_afresh_and_goes_up_by_token_in_the_end() {
+    let world = World::new().await;
+    let input = world.begin(order()).await;
+    fetch::run(&world.ctx, &input).await.unwrap();
+    world.process(&input).await.unwrap();
+    *world.bucket.signature.lock().unwrap() = "expired".into();
+    world.upload_until_done(&input).await.unwrap();
+    let record = world.record(&input.task_id).await;
+    let import = &record.deliverables[0].import;
+    assert_eq!(import.url_tries, upload::URL_TRIES);
+    assert!(import.by_upload_token);
+    assert!(
+        import
+            .last_failure
+            .as_deref()
+            .is_some_and(|text| text.contains("403")),
+        "{import:?}"
+    );
+    let report = world.report(&input.task_id);
+    assert_eq!(report.delivered(AssetKind::Caption).count(), 1);
+    assert_eq!(
+        report
+            .calls
+            .iter()
+            .filter(|call| call.action == "setContent")
+            .count(),
+        4
+    );
+}
+
+#[tokio::test]
+async fn an_import_that_runs_is_left_alone_and_given_up_on_in_the_end() {
+    let world = World::new().await;
+    let input = world.begin(order()).await;
+    fetch::run(&world.ctx, &input).await.unwrap();
+    world.process(&input).await.unwrap();
+    world.sim.faults(vec![Fault::new(FaultEffect::ImportStuck)]);
+    for _ in 0..20 {
+        upload::run(&world.ctx, &input).await.unwrap();
+    }
+    let set = world
+        .report(&input.task_id)
+        .calls
+        .iter()
+        .filter(|call| call.action == "setContent")
+        .count();
+    assert_eq!(set, 1, "never a second setContent while one is importing");
+    world.advance(upload::IMPORT_LONGEST_S + 1);
+    let stuck = upload::run(&world.ctx, &input).await.unwrap_err();
+    assert_eq!((stuck.class(), stuck.name()), (Class::Fault, "ImportStuck"));
+}
+
+#[tokio::test]
+async fn an_old_attempt_does_nothing() {
+    let world = World::new().await;
+    let input = world.begin(order()).await;
+    world
+        .sim
+        .reset_order(&input.task_id.as_str().parse().unwrap())
+        .unwrap();
+    world.advance(5);
+    let report = world.poll().await;
+    assert_eq!(report.kept, 1, "a reset task is taken on afresh");
+    let calls = world.report(&input.task_id).calls.len();
+    assert_eq!(
+        fetch::run(&world.ctx, &input).await.unwrap_err().class(),
+        Class::Stale
+    );
+    assert_eq!(
+        world.report(&input.task_id).calls.len(),
+        calls,
+        "no call was made"
+    );
+    assert!(matches!(
+        world.claim_all().await.as_slice(),
+        [Ok(Claimed::Started)]
+    ));
+    let next = StepInput { attempt: 2, ..input };
+    world.run_to_the_end(&next).await;
+    assert_eq!(world.report(&next.task_id).status, 2);
+}
+
+#[tokio::test]
+async fn a_parked_task_goes_on_later_as_a_new_attempt() {
+    let world = World::new().await;
+    let input = world.begin(order()).await;
+    let fault = Fault::new(FaultEffect::HttpStatus { status: 503 }).on("baseentry", "getPlaybackContext");
+    world.sim.faults(vec![fault]);
+    world.run_to_the_end(&input).await;
+    assert_eq!(world.record(&input.task_id).await.state, TaskState::Parked);
+    assert_eq!(
+        world.report(&input.task_id).status,
+        3,
+        "still PROCESSING: nobody is refunded"
+    );
+    world.sim.clear_faults();
+    assert_eq!(world.poll().await.sent, 0, "not before its time");
+    world.advance(601);
+    assert_eq!(world.poll().await.sent, 1);
+    assert!(matches!(
+        world.claim_all().await.as_slice(),
+        [Ok(Claimed::Started)]
+    ));
+    world
+        .run_to_the_end(&StepInput {
+            attempt: 2,
+            ..input.clone()
+        })
+        .await;
+    assert_eq!(world.report(&input.task_id).status, 2);
+}
+
+#[tokio::test]
+async fn what_was_kept_but_not_sent_is_sent_by_the_next_poll() {
+    let world = World::new().await;
+    let task_id = world.place(order()).await;
+    world.queue.refuse(std::slice::from_ref(&task_id));
+    let first = world.poll().await;
+    assert_eq!((first.kept, first.sent), (1, 0));
+    world.queue.refuse(&[]);
+    let second = world.poll().await;
+    assert_eq!((second.kept, second.sent), (0, 1));
+    assert_eq!(world.queue.take_all().len(), 1);
+}
+
+#[tokio::test]
+async fn more_jobs_than_a_page_are_all_kept_once() {
+    let world = World::new().await;
+    let now = world.sim.now_ms() / 1_000;
+    for n in 0..1_203_i64 {
+        let mut request = order();
+        // Hundreds of one second: more than a page of the same creation time.
+        request.created_at_epoch_s = Some(if n < 700 { now - 1_000 } else { now - n % 40 });
+        request.entry.media = None;
+        world.place(request).await;
+    }
+    let report = world.poll().await;
+    assert_eq!((report.kept, report.sent), (1_203, 1_203));
+    assert_eq!(world.table.all().unwrap().len(), 1_203);
+    assert_eq!(world.poll().await.kept, 0);
+}
+
+#[tokio::test]
+async fn a_service_that_is_not_enabled_is_left_alone() {
+    let world = World::new().await;
+    for service_feature in [2, 7, 99] {
+        world
+            .place(kaltura_sim::OrderRequest {
+                service_feature,
+                ..order()
+            })
+            .await;
+    }
+    let report = world.poll().await;
+    assert_eq!((report.left_alone, report.kept), (3, 0));
+}
+
+#[tokio::test]
+async fn a_task_of_another_region_stays_pending() {
+    let world = World::new().await;
+    let mut request = order();
+    request.profile = ProfileSpec {
+        vendor_task_processing_region: Some(2),
+        ..ProfileSpec::default()
+    };
+    let task_id = world.place(request).await;
+    world.poll().await;
+    assert!(matches!(
+        world.claim_all().await.as_slice(),
+        [Ok(Claimed::AnotherRegion)]
+    ));
+    assert_eq!(world.report(&task_id).status, 1, "PENDING");
+    assert_eq!(world.poll().await.sent, 0, "it is not asked for again");
+}
+
+#[tokio::test]
+async fn keys_near_their_end_are_extended_and_others_are_not() {
+    let world = World::new().await;
+    let input = world.begin(order()).await;
+    let before = world.record(&input.task_id).await;
+    assert_eq!(extend_keys::run(&world.ctx).await.unwrap().extended, 0);
+    world.advance(before.key_expires_epoch_s - world.ctx.clock.now_epoch_s() - 3_600);
+    assert_eq!(extend_keys::run(&world.ctx).await.unwrap().extended, 1);
+    let after = world.record(&input.task_id).await;
+    assert!(after.key_expires_epoch_s > before.key_expires_epoch_s);
+    assert!(after.access_key != before.access_key);
+    world.run_to_the_end(&input).await;
+    assert_eq!(world.report(&input.task_id).status, 2);
+}
+
+#[tokio::test]
+async fn captions_keep_to_the_profiles_line_length() {
+    let world = World::new().await;
+    let mut request = order();
+    request.profile = ProfileSpec {
+        max_characters_per_caption_line: Some(12),
+        ..ProfileSpec::default()
+    };
+    request.catalog_item = CatalogItemSpec {
+        output_format: Some(String::new()),
+        ..request.catalog_item
+    };
+    let input = world.begin(request).await;
+    world.run_to_the_end(&input).await;
+    let report = world.report(&input.task_id);
+    let asset = report.delivered(AssetKind::Caption).next().unwrap();
+    let file = std::fs::read(asset.file.as_ref().unwrap()).unwrap();
+    let cues = captions::read(CaptionFormat::Srt, &file).expect("SRT where the order names no format");
+    assert!(
+        cues.iter()
+            .flat_map(|cue| &cue.lines)
+            .all(|line| line.chars().count() <= 12),
+        "{cues:?}"
+    );
+}
