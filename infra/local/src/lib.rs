@@ -1,0 +1,26 @@
+//! The whole vendor on one machine, as a library: for the command `infra/local/run` and for the end-to-end tests.
+//!
+//! [`LocalStack::up`] starts an emulated AWS (ministack) on a free loopback port, deploys the real `template.yaml` to it
+//! by `sam deploy` (in the form that `local_template.py` gives it), and starts a stand-in for Kaltura in this process, or
+//! works for a real account. Functions are the host-target binaries of `target/debug`; the tools come from
+//! `infra/local/setup`.
+//!
+//! What does not live here: anything that the vendor does (the functions), what Kaltura does (`kaltura-sim`), and the
+//! recogniser (`engines`, with its scripts beside this crate).
+
+mod deploy;
+mod emulator;
+mod error;
+mod layout;
+mod program;
+mod report;
+mod speech;
+mod stack;
+mod watch;
+
+pub use emulator::REGION;
+pub use error::{LocalError, Result};
+pub use report::{DeliveredAsset, Report, TaskReport};
+pub use speech::{LANGUAGE, Speech};
+pub use stack::{Account, Ended, Kaltura, LocalStack, Options};
+pub use watch::{StepTime, TaskView};

@@ -1,0 +1,263 @@
+//! The command behind `infra/local/run`: brings the vendor up, places orders, shows their way, reports.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use kaltura_sim::{CatalogItemSpec, CustomerSpec, EntrySpec, OrderRequest, PartnerId};
+use reach_local::{Account, Kaltura, LANGUAGE, LocalError, LocalStack, Options, Report, Speech, TaskView};
+
+/// Runs the whole vendor on this machine: the real template on an emulated AWS, for a stand-in of Kaltura or for a real
+/// account. Ends with a table of what was delivered; exit status 0 only if every order was.
+#[derive(Debug, Parser)]
+#[command(name = "infra/local/run")]
+struct Arguments {
+    /// Order captions for this media in place of made speech. With the stand-in only.
+    #[arg(long, value_name = "FILE", conflicts_with = "kaltura")]
+    media: Option<PathBuf>,
+    /// How many orders to place, from three customers in turn, in SRT, DFXP and WebVTT. With a real account: after how
+    /// many tasks to end; without it the run goes on until it is interrupted.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    orders: Option<u32>,
+    /// Write the report as JSON too.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Leave everything running afterwards, until interrupted.
+    #[arg(long)]
+    keep: bool,
+    /// Give up after this many seconds; with the stand-in 600 where nothing else is said.
+    #[arg(long, value_name = "SECONDS")]
+    deadline_s: Option<u64>,
+    /// Template parameters beside those of the account, for instance LogLevel=debug. May be repeated.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parameter)]
+    parameter: Vec<(String, String)>,
+    /// Work for the account of this Kaltura (https address without a path) in place of the stand-in.
+    #[arg(long, value_name = "URL", requires_all = ["partner_id", "app_token_id", "app_token"])]
+    kaltura: Option<String>,
+    /// The vendor's account at Kaltura.
+    #[arg(long, env = "KALTURA_PARTNER_ID", value_name = "ID")]
+    partner_id: Option<i64>,
+    /// Its app token's id.
+    #[arg(long, env = "KALTURA_APP_TOKEN_ID", value_name = "ID", hide_env_values = true)]
+    app_token_id: Option<String>,
+    /// Its app token's secret; better by the environment than on the command line, which other users can read.
+    #[arg(long, env = "KALTURA_APP_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    app_token: Option<String>,
+    /// How the app token is hashed.
+    #[arg(
+        long,
+        env = "KALTURA_APP_TOKEN_HASH",
+        value_name = "HASH",
+        default_value = "SHA256"
+    )]
+    app_token_hash: String,
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+impl Arguments {
+    fn kaltura(&self) -> Kaltura {
+        match (
+            &self.kaltura,
+            self.partner_id,
+            &self.app_token_id,
+            &self.app_token,
+        ) {
+            (Some(url), Some(partner_id), Some(id), Some(token)) => Kaltura::Real(Account {
+                service_url: url.trim_end_matches('/').to_owned(),
+                partner_id,
+                app_token_id: id.clone(),
+                app_token: token.clone(),
+                app_token_hash: self.app_token_hash.clone(),
+            }),
+            _ => Kaltura::Sim(Box::default()),
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = tokio::select! {
+        outcome = run(&arguments) => outcome,
+        () = interrupted() => {
+            eprintln!("interrupted: everything is ended");
+            return ExitCode::from(130);
+        }
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("infra/local/run: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Waits for Ctrl-C or a request to end. Whatever runs is then dropped, and its processes end with it.
+async fn interrupted() {
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => signal.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated => {}
+    }
+}
+
+async fn run(arguments: &Arguments) -> Result<bool, LocalError> {
+    let begun = Instant::now();
+    eprintln!("starting the emulated AWS, deploying the template");
+    let mut stack = LocalStack::up(Options {
+        name: "run".to_owned(),
+        kaltura: arguments.kaltura(),
+        parameters: arguments.parameter.clone(),
+    })
+    .await?;
+    eprintln!(
+        "up after {:.1} s: AWS at {}, logs in {}",
+        begun.elapsed().as_secs_f64(),
+        stack.endpoint(),
+        stack.work_dir().join("logs").display()
+    );
+    let outcome = work(arguments, &mut stack).await;
+    if arguments.keep {
+        eprintln!("left running; end it with Ctrl-C");
+        std::future::pending::<()>().await;
+    }
+    stack.down().await;
+    outcome
+}
+
+async fn work(arguments: &Arguments, stack: &mut LocalStack) -> Result<bool, LocalError> {
+    let (at_least, deadline) = if arguments.kaltura.is_some() {
+        let at_least = arguments
+            .orders
+            .map_or(usize::MAX, |orders| usize::try_from(orders).unwrap_or(usize::MAX));
+        eprintln!("waiting for orders of the account; Ctrl-C ends the run");
+        (at_least, Duration::MAX)
+    } else {
+        place_orders(arguments, stack).await?;
+        (0, Duration::from_mins(10))
+    };
+    stack.poll_now().await?;
+    let deadline = arguments.deadline_s.map_or(deadline, Duration::from_secs);
+    let ended = stack.wait_for_orders(at_least, deadline, show).await?;
+    let report = Report::of(stack, &ended).await?;
+    print!("\n{}", report.table());
+    if let Some(path) = &arguments.json {
+        let json = serde_json::to_vec_pretty(&report).unwrap_or_default();
+        std::fs::write(path, json).map_err(|source| LocalError::File {
+            path: path.clone(),
+            source,
+        })?;
+    }
+    Ok(report.all_delivered())
+}
+
+/// Orders as three customers place them: each with a service of its own format.
+async fn place_orders(arguments: &Arguments, stack: &LocalStack) -> Result<(), LocalError> {
+    const CUSTOMERS: [(i64, &str, &str, &str); 3] = [
+        (101, "Northern College", "1", "SRT"),
+        (102, "Harbour Museum", "2", "DFXP"),
+        (103, "Valley Clinic", "3", "VTT"),
+    ];
+    let speech = match &arguments.media {
+        Some(media) => {
+            let media = media.canonicalize().map_err(|source| LocalError::File {
+                path: media.clone(),
+                source,
+            })?;
+            vec![Speech {
+                media,
+                description: None,
+            }]
+        }
+        None => stack.speech().await?,
+    };
+    let orders = usize::try_from(arguments.orders.unwrap_or(3)).unwrap_or(3);
+    let customers = CUSTOMERS.iter().cycle();
+    for ((partner_id, name, output_format, format), speech) in
+        customers.zip(speech.iter().cycle()).take(orders)
+    {
+        let placed = stack
+            .place_order(OrderRequest {
+                customer: CustomerSpec {
+                    partner_id: PartnerId(*partner_id),
+                    name: (*name).to_owned(),
+                },
+                entry: EntrySpec {
+                    name: format!("A talk at {name}"),
+                    media: Some(speech.media.clone()),
+                    ..EntrySpec::default()
+                },
+                catalog_item: CatalogItemSpec {
+                    source_language: LANGUAGE.to_owned(),
+                    output_format: Some((*output_format).to_owned()),
+                    ..CatalogItemSpec::default()
+                },
+                ..OrderRequest::default()
+            })
+            .await?;
+        println!(
+            "task {}: customer {partner_id} ({name}) orders {format} captions",
+            placed.task_id
+        );
+    }
+    Ok(())
+}
+
+fn show(task: &TaskView, since: Duration) {
+    let attempt = if task.attempt > 1 {
+        format!(", attempt {}", task.attempt)
+    } else {
+        String::new()
+    };
+    let cause = task
+        .cause
+        .as_ref()
+        .map_or_else(String::new, |cause| format!(": {cause}"));
+    println!(
+        "{:7.1} s  task {} of customer {}{attempt}  {}{cause}",
+        since.as_secs_f64(),
+        task.id,
+        task.partner_id,
+        task.place()
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_real_account_needs_credentials() {
+        let error = Arguments::try_parse_from(["run", "--kaltura", "https://www.kaltura.com"]).unwrap_err();
+        assert_eq!(error.kind(), clap::error::ErrorKind::MissingRequiredArgument);
+    }
+
+    #[test]
+    fn a_parameter_is_a_name_and_a_value() {
+        assert_eq!(
+            parameter("LogLevel=debug"),
+            Ok(("LogLevel".to_owned(), "debug".to_owned()))
+        );
+        assert!(parameter("LogLevel").is_err());
+    }
+}

@@ -1,0 +1,161 @@
+//! Programs that a run starts: none outlives it.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::process::{Child, Command};
+
+use crate::error::{LocalError, Result};
+use crate::layout::tail;
+
+/// A command with an environment of its own: `PATH` and what is given, nothing else of the user's.
+pub(crate) fn command(program: &Path, environment: &[(&str, &OsStr)]) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().stdin(Stdio::null()).kill_on_drop(true);
+    if let Some(path) = std::env::var_os("PATH") {
+        command.env("PATH", path);
+    }
+    command.env("LANG", "C.UTF-8").envs(environment.iter().copied());
+    command
+}
+
+/// Sends a command's output to a log.
+pub(crate) fn logged(command: &mut Command, log: &Path) -> Result<()> {
+    let file = std::fs::File::create(log).map_err(LocalError::file(log))?;
+    let copy = file.try_clone().map_err(LocalError::file(log))?;
+    command.stdout(file).stderr(copy);
+    Ok(())
+}
+
+/// Runs a command to its end; its failure comes with the end of its output. `what` names it to the reader.
+pub(crate) async fn run(mut command: Command, what: &str, log: &Path) -> Result<()> {
+    logged(&mut command, log)?;
+    let status = command.status().await.map_err(|source| LocalError::Start {
+        program: what.to_owned(),
+        source,
+    })?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(LocalError::Program {
+        program: what.to_owned(),
+        log: log.to_owned(),
+        tail: tail(log),
+    })
+}
+
+/// A program that runs in a process group of its own, with all that it starts; dropped, the group is ended.
+#[derive(Debug)]
+pub(crate) struct Group {
+    child: Child,
+    group: Option<Pid>,
+}
+
+impl Group {
+    /// Starts it.
+    pub(crate) fn start(mut command: Command, what: &str) -> Result<Self> {
+        let child = command
+            .process_group(0)
+            .spawn()
+            .map_err(|source| LocalError::Start {
+                program: what.to_owned(),
+                source,
+            })?;
+        let group = child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(Pid::from_raw);
+        Ok(Self { child, group })
+    }
+
+    /// Whether the program has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Asks it to end, waits a little, then ends whatever is left of the group.
+    pub(crate) async fn end(mut self) {
+        self.signal(Signal::TERM);
+        // Its answer is of no interest: what is left is killed with the drop.
+        let _ = tokio::time::timeout(Duration::from_secs(5), self.child.wait()).await;
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = self.group {
+            // An error means that the group is gone already.
+            let _ = kill_process_group(group, signal);
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_group_ends_with_all_that_it_started() {
+        let mut shell = command(Path::new("/bin/sh"), &[]);
+        shell
+            .args(["-c", "sleep 600 & echo $!; wait"])
+            .stdout(Stdio::piped());
+        let mut group = Group::start(shell, "sh").unwrap();
+        let mut line = String::new();
+        let stdout = group.child.stdout.take().unwrap();
+        tokio::io::AsyncBufReadExt::read_line(&mut tokio::io::BufReader::new(stdout), &mut line)
+            .await
+            .unwrap();
+        let grandchild = line.trim().parse::<i32>().ok().and_then(Pid::from_raw).unwrap();
+        assert!(!group.has_ended());
+        drop(group);
+        // It may still be a zombie of the machine's init: then it has no command line any more.
+        for _ in 0..1_000 {
+            let command_line = std::fs::read(format!("/proc/{}/cmdline", grandchild.as_raw_nonzero()));
+            if command_line.is_ok_and(|text| !text.is_empty()) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            } else {
+                return;
+            }
+        }
+        panic!("the grandchild lives on");
+    }
+
+    #[tokio::test]
+    async fn a_failed_program_comes_with_its_last_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut shell = command(Path::new("/bin/sh"), &[]);
+        shell.args(["-c", "echo all went wrong >&2; exit 3"]);
+        let error = run(shell, "the shell", &folder.path().join("sh.log"))
+            .await
+            .unwrap_err();
+        assert!(error.to_string().ends_with("all went wrong"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn nothing_of_the_users_environment_comes_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("env.log");
+        run(
+            command(Path::new("/usr/bin/env"), &[("GIVEN", OsStr::new("1"))]),
+            "env",
+            &log,
+        )
+        .await
+        .unwrap();
+        let mut names: Vec<String> = std::fs::read_to_string(&log)
+            .unwrap()
+            .lines()
+            .filter_map(|line| Some(line.split_once('=')?.0.to_owned()))
+            .collect();
+        names.sort_unstable();
+        assert_eq!(names, ["GIVEN", "LANG", "PATH"]);
+    }
+}

@@ -1,0 +1,358 @@
+//! The whole vendor, up and running: what the command and the end-to-end tests work with.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use aws_config::SdkConfig;
+use kaltura_sim::{OrderRequest, PlacedOrder, Sim, SimConfig, SimHandle};
+use pipeline::record::TaskRecord;
+
+use crate::deploy::{STACK, deploy};
+use crate::emulator::Emulator;
+use crate::error::{LocalError, Result};
+use crate::layout::Layout;
+use crate::speech::{self, Speech};
+use crate::watch::{TaskView, Watcher};
+
+/// How often the tasks are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// A vendor account at Kaltura. Its app token must carry `disableentitlement` (spec D9).
+#[derive(Clone)]
+pub struct Account {
+    /// Kaltura's address: https, without a path.
+    pub service_url: String,
+    /// The vendor's account.
+    pub partner_id: i64,
+    /// The app token's id.
+    pub app_token_id: String,
+    /// The app token's secret.
+    pub app_token: String,
+    /// How its hash is computed: `SHA256` and the like.
+    pub app_token_hash: String,
+}
+
+impl std::fmt::Debug for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Account {{ {} at {}, app token redacted }}",
+            self.partner_id, self.service_url
+        )
+    }
+}
+
+/// Which Kaltura the vendor works for.
+#[derive(Debug, Clone)]
+pub enum Kaltura {
+    /// The stand-in, started with the stack and ended with it. A `work_dir` of `None` is put into the run's folder.
+    Sim(Box<SimConfig>),
+    /// A real account. It can't reach the bucket of this machine, so deliverables go up by upload token.
+    Real(Account),
+}
+
+/// What a stack is made of.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Names the run's folder, `target/local/NAME`; two stacks at once need two names.
+    pub name: String,
+    /// Which Kaltura.
+    pub kaltura: Kaltura,
+    /// Parameters of the template beside those of the Kaltura account, by name.
+    pub parameters: Vec<(String, String)>,
+}
+
+impl Options {
+    /// A stack with a stand-in as it is by default.
+    pub fn sim(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            kaltura: Kaltura::Sim(Box::default()),
+            parameters: Vec::new(),
+        }
+    }
+}
+
+/// A running stack. Dropped, it ends with all its processes.
+#[derive(Debug)]
+pub struct LocalStack {
+    layout: Layout,
+    // Before the stand-in, so that no function calls it while it ends.
+    emulator: Emulator,
+    sim: Option<SimHandle>,
+    sdk: SdkConfig,
+    outputs: HashMap<String, String>,
+    watcher: Watcher,
+    placed: Mutex<HashMap<String, Instant>>,
+}
+
+/// How a task ended, and how long it took.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// The task.
+    pub task: TaskView,
+    /// From the order to its end; from the task's first sight where the order was not placed here.
+    pub time: Duration,
+}
+
+impl LocalStack {
+    /// Starts Kaltura's stand-in and the emulated AWS, makes the secret and deploys the template: some 12 seconds.
+    pub async fn up(options: Options) -> Result<Self> {
+        let layout = Layout::take(&options.name)?;
+        let (sim, account) = match options.kaltura {
+            Kaltura::Real(account) => (None, account),
+            Kaltura::Sim(mut config) => {
+                config.work_dir.get_or_insert_with(|| layout.work.join("kaltura"));
+                let sim = Sim::start(*config).await?;
+                let account = account_of(&sim);
+                (Some(sim), account)
+            }
+        };
+        let python = layout.tool("engine", "python")?;
+        let emulator = Emulator::start(
+            &layout,
+            &[
+                ("REACH_ALLOW_LOOPBACK", sim.is_some().to_string()),
+                ("REACH_UPLOAD_TOKENS_ONLY", sim.is_none().to_string()),
+                ("REACH_LOCAL_PYTHON", python.display().to_string()),
+                (
+                    "REACH_LOCAL_ENGINES",
+                    layout.local().join("engines").display().to_string(),
+                ),
+                ("RUST_BACKTRACE", "1".to_owned()),
+            ],
+        )
+        .await?;
+        let sdk = emulator.sdk().await;
+        let mut parameters = vec![
+            ("KalturaServiceUrl", account.service_url.clone()),
+            ("VendorPartnerId", account.partner_id.to_string()),
+            ("VendorName", "local-vendor".to_owned()),
+            ("AppTokenSecretArn", keep_app_token(&sdk, &account).await?),
+        ];
+        parameters.extend(
+            options
+                .parameters
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.clone())),
+        );
+        deploy(&layout, &emulator, &parameters).await?;
+        let outputs = emulator.stack_outputs(STACK).await?;
+        let watcher = Watcher::new(
+            &sdk,
+            output(&outputs, "TasksTable")?,
+            output(&outputs, "StateMachineArn")?,
+        );
+        Ok(Self {
+            layout,
+            emulator,
+            sim,
+            sdk,
+            outputs,
+            watcher,
+            placed: Mutex::default(),
+        })
+    }
+
+    /// The stand-in; `None` where the vendor works for a real account.
+    pub fn sim(&self) -> Option<&SimHandle> {
+        self.sim.as_ref()
+    }
+
+    /// The configuration of SDK clients of the emulated AWS, with the rights of the account's root.
+    pub fn sdk(&self) -> &SdkConfig {
+        &self.sdk
+    }
+
+    /// The address of the emulated AWS, without a slash at the end.
+    pub fn endpoint(&self) -> &str {
+        self.emulator.endpoint()
+    }
+
+    /// An output of the stack.
+    pub fn output(&self, name: &str) -> Result<&str> {
+        output(&self.outputs, name)
+    }
+
+    /// The run's folder.
+    pub fn work_dir(&self) -> &Path {
+        &self.layout.work
+    }
+
+    /// The log of the emulated AWS; whatever the functions write is in it, a JSON line each.
+    pub fn functions_log(&self) -> PathBuf {
+        self.layout.log("aws")
+    }
+
+    /// Media with speech to order captions for. Made once, then kept.
+    pub async fn speech(&self) -> Result<Vec<Speech>> {
+        speech::make(&self.layout).await
+    }
+
+    /// Places an order at the stand-in; its time counts from here.
+    pub async fn place_order(&self, order: OrderRequest) -> Result<PlacedOrder> {
+        let sim = self.sim.as_ref().ok_or_else(|| LocalError::NoOutput {
+            name: "kaltura-sim".to_owned(),
+        })?;
+        let placed = sim.place_order(order).await?;
+        self.since(placed.task_id.as_str());
+        Ok(placed)
+    }
+
+    /// Has poll ask for jobs now; by its schedule it does so each minute.
+    pub async fn poll_now(&self) -> Result<()> {
+        self.emulator.call_function(self.output("PollFunction")?).await
+    }
+
+    /// Has extend-keys look at the keys now.
+    pub async fn extend_keys_now(&self) -> Result<()> {
+        self.emulator
+            .call_function(self.output("ExtendKeysFunction")?)
+            .await
+    }
+
+    /// A task as it stands; `None` before poll has seen it.
+    pub async fn task(&self, id: &str) -> Result<Option<TaskView>> {
+        self.watcher.task(id).await
+    }
+
+    /// A task's record; `None` before poll has seen it.
+    pub async fn record(&self, id: &str) -> Result<Option<TaskRecord>> {
+        self.watcher.record(id).await
+    }
+
+    /// All tasks that were ordered at the stand-in or kept by the vendor, the oldest first.
+    pub async fn task_ids(&self) -> Result<Vec<String>> {
+        let mut ids: Vec<String> = self
+            .sim
+            .iter()
+            .flat_map(SimHandle::orders)
+            .map(|order| order.task_id.to_string())
+            .collect();
+        for id in self.watcher.task_ids().await? {
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Waits until all orders have ended, or `at_least` of them where it is more; calls `on_change` whenever a task has
+    /// come to another place, with the time since its order. An error after `deadline`, or as soon as the emulator is
+    /// gone; the tasks are not harmed by it, and waiting may begin again.
+    pub async fn wait_for_orders(
+        &mut self,
+        at_least: usize,
+        deadline: Duration,
+        mut on_change: impl FnMut(&TaskView, Duration),
+    ) -> Result<Vec<Ended>> {
+        let begun = Instant::now();
+        let mut ended: HashMap<String, Ended> = HashMap::new();
+        let mut places: HashMap<String, String> = HashMap::new();
+        loop {
+            self.emulator.check()?;
+            let ids = self.task_ids().await?;
+            for id in &ids {
+                let since = self.since(id);
+                if ended.contains_key(id) {
+                    continue;
+                }
+                let Some(task) = self.watcher.task(id).await? else {
+                    continue;
+                };
+                let place = task.place();
+                if places.get(id) != Some(&place) {
+                    on_change(&task, since.elapsed());
+                    places.insert(id.clone(), place);
+                }
+                if task.has_ended() {
+                    ended.insert(
+                        id.clone(),
+                        Ended {
+                            task,
+                            time: since.elapsed(),
+                        },
+                    );
+                }
+            }
+            if ended.len() >= ids.len().max(at_least) {
+                return Ok(ids.iter().filter_map(|id| ended.remove(id)).collect());
+            }
+            if begun.elapsed() > deadline {
+                let waiting: Vec<String> = ids
+                    .iter()
+                    .filter(|id| !ended.contains_key(*id))
+                    .map(|id| {
+                        format!(
+                            "task {id} ({})",
+                            places.get(id).map_or("not polled yet", String::as_str)
+                        )
+                    })
+                    .collect();
+                return Err(LocalError::Deadline {
+                    deadline,
+                    waiting: waiting.join(", "),
+                });
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// When a task was ordered, or first seen.
+    fn since(&self, id: &str) -> Instant {
+        let mut placed = self
+            .placed
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        *placed.entry(id.to_owned()).or_insert_with(Instant::now)
+    }
+
+    /// Ends everything. Delivered files and logs stay in the run's folder.
+    pub async fn down(self) {
+        self.emulator.end().await;
+        if let Some(sim) = self.sim {
+            sim.shutdown().await;
+        }
+    }
+}
+
+fn account_of(sim: &SimHandle) -> Account {
+    Account {
+        service_url: sim.service_url().to_owned(),
+        partner_id: sim.vendor_partner_id().0,
+        app_token_id: sim.app_token_id().to_owned(),
+        app_token: sim.app_token().to_owned(),
+        app_token_hash: sim.app_token_hash_type().as_str().to_owned(),
+    }
+}
+
+fn output<'a>(outputs: &'a HashMap<String, String>, name: &str) -> Result<&'a str> {
+    outputs
+        .get(name)
+        .map(String::as_str)
+        .ok_or_else(|| LocalError::NoOutput {
+            name: name.to_owned(),
+        })
+}
+
+/// Puts the app token into the emulated Secrets Manager, as an operator does on AWS; answers the secret's ARN.
+async fn keep_app_token(sdk: &SdkConfig, account: &Account) -> Result<String> {
+    let secret = serde_json::json!({
+        "id": account.app_token_id,
+        "token": account.app_token,
+        "hash_type": account.app_token_hash,
+    });
+    let answer = aws_sdk_secretsmanager::Client::new(sdk)
+        .create_secret()
+        .name("reach/app-token")
+        .secret_string(secret.to_string())
+        .send()
+        .await
+        .map_err(LocalError::aws("CreateSecret"))?;
+    answer.arn.ok_or_else(|| LocalError::Aws {
+        action: "CreateSecret",
+        detail: "no ARN in the answer".to_owned(),
+    })
+}
