@@ -106,3 +106,52 @@ pub trait JobFiles: Send + Sync {
     /// its owner removes it.
     fn work_dir(&self) -> &Path;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::{Recognise, SourceLanguage};
+
+    fn recognise(language: &str) -> Work {
+        Work::Recognise(Recognise {
+            source_language: SourceLanguage::from_catalog_name(language).unwrap(),
+            dictionary: Vec::new(),
+            speakers_wanted: false,
+            remove_profanity: false,
+        })
+    }
+
+    #[test]
+    fn an_engine_serves_the_languages_within_its_ranges() {
+        let works = vec![Capability {
+            kind: WorkKind::Recognise,
+            languages: vec!["en".into(), "zh-CN".into()],
+        }];
+        let capabilities = Capabilities {
+            engine: "test",
+            works,
+        };
+        assert!(capabilities.check(&recognise("English (Australian)")).is_ok());
+        assert!(capabilities.check(&recognise("Simplified Chinese")).is_ok());
+        assert_eq!(
+            capabilities
+                .check(&recognise("Traditional Chinese"))
+                .unwrap_err()
+                .name(),
+            "EngineLanguageNotSupported"
+        );
+    }
+
+    #[test]
+    fn an_engine_without_the_work_refuses_it_in_any_language() {
+        let capabilities = Capabilities {
+            engine: "test",
+            works: Vec::new(),
+        };
+        assert_eq!(
+            capabilities.check(&recognise("English")).unwrap_err().name(),
+            "EngineWorkNotSupported"
+        );
+        assert!(!capabilities.serves(WorkKind::Recognise, "en"));
+    }
+}

@@ -226,3 +226,70 @@ impl JobRequest {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorClass;
+
+    fn request() -> JobRequest {
+        JobRequest::new(
+            TaskId::new("9292"),
+            2,
+            Work::Recognise(Recognise {
+                source_language: SourceLanguage::from_catalog_name("English (American)").unwrap(),
+                dictionary: vec!["River Project".to_owned()],
+                speakers_wanted: true,
+                remove_profanity: false,
+            }),
+            MediaRef {
+                key: "media/9292/2.mp4".to_owned(),
+                container: "mp4".to_owned(),
+                duration_ms: None,
+            },
+            CompletionToken::new("AAAAKgAAAAIAAAAAAAAAAb"),
+        )
+    }
+
+    #[test]
+    fn a_request_is_the_same_after_its_json() {
+        let json = serde_json::to_value(request()).unwrap();
+        insta::assert_json_snapshot!(json);
+        assert_eq!(serde_json::from_value::<JobRequest>(json).unwrap(), request());
+    }
+
+    #[test]
+    fn the_token_does_not_print() {
+        let printed = format!("{:?}", request());
+        assert!(printed.contains("CompletionToken(redacted)"), "{printed}");
+        assert!(!printed.contains("AAAAKgAAAAIAAAAAAAAAAb"), "{printed}");
+    }
+
+    #[test]
+    fn a_job_id_is_stable_and_fits_the_narrowest_engine() {
+        let id = |task: &str| JobId::new(&TaskId::new(task), 1, WorkKind::Recognise);
+        assert_eq!(request().job_id.as_str(), "reach-9292-2-recognise");
+        assert_eq!(request().job_id, request().job_id);
+        assert_eq!(id("a/b ü").as_str(), "reach-a_b__-1-recognise");
+        assert!(id(&"9".repeat(500)).as_str().len() <= 200);
+    }
+
+    #[test]
+    fn a_language_that_is_not_spoken_is_refused() {
+        for name in [
+            "Auto Detect",
+            "English (ASL)",
+            "English (BSL)",
+            "Klingon",
+            "",
+            "english",
+        ] {
+            let error = SourceLanguage::from_catalog_name(name).unwrap_err();
+            assert_eq!(error.class(), ErrorClass::Terminal);
+            assert_eq!(
+                error.customer_text(),
+                format!("The language \"{name}\" is not supported by this service.")
+            );
+        }
+    }
+}

@@ -210,3 +210,167 @@ pub static LANGUAGES: [Language; 97] = [
     spoken("Xhosa", "xh", "xho"),
     spoken("Zulu", "zu", "zul"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+    use serde::Deserialize;
+
+    use super::*;
+
+    /// One value of `KalturaCatalogItemLanguage`, from Kaltura's own contract.
+    #[derive(Deserialize)]
+    struct CatalogValue {
+        /// The enum's key: a code of Kaltura's making, `ZH_CN`.
+        key: String,
+        /// The value: the name.
+        name: String,
+        /// Whether `KalturaLanguage` has the name too.
+        is_asset_language: bool,
+    }
+
+    fn catalog() -> Vec<CatalogValue> {
+        serde_json::from_str(include_str!("fixtures/catalog-item-languages.json")).unwrap()
+    }
+
+    #[test]
+    fn every_catalog_name_is_in_the_table_once_and_no_other() {
+        let names: BTreeSet<_> = catalog().into_iter().map(|value| value.name).collect();
+        let table: BTreeSet<_> = LANGUAGES
+            .iter()
+            .map(|language| language.catalog_name.to_owned())
+            .collect();
+        assert_eq!(names.len(), 97);
+        assert_eq!(table, names);
+    }
+
+    #[test]
+    fn assets_have_the_names_that_kaltura_takes_for_them() {
+        for value in catalog() {
+            let language = Language::by_catalog_name(&value.name).unwrap();
+            assert_eq!(
+                language.asset_name().is_some(),
+                value.is_asset_language,
+                "{}",
+                value.name
+            );
+        }
+    }
+
+    #[test]
+    fn the_unmapped_are_the_three_that_nobody_speaks() {
+        let unmapped: Vec<_> = LANGUAGES
+            .iter()
+            .filter(|language| !language.is_spoken())
+            .collect();
+        let names: Vec<_> = unmapped.iter().map(|language| language.catalog_name).collect();
+        assert_eq!(names, ["Auto Detect", "English (ASL)", "English (BSL)"]);
+    }
+
+    /// Kaltura's keys are codes themselves, made apart from this table: language first, then the region.
+    #[test]
+    fn tags_agree_with_kalturas_own_keys() {
+        for value in catalog() {
+            let language = Language::by_catalog_name(&value.name).unwrap();
+            let expected = match value.key.as_str() {
+                // ISO 639 withdrew `in` for Indonesian.
+                "IN" => "id".to_owned(),
+                // Kaltura's own invention for Latin America, a region by the UN's numbers.
+                "ES_XL" => "es-419".to_owned(),
+                "AUTO_DETECT" => "und".to_owned(),
+                "EN_ASL" => "ase".to_owned(),
+                "EN_BSL" => "bfi".to_owned(),
+                key => key.to_lowercase().replace('_', "-"),
+            };
+            assert!(
+                matches_range(language.bcp47, &expected),
+                "{}: {}",
+                value.name,
+                language.bcp47
+            );
+            let extra = language
+                .bcp47
+                .split('-')
+                .filter(|subtag| !matches!(*subtag, "Hans" | "Hant"))
+                .count();
+            assert_eq!(
+                extra,
+                expected.split('-').count(),
+                "{}: {}",
+                value.name,
+                language.bcp47
+            );
+        }
+    }
+
+    #[test]
+    fn codes_have_the_shape_of_their_standard() {
+        for language in &LANGUAGES {
+            assert_eq!(language.iso639_3.len(), 3, "{}", language.catalog_name);
+            let primary = language.bcp47.split('-').next().unwrap();
+            assert!(
+                primary.bytes().all(|b| b.is_ascii_lowercase()),
+                "{}",
+                language.catalog_name
+            );
+            match language.iso639_1() {
+                Some(code) => assert_eq!(code, primary),
+                None => assert_eq!(language.iso639_3, primary),
+            }
+        }
+    }
+
+    #[test]
+    fn one_language_has_one_iso_code() {
+        for one in &LANGUAGES {
+            for other in LANGUAGES
+                .iter()
+                .filter(|other| other.iso639_1() == one.iso639_1())
+            {
+                if one.iso639_1().is_some() {
+                    assert_eq!(
+                        one.iso639_3, other.iso639_3,
+                        "{}, {}",
+                        one.catalog_name, other.catalog_name
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ranges_match_as_rfc_4647_says() {
+        for (tag, range, expected) in [
+            ("en-US", "en", true),
+            ("en-US", "EN-us", true),
+            ("en", "en-US", false),
+            ("en-GB", "en-US", false),
+            ("zh-Hans-CN", "zh-CN", true),
+            ("zh-Hant-HK", "zh-CN", false),
+            ("zh-Hans-CN", "*", true),
+            ("zh-Hans-CN", "*-CN", true),
+            ("zh-Hans-CN", "zh-*-CN", true),
+            ("eng", "en", false),
+            ("de-x-DE", "de-DE", false),
+            ("", "", true),
+            ("en", "", false),
+        ] {
+            assert_eq!(matches_range(tag, range), expected, "{tag} in {range}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_tag_is_within_itself_and_within_any(tag in "[a-zA-Z]{2,8}(-[a-zA-Z0-9]{2,8}){0,3}") {
+            prop_assert!(matches_range(&tag, &tag));
+            prop_assert!(matches_range(&tag, "*"));
+        }
+
+        #[test]
+        fn no_text_makes_matching_panic(tag in ".*", range in ".*") {
+            let _ = matches_range(&tag, &range);
+        }
+    }
+}

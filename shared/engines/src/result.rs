@@ -31,7 +31,8 @@ pub struct EngineVersion {
 /// Something that the result's reader should know, and that is no failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {
-    /// A stable name: `DictionaryWordsUnknown`, `AccentNotModelled`, `SpeakersNotTold`, `NoSpeech`.
+    /// A stable name: `NoSpeech`, `SoundEndsEarly`, `DictionaryWordsUnknown`, `AccentNotModelled`,
+    /// `SpeakersNotTold`, `ProfanityNotRemoved`.
     pub name: String,
     /// The particulars, for the log.
     pub detail: String,
@@ -98,5 +99,62 @@ impl JobResult {
                 detail: format!("`transcript`: {error}"),
             })?;
         Ok(result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use captions::Word;
+
+    use super::*;
+    use crate::ErrorClass;
+
+    fn result() -> JobResult {
+        let mut word = Word::new("hello", 90, 480);
+        word.confidence = Some(0.5);
+        JobResult {
+            version: RESULT_VERSION,
+            job_id: serde_json::from_str("\"reach-9292-1-recognise\"").unwrap(),
+            engine: EngineVersion {
+                name: "local".to_owned(),
+                version: "pocketsphinx 5.1.1".to_owned(),
+            },
+            transcript: Transcript::new(Some("en-US".to_owned()), vec![word], 2_000),
+            language: Some(DetectedLanguage {
+                bcp47: "en".to_owned(),
+                confidence: 0.75,
+            }),
+            audio_duration_ms: 2_000,
+            warnings: vec![Warning::new("SpeakersNotTold", "one voice")],
+        }
+    }
+
+    #[test]
+    fn a_result_is_the_same_after_its_json() {
+        insta::assert_json_snapshot!(result());
+        assert_eq!(
+            JobResult::from_json(&result().to_json().unwrap()).unwrap(),
+            result()
+        );
+    }
+
+    #[test]
+    fn what_is_no_result_says_so_and_is_retryable() {
+        let mut later = result();
+        later.version = 2;
+        let mut blank = result();
+        blank.transcript.words[0].text = " ".to_owned();
+        let mut texts = Vec::new();
+        for json in [
+            b"{}".to_vec(),
+            b"<html>".to_vec(),
+            later.to_json().unwrap(),
+            blank.to_json().unwrap(),
+        ] {
+            let error = JobResult::from_json(&json).unwrap_err();
+            assert_eq!(error.class(), ErrorClass::Retryable);
+            texts.push(error.to_string());
+        }
+        insta::assert_snapshot!(texts.join("\n"));
     }
 }

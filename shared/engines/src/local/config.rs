@@ -50,31 +50,27 @@ impl LocalConfig {
     /// The same, from any source of variables; an empty one counts as unset.
     pub fn from_vars(var: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let var = |name: &str| var(name).filter(|value| !value.trim().is_empty());
-        let existing = |name: &'static str, what: &str, is_there: fn(&Path) -> bool, tail: &str| {
+        let checked = |name: &'static str, expected: &str, is_it: fn(&Path) -> bool| {
             let path = var(name).map(PathBuf::from).ok_or_else(|| EngineError::Setting {
                 name,
-                detail: format!("is not set, expected {what} (infra/local/engines/README.md)"),
+                detail: format!("is not set, expected {expected} (infra/local/engines/README.md)"),
             })?;
-            if is_there(&path.join(tail)) {
+            if is_it(&path) {
                 return Ok(path);
             }
             Err(EngineError::Setting {
                 name,
-                detail: format!("is `{}`, expected {what}", path.display()),
+                detail: format!("is `{}`, expected {expected}", path.display()),
             })
         };
-        let python = existing(
+        let python = checked(
             PYTHON,
             "the path of a python that can import pocketsphinx",
             Path::is_file,
-            "",
         )?;
-        let scripts_dir = existing(
-            ENGINES,
-            "a directory with recognise.py",
-            Path::is_file,
-            "recognise.py",
-        )?;
+        let scripts_dir = checked(ENGINES, "a directory with recognise.py", |path| {
+            path.join("recognise.py").is_file()
+        })?;
         let timeout_s = match var(TIMEOUT_S) {
             None => DEFAULT_TIMEOUT_S,
             Some(text) => match text.trim().parse() {
@@ -133,7 +129,7 @@ mod tests {
         .unwrap();
         assert_eq!(config.ffmpeg, Path::new("ffmpeg"));
         assert_eq!(config.ffprobe(), Path::new("ffprobe"));
-        assert_eq!(config.program_timeout, Duration::from_secs(840));
+        assert_eq!(config.program_timeout, Duration::from_mins(14));
     }
 
     #[test]

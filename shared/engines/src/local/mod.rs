@@ -12,6 +12,9 @@ mod config;
 mod program;
 mod recognise;
 mod sound;
+mod spelling;
+#[cfg(test)]
+mod tests;
 
 use async_trait::async_trait;
 
@@ -69,6 +72,7 @@ impl Local {
             "recognised"
         );
         let mut warnings = heard.warnings;
+        warnings.extend(early_end(samples.duration_ms, request.media.duration_ms));
         warnings.extend(unfulfilled(work));
         Ok(JobResult {
             version: RESULT_VERSION,
@@ -84,6 +88,18 @@ impl Local {
             warnings,
         })
     }
+}
+
+/// A track may be somewhat shorter than its media; one that ends long before it is media cut off in the fetching.
+fn early_end(sound_ms: u64, media_ms: Option<u64>) -> Option<Warning> {
+    let media_ms = media_ms?;
+    let missing_ms = media_ms.saturating_sub(sound_ms);
+    (missing_ms > 2_000 && missing_ms > media_ms / 20).then(|| {
+        Warning::new(
+            "SoundEndsEarly",
+            format!("{sound_ms} ms of sound in {media_ms} ms of media"),
+        )
+    })
 }
 
 /// What the order wants and this engine can't give.

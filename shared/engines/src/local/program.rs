@@ -1,6 +1,5 @@
 //! Running one program: bounded in time and output, ended with the call.
 
-use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -24,59 +23,51 @@ pub(super) struct Ended {
 
 impl Ended {
     /// The error for a program that ended with a failure.
-    pub(super) fn failure(&self, program: &Path) -> EngineError {
+    pub(super) fn failure(&self, name: &str) -> EngineError {
         EngineError::ProgramFailed {
-            program: name_of(program),
+            program: name.to_owned(),
             status: self.status.to_string(),
             detail: self.stderr_tail.trim().to_owned(),
         }
     }
 }
 
-/// The name of a program, as errors give it: without its directory, which says nothing to the reader of a metric.
-pub(super) fn name_of(program: &Path) -> String {
-    program
-        .file_name()
-        .unwrap_or(program.as_os_str())
-        .to_string_lossy()
-        .into_owned()
-}
-
-/// Runs a program to its end, with its standard output going to `stdout`.
+/// Runs a program to its end, with its standard output going to `stdout`. `name` is what errors call it.
 ///
 /// Nothing comes in by standard input. The program is killed when `timeout` is over, when `stdout` can't take more,
 /// and when the future is dropped. Whether its exit status is a success is for the caller to say.
 pub(super) async fn run(
-    program: &Path,
-    args: &mut Command,
+    name: &str,
+    command: &mut Command,
     timeout: Duration,
     stdout: &mut (dyn AsyncWrite + Unpin + Send),
 ) -> Result<Ended> {
-    let failed = |detail: std::io::Error| EngineError::ProgramMissing {
-        program: name_of(program),
-        detail: format!("`{}`: {detail}", program.display()),
+    let place = command.as_std().get_program().to_string_lossy().into_owned();
+    let missing = |error: std::io::Error| EngineError::ProgramMissing {
+        program: name.to_owned(),
+        detail: format!("`{place}`: {error}"),
     };
-    let mut child = args
+    let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .map_err(failed)?;
+        .map_err(missing)?;
     let (Some(mut child_stdout), Some(child_stderr)) = (child.stdout.take(), child.stderr.take()) else {
-        return Err(failed(std::io::Error::other("its output can't be read")));
+        return Err(missing(std::io::Error::other("its output can't be read")));
     };
     let work = async {
-        // Both pipes are read at once: a program that fills one of them would wait for ever.
-        let (copied, stderr_tail) = tokio::join!(
-            tokio::io::copy(&mut child_stdout, stdout),
-            tail(child_stderr, STDERR_TAIL_BYTES)
-        );
-        let stdout_bytes = copied.map_err(|error| EngineError::Files {
-            action: format!("keeping the output of `{}`", name_of(program)),
-            detail: error.to_string(),
-        })?;
-        let status = child.wait().await.map_err(failed)?;
+        // Both pipes are read at once, since a program that fills one of them waits; a failure of the first ends the
+        // call, and with it the program.
+        let copying = async {
+            tokio::io::copy(&mut child_stdout, stdout)
+                .await
+                .map_err(|error| not_kept(name, &error))
+        };
+        let (stdout_bytes, stderr_tail) =
+            tokio::try_join!(copying, async { Ok(tail(child_stderr, STDERR_TAIL_BYTES).await) })?;
+        let status = child.wait().await.map_err(missing)?;
         Ok(Ended {
             status,
             stdout_bytes,
@@ -86,9 +77,23 @@ pub(super) async fn run(
     match tokio::time::timeout(timeout, work).await {
         Ok(ended) => ended,
         Err(_) => Err(EngineError::ProgramTimedOut {
-            program: name_of(program),
+            program: name.to_owned(),
             timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
         }),
+    }
+}
+
+/// The error for output that could not be kept: too much of it, or no room for it.
+fn not_kept(name: &str, error: &std::io::Error) -> EngineError {
+    if error.kind() == std::io::ErrorKind::FileTooLarge {
+        return EngineError::OutputUnreadable {
+            program: name.to_owned(),
+            detail: error.to_string(),
+        };
+    }
+    EngineError::Files {
+        action: format!("keeping the output of `{name}`"),
+        detail: error.to_string(),
     }
 }
 
@@ -126,10 +131,8 @@ impl AsyncWrite for Bounded {
         chunk: &[u8],
     ) -> std::task::Poll<std::io::Result<usize>> {
         let result = if self.bytes.len() + chunk.len() > self.most_bytes {
-            Err(std::io::Error::other(format!(
-                "more than {} bytes",
-                self.most_bytes
-            )))
+            let detail = format!("more than the {} bytes expected at most", self.most_bytes);
+            Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, detail))
         } else {
             self.bytes.extend_from_slice(chunk);
             Ok(chunk.len())

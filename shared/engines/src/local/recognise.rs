@@ -10,6 +10,7 @@ use super::MODEL_LANGUAGE;
 use super::config::LocalConfig;
 use super::program::{self, Bounded};
 use super::sound::Samples;
+use super::spelling;
 use crate::error::{EngineError, Result};
 use crate::result::Warning;
 
@@ -52,7 +53,8 @@ struct Token {
     posterior: f32,
 }
 
-/// Recognises the samples. `dictionary` is handed to the program as it is; what it can't use is a warning.
+/// Recognises the samples. The words of `dictionary` are taught to the recogniser where a pronunciation is known, and
+/// spelt as they stand there; those without one are a warning.
 pub(super) async fn recognise(
     config: &LocalConfig,
     samples: &Samples,
@@ -77,15 +79,15 @@ pub(super) async fn recognise(
         .arg("--dictionary")
         .arg(&dictionary_path);
     let mut stdout = Bounded::new(MAX_OUTPUT_BYTES);
-    let ended = program::run(&config.python, &mut command, config.program_timeout, &mut stdout).await?;
+    let ended = program::run(PROGRAM, &mut command, config.program_timeout, &mut stdout).await?;
     tracing::debug!(program = PROGRAM, stderr = %ended.stderr_tail, "ended");
     if !ended.status.success() {
-        return Err(ended.failure(Path::new(PROGRAM)));
+        return Err(ended.failure(PROGRAM));
     }
-    read_output(&stdout.bytes, samples.duration_ms)
+    read_output(&stdout.bytes, samples.duration_ms, dictionary)
 }
 
-fn read_output(json: &[u8], duration_ms: u64) -> Result<Heard> {
+fn read_output(json: &[u8], duration_ms: u64, dictionary: &[String]) -> Result<Heard> {
     let unreadable = |detail: String| EngineError::OutputUnreadable {
         program: PROGRAM.to_owned(),
         detail,
@@ -97,11 +99,12 @@ fn read_output(json: &[u8], duration_ms: u64) -> Result<Heard> {
             output.version
         )));
     }
-    let words = output
+    let mut words: Vec<Word> = output
         .tokens
         .iter()
         .filter_map(|token| word(token, duration_ms))
         .collect();
+    spelling::from_dictionary(&mut words, dictionary);
     let transcript = Transcript::new(Some(MODEL_LANGUAGE.to_owned()), words, duration_ms);
     transcript
         .check()
@@ -131,7 +134,7 @@ fn read_output(json: &[u8], duration_ms: u64) -> Result<Heard> {
 /// The word of a token; `None` for a filler, and for one that lies behind the end of the sound (the last frame is
 /// padded).
 fn word(token: &Token, duration_ms: u64) -> Option<Word> {
-    let text = spelling(&token.text)?;
+    let text = spelling::of_token(&token.text)?;
     let end_ms = token.end_ms.min(duration_ms);
     if token.start_ms >= end_ms {
         return None;
@@ -145,22 +148,6 @@ fn word(token: &Token, duration_ms: u64) -> Option<Word> {
     Some(word)
 }
 
-/// How a token is written: without the number of its pronunciation, and with the one capital that English has in
-/// mid-sentence. `None` for a filler: `<s>`, `<sil>`, `[NOISE]`, `++BREATH++`.
-fn spelling(token: &str) -> Option<String> {
-    let base = match token.strip_suffix(')').and_then(|head| head.rsplit_once('(')) {
-        Some((base, number)) if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) => base,
-        _ => token,
-    };
-    if base.trim().is_empty() || base.starts_with(['<', '[']) || base.starts_with("++") {
-        return None;
-    }
-    Some(match base.strip_prefix('i') {
-        Some(rest) if rest.is_empty() || rest.starts_with('\'') => format!("I{rest}"),
-        _ => base.to_owned(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -168,7 +155,7 @@ mod tests {
     use super::*;
 
     fn read(json: &str) -> Result<Heard> {
-        read_output(json.as_bytes(), 26_940)
+        read_output(json.as_bytes(), 29_022, &["Kaltura".to_owned()])
     }
 
     #[test]
@@ -191,11 +178,12 @@ mod tests {
     #[test]
     fn a_dictionary_word_without_a_pronunciation_is_a_warning() {
         let heard = read(include_str!("fixtures/recognise-dictionary.json")).unwrap();
+        assert!(heard.transcript.words.iter().any(|word| word.text == "Kaltura"));
         assert_eq!(
             heard.warnings,
             [Warning::new(
                 "DictionaryWordsUnknown",
-                "no pronunciation is known for: 東京, x2y"
+                "no pronunciation is known for: x2y, 東京"
             )]
         );
     }
@@ -211,27 +199,6 @@ mod tests {
         ]
         .map(|error| format!("{} {error}", error.name()));
         insta::assert_snapshot!(texts.join("\n"));
-    }
-
-    #[test]
-    fn tokens_are_spelt_as_english_is() {
-        for (token, expected) in [
-            ("to(3)", Some("to")),
-            ("hundred(12)", Some("hundred")),
-            ("i", Some("I")),
-            ("i'm(2)", Some("I'm")),
-            ("it's", Some("it's")),
-            ("a.", Some("a.")),
-            ("(2)", None),
-            ("x()", Some("x()")),
-            ("<sil>", None),
-            ("</s>", None),
-            ("[NOISE]", None),
-            ("++BREATH++", None),
-            (" ", None),
-        ] {
-            assert_eq!(spelling(token).as_deref(), expected, "{token}");
-        }
     }
 
     proptest! {
@@ -250,8 +217,8 @@ mod tests {
                 .into_iter()
                 .map(|(text, start_ms, end_ms, posterior)| Token { text, start_ms, end_ms, posterior })
                 .collect();
-            for word in tokens.iter().filter_map(|token| word(token, 26_940)) {
-                prop_assert!(word.start_ms < word.end_ms && word.end_ms <= 26_940);
+            for word in tokens.iter().filter_map(|token| word(token, 29_022)) {
+                prop_assert!(word.start_ms < word.end_ms && word.end_ms <= 29_022);
                 prop_assert!(word.confidence.is_none_or(|confidence| (0.0..=1.0).contains(&confidence)));
                 prop_assert!(!word.text.trim().is_empty());
             }

@@ -9,6 +9,10 @@ use super::config::LocalConfig;
 use super::program::{self, Bounded};
 use crate::error::{EngineError, Result};
 
+/// What errors call the programs.
+const FFPROBE: &str = "ffprobe";
+const FFMPEG: &str = "ffmpeg";
+
 /// What the recogniser's acoustic model was made with.
 const SAMPLE_RATE_HZ: u64 = 16_000;
 /// Mono, 16 bits a sample.
@@ -17,11 +21,15 @@ const BYTES_PER_MS: u64 = SAMPLE_RATE_HZ * 2 / 1_000;
 /// ffmpeg's code for data that is not what it should be (`AVERROR_INVALIDDATA`, the tag "INDA" negated).
 const INVALID_DATA: i64 = -1_094_995_529;
 
+/// ffmpeg's code for a container that is not in [`CONTAINERS`], or that it has no use for (`AVERROR(EINVAL)`). Its own
+/// options can't cause it: with a wrong one it ends before it reports a code.
+const INVALID_ARGUMENT: i64 = -22;
+
 /// The containers that media may come in, as ffmpeg names its demuxers. Playlists and the like are not among them:
 /// they would have ffmpeg open whatever file the media names.
 const CONTAINERS: &str = "mov,mp4,m4a,mpegts,mpeg,matroska,webm,mp3,aac,wav,ogg,flac,flv,avi,asf";
 
-/// Media is small as text: a list of a few streams.
+/// ffprobe's list of a few streams takes some kilobytes.
 const MAX_PROBE_BYTES: usize = 1024 * 1024;
 
 /// The media of a job.
@@ -111,27 +119,35 @@ pub(super) async fn find_track(
     source: &Source<'_>,
     spoken_iso639_3: Option<&str>,
 ) -> Result<Track> {
-    let ffprobe = config.ffprobe();
-    let mut command = Command::new(&ffprobe);
+    let mut command = Command::new(config.ffprobe());
     source.input_args(&mut command);
     command.args(["-show_error", "-show_streams", "-of", "json"]);
     let mut output = Bounded::new(MAX_PROBE_BYTES);
-    let ended = program::run(&ffprobe, &mut command, config.program_timeout, &mut output).await?;
+    let ended = program::run(FFPROBE, &mut command, config.program_timeout, &mut output).await?;
     let probe: Probe = match serde_json::from_slice(&output.bytes) {
         Ok(probe) => probe,
         // ffprobe that says nothing readable is broken itself; one that failed has said why on standard error.
-        Err(_) if !ended.status.success() => return Err(ended.failure(&ffprobe)),
+        Err(_) if !ended.status.success() => return Err(ended.failure(FFPROBE)),
         Err(error) => {
             return Err(EngineError::OutputUnreadable {
-                program: program::name_of(&ffprobe),
+                program: FFPROBE.to_owned(),
                 detail: format!("{error}, expected `streams` or `error` as JSON"),
             });
         }
     };
     match &probe.error {
-        Some(error) if error.code == INVALID_DATA => return Err(source.unreadable(&error.string)),
-        _ if !ended.status.success() => return Err(ended.failure(&ffprobe)),
-        _ => {}
+        Some(error) if matches!(error.code, INVALID_DATA | INVALID_ARGUMENT) => {
+            return Err(source.unreadable(&error.string));
+        }
+        Some(error) => {
+            return Err(EngineError::ProgramFailed {
+                program: FFPROBE.to_owned(),
+                status: ended.status.to_string(),
+                detail: format!("{} (code {})", error.string, error.code),
+            });
+        }
+        None if !ended.status.success() => return Err(ended.failure(FFPROBE)),
+        None => {}
     }
     choose(&probe.streams, spoken_iso639_3).ok_or_else(|| EngineError::NoAudio {
         media: source.key.to_owned(),
@@ -174,13 +190,13 @@ pub(super) async fn extract(
         .args(["-map", &format!("0:{}", track.0)])
         .args(["-af", &format!("aresample={SAMPLE_RATE_HZ}:async=1:first_pts=0")])
         .args(["-ac", "1", "-c:a", "pcm_s16le", "-f", "s16le", "pipe:1"]);
-    let ended = program::run(&config.ffmpeg, &mut command, config.program_timeout, &mut file).await?;
+    let ended = program::run(FFMPEG, &mut command, config.program_timeout, &mut file).await?;
     tokio::io::AsyncWriteExt::flush(&mut file)
         .await
         .map_err(writing)?;
     // ffprobe could read this media, so a failure now is rather ffmpeg's than the media's.
     if !ended.status.success() {
-        return Err(ended.failure(&config.ffmpeg));
+        return Err(ended.failure(FFMPEG));
     }
     if ended.stdout_bytes == 0 {
         return Err(source.unreadable("its audio track holds no sound that can be decoded"));
@@ -189,4 +205,38 @@ pub(super) async fn extract(
         path,
         duration_ms: ended.stdout_bytes / BYTES_PER_MS,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn streams(json: &str) -> Vec<Stream> {
+        serde_json::from_str::<Probe>(json).unwrap().streams
+    }
+
+    const TWO_AUDIO_TRACKS: &str = r#"{"streams": [
+        {"index": 0, "codec_type": "video"},
+        {"index": 1, "codec_type": "audio", "disposition": {"default": 0}, "tags": {"language": "spa"}},
+        {"index": 2, "codec_type": "audio", "disposition": {"default": 1}, "tags": {"language": "fra"}},
+        {"index": 3, "codec_type": "audio", "disposition": {"default": 0}, "tags": {"language": "eng"}}
+    ]}"#;
+
+    #[test]
+    fn the_track_in_the_spoken_language_comes_before_the_default_one() {
+        let streams = streams(TWO_AUDIO_TRACKS);
+        assert_eq!(choose(&streams, Some("eng")), Some(Track(3)));
+        assert_eq!(choose(&streams, Some("deu")), Some(Track(2)));
+        assert_eq!(choose(&streams, None), Some(Track(2)));
+        assert_eq!(choose(&streams[..2], Some("eng")), Some(Track(1)));
+        assert_eq!(choose(&streams[..1], Some("eng")), None);
+    }
+
+    #[test]
+    fn a_recorded_probe_is_read() {
+        assert_eq!(
+            choose(&streams(include_str!("fixtures/probe-ok.json")), Some("eng")),
+            Some(Track(1))
+        );
+    }
 }
