@@ -79,7 +79,10 @@ pub fn faults(cues: &[Cue], rules: &LayoutRules) -> Vec<Fault> {
         };
         let shown_ms = cue.duration_ms();
         let wide: usize = cue.lines.iter().map(|line| width(line)).sum();
-        note(FaultKind::Empty, wide == 0);
+        note(
+            FaultKind::Empty,
+            cue.lines.iter().all(|line| line.trim().is_empty()),
+        );
         note(FaultKind::NoDuration, cue.end_ms <= cue.start_ms);
         note(
             FaultKind::LineTooLong,

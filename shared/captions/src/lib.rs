@@ -17,21 +17,31 @@
 //! ```
 
 mod cue;
+mod dictionary;
 mod error;
 mod faults;
 mod format;
 mod language;
 mod layout;
+mod paragraphs;
 mod plain;
+mod profanity;
+mod punctuate;
 mod rules;
+mod timed_json;
 mod transcript;
 mod width;
 
 pub use cue::Cue;
+pub use dictionary::Dictionary;
 pub use error::{CaptionError, ErrorClass};
 pub use faults::{Fault, FaultKind, faults};
 pub use format::{CaptionFormat, read, read_any, tidy, write};
 pub use layout::lay_out;
+pub use paragraphs::write_text;
+pub use profanity::Profanity;
+pub use punctuate::{needs_punctuation, punctuate};
 pub use rules::{DEFAULT_CHARS_PER_LINE, LayoutRules};
+pub use timed_json::{read_timed_json, write_timed_json};
 pub use transcript::{SpeakerId, TRANSCRIPT_VERSION, Transcript, Word, WordKind};
 pub use width::width;

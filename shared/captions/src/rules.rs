@@ -1,5 +1,7 @@
 //! The norms that a layout keeps to: `spec/captions.md` section 2, with what the order changes.
 
+use crate::transcript::Transcript;
+
 /// Characters a line where the order says nothing (Netflix).
 pub const DEFAULT_CHARS_PER_LINE: u32 = 42;
 
@@ -62,6 +64,14 @@ impl LayoutRules {
                 .unwrap_or(DEFAULT_CHARS_PER_LINE),
             language: language.to_owned(),
             ..Self::default()
+        }
+    }
+
+    /// The language to break by: the rules' own, else the transcript's, else none.
+    pub(crate) fn language_of<'a>(&'a self, transcript: &'a Transcript) -> &'a str {
+        match self.language.as_str() {
+            "" => transcript.language.as_deref().unwrap_or_default(),
+            language => language,
         }
     }
 

@@ -4,7 +4,7 @@
 
 use captions::{
     CaptionFormat, Cue, FaultKind, LayoutRules, SpeakerId, Transcript, Word, WordKind, faults, lay_out, read,
-    read_any, tidy, width, write,
+    read_any, tidy, write,
 };
 use proptest::prelude::*;
 
@@ -161,7 +161,7 @@ fn soup() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_layout_shows_every_word_once_in_order(transcript in transcripts(), rules in rules()) {
@@ -191,7 +191,7 @@ proptest! {
             prop_assert!(!always.contains(&fault.kind), "{:?}: {:?}", fault, cues[fault.cue]);
         }
         for cue in &cues {
-            prop_assert!(cue.lines.iter().all(|line| width(line) > 0));
+            prop_assert!(!cue.lines.is_empty() && cue.lines.iter().all(|line| !line.trim().is_empty()));
         }
     }
 

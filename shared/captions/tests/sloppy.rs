@@ -207,7 +207,7 @@ fn careless() -> impl Strategy<Value = (bool, String, Vec<String>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_word_of_a_careless_file_is_lost((is_vtt, file, words) in careless()) {

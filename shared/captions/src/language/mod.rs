@@ -109,6 +109,11 @@ impl Grammar {
         Self { roles }
     }
 
+    /// Whether `word` only holds a sentence together: an article, a preposition and the like.
+    pub(crate) fn has_role(&self, word: &str) -> bool {
+        self.features(word).role.is_some()
+    }
+
     /// What matters of a word for breaking before and after it. `text` is as shown, punctuation included.
     pub(crate) fn features(&self, text: &str) -> Features {
         let core = text.trim_matches(|c: char| !c.is_alphanumeric());

@@ -11,7 +11,7 @@ mod tokens;
 
 use self::search::Search;
 use self::timing::settle;
-use self::tokens::{Token, tokens};
+pub(crate) use self::tokens::{Token, tokens};
 use crate::cue::Cue;
 use crate::language::{Grammar, is_right_to_left};
 use crate::rules::LayoutRules;
@@ -27,11 +27,7 @@ const RIGHT_TO_LEFT_MARK: char = '\u{200f}';
 /// line is cut between characters. Words whose times break the rules of [`Transcript::check`] are shown all the same,
 /// in the order given. A transcript without words gives no cues.
 pub fn lay_out(transcript: &Transcript, rules: &LayoutRules) -> Vec<Cue> {
-    let language = match rules.language.as_str() {
-        "" => transcript.language.as_deref().unwrap_or_default(),
-        language => language,
-    };
-    let tokens = tokens(transcript, rules, Grammar::of(language));
+    let tokens = tokens(transcript, rules, Grammar::of(rules.language_of(transcript)));
     let search = Search::new(&tokens, rules);
     let mut cues: Vec<Cue> = search
         .cuts()
@@ -56,7 +52,7 @@ pub fn lay_out(transcript: &Transcript, rules: &LayoutRules) -> Vec<Cue> {
 }
 
 /// The text of one line.
-fn line(tokens: &[Token]) -> String {
+pub(crate) fn line(tokens: &[Token]) -> String {
     let mut text = String::new();
     for (place, token) in tokens.iter().enumerate() {
         if place > 0 && token.blank_before {

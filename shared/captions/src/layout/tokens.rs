@@ -19,7 +19,7 @@ const WIDE_SPACELESS: usize = 12;
     clippy::struct_excessive_bools,
     reason = "independent facts about one piece, each with a name"
 )]
-pub(super) struct Token {
+pub(crate) struct Token {
     /// As shown, without blanks around it.
     pub text: String,
     pub width: usize,
@@ -38,7 +38,7 @@ pub(super) struct Token {
 }
 
 /// Cuts the words of `transcript` into pieces of at most a line's width.
-pub(super) fn tokens(transcript: &Transcript, rules: &LayoutRules, grammar: &Grammar) -> Vec<Token> {
+pub(crate) fn tokens(transcript: &Transcript, rules: &LayoutRules, grammar: &Grammar) -> Vec<Token> {
     let mut builder = Builder::new(transcript, rules, grammar);
     for word in &transcript.words {
         builder.add(word);
