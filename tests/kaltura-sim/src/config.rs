@@ -30,6 +30,12 @@ pub struct SimConfig {
     /// Whether imports may go to loopback and private addresses, which the real server refuses (spec section 3.2).
     /// On by default, since the deliverables of a local run live on loopback.
     pub allow_private_imports: bool,
+    /// Whether the length that a refused HEAD (403, 404, …) announces is passed over. The real server takes it for the
+    /// file's (spec section 3.2, step 2); S3 announces none, but S3 emulators do, and short files then fail there.
+    pub ignore_length_of_refused_head: bool,
+    /// How long playManifest repeats an error for the same address, milliseconds of the sim clock; the server's
+    /// 60,000 (spec section 6.2). Errors 3 and 16 aren't kept.
+    pub manifest_error_cache_ms: u64,
     /// Sim time at start, epoch milliseconds; `None`: the machine's time. The clock then runs in real time and
     /// jumps by `advance_clock`.
     pub start_at_epoch_ms: Option<i64>,
@@ -47,6 +53,8 @@ impl Default for SimConfig {
             app_token: AppTokenConfig::default(),
             import: ImportTimings::default(),
             allow_private_imports: true,
+            ignore_length_of_refused_head: false,
+            manifest_error_cache_ms: 60_000,
             start_at_epoch_ms: None,
         }
     }

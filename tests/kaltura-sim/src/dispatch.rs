@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 
 /// Largest body of a request: a whole media file in one upload.
 const MAX_BODY_BYTES: usize = 1 << 30;
+/// Longer values are cut in the log.
+const MAX_LOGGED_CHARS: usize = 500;
 /// Most requests of one multirequest.
 const MAX_REQUESTS: usize = 50;
 
@@ -130,7 +132,14 @@ struct Outcome {
 }
 
 async fn one(shared: &Arc<Shared>, sent: Sent, format: Format) -> Response {
-    let outcome = perform(shared, sent).await;
+    // In a task of its own: the server ends what it began when the caller hangs up.
+    let work = tokio::spawn({
+        let shared = shared.clone();
+        async move { perform(&shared, sent).await }
+    });
+    let Ok(outcome) = work.await else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
     if let Some(response) = outcome.effect.as_ref().and_then(broken_response) {
         return response;
     }
@@ -454,6 +463,12 @@ fn redacted(value: &Value) -> Value {
             Value::Object(kept)
         }
         Value::Array(items) => Value::Array(items.iter().map(redacted).collect()),
+        Value::String(text) if text.len() > MAX_LOGGED_CHARS => {
+            json!(format!(
+                "{}…",
+                text.chars().take(MAX_LOGGED_CHARS).collect::<String>()
+            ))
+        }
         other => other.clone(),
     }
 }

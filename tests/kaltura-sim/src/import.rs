@@ -53,7 +53,9 @@ async fn run(shared: Arc<Shared>, asset: AssetId, url: String, headers: Vec<Stri
     }
     let mut partial_before = false;
     for attempt in 1..=timings.attempts {
+        set_due(&shared, &asset, Some(due_ms));
         shared.clock.sleep_until(due_ms).await;
+        set_due(&shared, &asset, None);
         let outcome = fetch(&shared, &asset, &url, &headers, attempt, partial_before).await;
         let last = attempt == timings.attempts;
         match outcome {
@@ -88,6 +90,12 @@ async fn run(shared: Arc<Shared>, asset: AssetId, url: String, headers: Vec<Stri
                     .saturating_add_unsigned(timings.retry_interval_ms);
             }
         }
+    }
+}
+
+fn set_due(shared: &Shared, asset: &AssetId, due_ms: Option<i64>) {
+    if let Some(asset) = shared.world().assets.get_mut(asset) {
+        asset.next_import_at_ms = due_ms;
     }
 }
 
@@ -161,9 +169,10 @@ async fn fetch(
             head.as_ref().map(|response| response.status().as_u16()),
         );
         // Its status isn't looked at, only what it says of the length.
-        announced = head
-            .as_ref()
-            .and_then(|response| announced_length(response.headers()));
+        let believed = head.as_ref().filter(|response| {
+            !(shared.config.ignore_length_of_refused_head && response.status().is_client_error())
+        });
+        announced = believed.and_then(|response| announced_length(response.headers()));
     }
     get(shared, asset, url, headers, attempt, announced).await
 }

@@ -33,6 +33,9 @@ struct Options {
     /// Hash of the app token: MD5, SHA1, SHA256 or SHA512.
     #[arg(long, default_value = "SHA256")]
     app_token_hash: AppTokenHash,
+    /// Pass over the length that a refused HEAD announces: S3 emulators announce one, S3 doesn't.
+    #[arg(long)]
+    ignore_length_of_refused_head: bool,
     /// Refuse imports from loopback and private addresses, as the real server does.
     #[arg(long)]
     no_private_imports: bool,
@@ -62,6 +65,7 @@ async fn main() -> Result<(), SimError> {
             ..AppTokenConfig::default()
         },
         allow_private_imports: !options.no_private_imports,
+        ignore_length_of_refused_head: options.ignore_length_of_refused_head,
         ..SimConfig::default()
     })
     .await?;

@@ -167,6 +167,7 @@ fn add_entry(
             task_id: None,
             file: Some(path),
             imports: Vec::new(),
+            next_import_at_ms: None,
             cut: None,
             serial: serial.unsigned_abs(),
         };
@@ -243,6 +244,7 @@ fn add_flavor(
         task_id: None,
         file: None,
         imports: Vec::new(),
+        next_import_at_ms: None,
         cut: Some(spec.audio_only),
         serial: serial.unsigned_abs(),
     };

@@ -25,6 +25,8 @@ const FILE_NOT_FOUND: u16 = 5;
 const FLAVOR_NOT_FOUND: u16 = 6;
 const KS_INVALID: u16 = 7;
 const KS_EXPIRED: u16 = 31;
+/// Errors that the server doesn't repeat from its cache.
+const NEVER_KEPT: [u16; 3] = [ACCESS_CONTROL, 16, 53];
 
 /// What a path of playback asks for.
 struct Asked<'a> {
@@ -63,10 +65,12 @@ pub(crate) async fn handle(shared: &Arc<Shared>, path: &str, headers: &HeaderMap
         Some(effect) => broken_response(effect),
         None => None,
     };
-    let mut response = match injected {
-        Some(response) => response,
-        None => answer(shared, &asked, entry, &ks, headers).await,
+    let mut response = match (kept_error(shared, path), injected) {
+        (Some(number), _) => error_response(number),
+        (None, Some(response)) => response,
+        (None, None) => answer(shared, &asked, entry, &ks, headers).await,
     };
+    keep_error(shared, path, &response);
     if matches!(effect, Some(FaultEffect::Truncated)) {
         response = truncated(response).await;
     }
@@ -91,6 +95,41 @@ pub(crate) async fn handle(shared: &Arc<Shared>, path: &str, headers: &HeaderMap
         params: json!({"entryId": entry, "flavor": asked.values.get("flavorId").or(asked.values.get("flavorIds")), "file": asked.file}),
     });
     Some(response)
+}
+
+/// The error that playManifest gave for this address within the last minute.
+fn kept_error(shared: &Shared, path: &str) -> Option<u16> {
+    let now_ms = shared.clock.now_ms();
+    shared
+        .world()
+        .manifest_errors
+        .get(path)
+        .filter(|(_, until_ms)| *until_ms > now_ms)
+        .map(|(number, _)| *number)
+}
+
+/// Keeps a new error of playManifest, as the server's cache does for GET.
+fn keep_error(shared: &Shared, path: &str, response: &Response) {
+    let number = response
+        .headers()
+        .get("X-Kaltura")
+        .and_then(|value| value.to_str().ok());
+    let number = number
+        .and_then(|value| value.strip_prefix("error-"))
+        .and_then(|number| number.parse().ok());
+    let Some(number) = number.filter(|number| !NEVER_KEPT.contains(number)) else {
+        return;
+    };
+    let now_ms = shared.clock.now_ms();
+    let until_ms = now_ms.saturating_add_unsigned(shared.config.manifest_error_cache_ms);
+    let mut world = shared.world();
+    let kept = world
+        .manifest_errors
+        .entry(path.to_owned())
+        .or_insert((number, until_ms));
+    if kept.1 <= now_ms {
+        *kept = (number, until_ms);
+    }
 }
 
 fn parse(path: &str) -> Option<Asked<'_>> {

@@ -82,6 +82,8 @@ pub struct AssetReport {
     pub file: Option<PathBuf>,
     /// Every HTTP request that imports made for it.
     pub imports: Vec<ImportAttempt>,
+    /// Sim time at which the next attempt of its import falls due, epoch milliseconds; `None`: none is waiting.
+    pub next_import_at_ms: Option<i64>,
 }
 
 /// One HTTP request of an import.

@@ -54,6 +54,11 @@ impl Shared {
             .connect_timeout(std::time::Duration::from_secs(10))
             .build()
             .map_err(SimError::HttpClient)?;
+        let mut reachable = address;
+        if address.ip().is_unspecified() {
+            // Listening everywhere: callers on this machine get an address that leads somewhere.
+            reachable.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+        }
         let mut world = World::default();
         let admin_secret = config.admin_secret.clone().unwrap_or_else(|| random_name(32));
         world.partners.insert(
@@ -64,7 +69,7 @@ impl Shared {
             },
         );
         Ok(Self {
-            service_url: format!("http://{address}"),
+            service_url: format!("http://{reachable}"),
             admin_secret,
             app_token_id: config
                 .app_token
@@ -159,6 +164,15 @@ impl Shared {
             .ok_or_else(|| unknown("entry", entry_id.as_str()))?;
         entry.deleted = true;
         entry.fields.insert("status".to_owned(), "3".into());
+        for asset in world
+            .assets
+            .values_mut()
+            .filter(|asset| asset.entry_id == *entry_id)
+        {
+            asset
+                .fields
+                .insert("status".to_owned(), crate::assets::DELETED.into());
+        }
         Ok(())
     }
 }
@@ -256,6 +270,7 @@ pub(crate) struct Asset {
     pub(crate) task_id: Option<TaskId>,
     pub(crate) file: Option<PathBuf>,
     pub(crate) imports: Vec<ImportAttempt>,
+    pub(crate) next_import_at_ms: Option<i64>,
     /// For flavors of the entry's own media: whether it is the sound only.
     pub(crate) cut: Option<bool>,
     /// Order of creation.
@@ -312,6 +327,8 @@ pub(crate) struct World {
     pub(crate) key_tasks: HashMap<String, TaskId>,
     pub(crate) faults: Faults,
     pub(crate) calls: Vec<CallRecord>,
+    /// Errors of playManifest by path, and until when they are repeated.
+    pub(crate) manifest_errors: HashMap<String, (u16, i64)>,
     last_number: i64,
 }
 
@@ -439,6 +456,7 @@ impl World {
                 fields: asset.fields.clone(),
                 file: asset.file.clone(),
                 imports: asset.imports.clone(),
+                next_import_at_ms: asset.next_import_at_ms,
             });
         let mut cue_points: Vec<Fields> = self
             .cue_points

@@ -151,6 +151,7 @@ pub(crate) fn add_asset(
         task_id,
         file: None,
         imports: Vec::new(),
+        next_import_at_ms: None,
         cut: None,
         serial,
     };
