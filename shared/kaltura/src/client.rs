@@ -11,7 +11,7 @@ use reqwest::{RequestBuilder, Response, header, redirect};
 use serde_json::Value;
 
 use crate::call::{Call, Pace, Repeat};
-use crate::calls::{AppToken, StartAppTokenSession, StartSession, StartWidgetSession, UploadChunk};
+use crate::calls::{AppToken, StartAppTokenSession, StartWidgetSession, UploadChunk};
 use crate::config::ClientConfig;
 use crate::envelope;
 use crate::error::{CallName, Error, Result};
@@ -103,15 +103,7 @@ impl Client {
     /// `INVALID_WIDGET_ID`; and those of any call.
     pub async fn open_vendor_session(&self, token: &AppToken, life_s: u64) -> Result<VendorSession> {
         let widget = StartWidgetSession::new(self.0.config.vendor_partner_id, WIDGET_LIFE_S);
-        let widget = self
-            .send(
-                &widget,
-                Scope {
-                    ks: None,
-                    task_id: None,
-                },
-            )
-            .await?;
+        let widget = self.call(&widget).await?;
         let start = StartAppTokenSession::new(token, &widget.ks, life_s);
         let info = self
             .send(
@@ -135,13 +127,13 @@ impl Client {
         })
     }
 
-    /// Opens a session by admin secret (`session.start`). For tests and set-up.
+    /// Makes a call without a session: [`StartWidgetSession`] and [`StartSession`](crate::calls::StartSession) need none.
     ///
     /// # Errors
-    /// `START_SESSION_ERROR`; and those of any call.
-    pub async fn start_session(&self, start: &StartSession) -> Result<Ks> {
+    /// Those of the call.
+    pub async fn call<C: Call>(&self, call: &C) -> Result<C::Reply> {
         self.send(
-            start,
+            call,
             Scope {
                 ks: None,
                 task_id: None,

@@ -112,7 +112,7 @@ macro_rules! kaltura_object {
                 use crate::json::Field as _;
                 let mut fields = match value {
                     serde_json::Value::Object(fields) => fields,
-                    other => return Err(crate::json::Shape::new(concat!("a ", stringify!($name)), &other)),
+                    other => return Err(crate::json::Shape::new("an object", &other)),
                 };
                 Ok(Self {
                     $($field: <$type>::from_field(fields.remove($wire)).map_err(|shape| shape.under($wire))?,)+
