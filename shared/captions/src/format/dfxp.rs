@@ -34,7 +34,13 @@ pub(super) fn write(cues: &[Cue], language: &str) -> String {
             if place > 0 {
                 file.push_str(" <br/>");
             }
-            markup::escape(line, &mut file);
+            // XML allows no `]]>` in text.
+            for (place, part) in line.split("]]>").enumerate() {
+                if place > 0 {
+                    file.push_str("]]&gt;");
+                }
+                markup::escape(part, &mut file);
+            }
         }
         file.push_str("</p>\n");
     }

@@ -143,13 +143,13 @@ pub(super) fn reference(name: &str) -> Option<char> {
     })
 }
 
-/// Escapes what WebVTT and XML would take for markup.
+/// Escapes what WebVTT and XML would take for markup. A `>` stays: tidied text holds no `-->`, and Kaltura's index keeps
+/// WebVTT's references as they are, so that `>>` at a change of speaker would be spoilt.
 pub(super) fn escape(text: &str, into: &mut String) {
     for character in text.chars() {
         match character {
             '&' => into.push_str("&amp;"),
             '<' => into.push_str("&lt;"),
-            '>' => into.push_str("&gt;"),
             _ => into.push(character),
         }
     }
