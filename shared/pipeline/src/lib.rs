@@ -16,6 +16,7 @@ pub mod memory;
 pub mod plan;
 pub mod ports;
 pub mod record;
+pub mod render;
 pub mod session;
 pub mod steps;
 pub mod telemetry;

@@ -12,7 +12,7 @@ use kaltura::{AccessKey, PartnerId, TaskId};
 use media::sink::MemorySink;
 use media::{PartSink, SinkError};
 
-use crate::error::{Result, StepError};
+use crate::error::{Class, Result, StepError};
 use crate::ports::{
     AppTokenSource, Clock, Completions, Executions, KnownTask, Leases, ObjectStore, OrderQueue, SessionStore,
     SignedGet, TaskStore,
@@ -306,12 +306,18 @@ impl PartSink for SinkTo {
 pub struct MemoryStates {
     started: Mutex<Vec<(TaskId, u32)>>,
     succeeded: Mutex<Vec<String>>,
+    failed: Mutex<Vec<(String, Class)>>,
 }
 
 impl MemoryStates {
     /// What was started, each attempt once.
     pub fn started(&self) -> Vec<(TaskId, u32)> {
         lock(&self.started).clone()
+    }
+
+    /// The tokens that were failed, and by which class.
+    pub fn failed(&self) -> Vec<(String, Class)> {
+        lock(&self.failed).clone()
     }
 
     /// The tokens that were completed.
@@ -336,6 +342,11 @@ impl Executions for MemoryStates {
 impl Completions for MemoryStates {
     async fn succeed(&self, token: &engines::CompletionToken) -> Result<()> {
         lock(&self.succeeded).push(token.expose().to_owned());
+        Ok(())
+    }
+
+    async fn fail(&self, token: &engines::CompletionToken, class: Class, _name: &str) -> Result<()> {
+        lock(&self.failed).push((token.expose().to_owned(), class));
         Ok(())
     }
 }

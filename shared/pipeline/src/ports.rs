@@ -11,7 +11,7 @@ use bytes::Bytes;
 use kaltura::{PartnerId, TaskId};
 use media::PartSink;
 
-use crate::error::Result;
+use crate::error::{Class, Result};
 use crate::record::{TaskRecord, TaskState};
 use crate::session::CachedSession;
 
@@ -136,6 +136,8 @@ pub trait Completions: Send + Sync {
     /// Completes the wait. A token that is no longer waited for is not an error: a late or doubled completion is
     /// harmless.
     async fn succeed(&self, token: &engines::CompletionToken) -> Result<()>;
+    /// Fails the wait by `class`, which the state machine matches on; `name` says what happened. Harmless when nobody waits.
+    async fn fail(&self, token: &engines::CompletionToken, class: Class, name: &str) -> Result<()>;
 }
 
 /// Where the app token comes from.

@@ -6,7 +6,7 @@ use aws_sdk_sfn::error::SdkError;
 use kaltura::TaskId;
 
 use super::failed;
-use crate::error::Result;
+use crate::error::{Class, Result};
 use crate::ports::{Completions, Executions};
 use crate::steps::StepInput;
 
@@ -81,14 +81,35 @@ impl Completions for Waits {
             .send()
             .await
         {
-            Ok(_) => Ok(()),
             Err(SdkError::ServiceError(error))
                 if error.err().is_task_does_not_exist() || error.err().is_task_timed_out() =>
             {
-                tracing::info!("nobody waits for this completion any more");
+                nobody_waits();
                 Ok(())
             }
-            Err(error) => Err(failed(SERVICE, "SendTaskSuccess")(error)),
+            outcome => outcome.map(|_| ()).map_err(failed(SERVICE, "SendTaskSuccess")),
         }
     }
+
+    async fn fail(&self, token: &engines::CompletionToken, class: Class, name: &str) -> Result<()> {
+        let call = self
+            .client
+            .send_task_failure()
+            .task_token(token.expose())
+            .error(class.name())
+            .cause(name);
+        match call.send().await {
+            Err(SdkError::ServiceError(error))
+                if error.err().is_task_does_not_exist() || error.err().is_task_timed_out() =>
+            {
+                nobody_waits();
+                Ok(())
+            }
+            outcome => outcome.map(|_| ()).map_err(failed(SERVICE, "SendTaskFailure")),
+        }
+    }
+}
+
+fn nobody_waits() {
+    tracing::info!("nobody waits for this completion any more");
 }

@@ -32,8 +32,23 @@ pub struct ProcessInput {
     pub task_token: CompletionToken,
 }
 
-/// Starts the engine's work and, where the engine has done it at once, completes the wait.
+/// Starts the engine's work and, where the engine has done it at once, completes the wait. An error fails the wait by its
+/// class, and is answered too: whichever reaches the state machine first ends the state, with the same name.
 pub async fn run(ctx: &Context, input: &ProcessInput) -> Result<()> {
+    let outcome = started(ctx, input).await;
+    if let Err(error) = &outcome {
+        let told = ctx
+            .completions()?
+            .fail(&input.task_token, error.class(), error.name())
+            .await;
+        if let Err(untold) = told {
+            tracing::warn!(%untold, "the wait could not be failed by its token; the function's own error does it");
+        }
+    }
+    outcome
+}
+
+async fn started(ctx: &Context, input: &ProcessInput) -> Result<()> {
     super::run(ctx, "process", &input.step, async |task| {
         process(task, &input.task_token).await
     })

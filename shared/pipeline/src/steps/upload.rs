@@ -6,14 +6,15 @@
 //! our own record are written to.
 
 use captions::CaptionFormat;
-use kaltura::{AssetId, AssetStatus, CaptionAsset, ContentResource, NewCaptionAsset};
+use kaltura::{AssetId, AssetStatus, ContentResource, NewCaptionAsset};
 use serde::Serialize;
 
 use super::{StepInput, Task};
 use crate::context::Context;
 use crate::error::{Refusal, Result, StepError};
-use crate::plan::{CaptionStyle, Deliverable, Plan};
+use crate::plan::{Deliverable, Plan};
 use crate::record::{DeliverableRecord, Import, StoredResult};
+use crate::render;
 use crate::telemetry::names;
 
 /// After this many failed imports by URL the deliverable goes up by upload token.
@@ -79,25 +80,21 @@ async fn deliver(
     if task.deliverable(index)?.key.is_none() {
         render_caption(task, plan, index, *format).await?;
     }
-    if task.deliverable(index)?.asset_id.is_none() {
-        add_caption(task, index, deliverable).await?;
-    }
     let Some(asset_id) = task.deliverable(index)?.asset_id.clone() else {
-        return Err(task.out_of_order("upload", "an asset id"));
+        return match add_caption(task, index, deliverable).await? {
+            Added::Now(asset_id) => set_content(task, index, &asset_id).await,
+            // Its content may be on its way already: look first.
+            Added::Before(asset_id) => look(task, index, &asset_id).await,
+        };
     };
-    let asset = task
-        .with_key(async |client| client.caption_get(&asset_id).await)
-        .await?;
-    step_on(task, index, &asset_id, &asset).await
+    look(task, index, &asset_id).await
 }
 
-/// Decides by the asset's status what comes next.
-async fn step_on(
-    task: &mut Task<'_>,
-    index: usize,
-    asset_id: &AssetId,
-    asset: &CaptionAsset,
-) -> Result<Option<u64>> {
+/// Looks how far an asset is, and goes on from there.
+async fn look(task: &mut Task<'_>, index: usize, asset_id: &AssetId) -> Result<Option<u64>> {
+    let asset = task
+        .with_key(async |client| client.caption_get(asset_id).await)
+        .await?;
     let now_epoch_s = task.ctx.clock.now_epoch_s();
     let import = task.deliverable(index)?.import.clone();
     match asset.status {
@@ -260,8 +257,16 @@ async fn set_content(task: &mut Task<'_>, index: usize, asset_id: &AssetId) -> R
     }
 }
 
+/// An asset of ours.
+enum Added {
+    /// Added just now: it has no content.
+    Now(AssetId),
+    /// Made by an earlier add whose answer was lost.
+    Before(AssetId),
+}
+
 /// Adds the asset, unless an earlier add whose answer was lost has made it.
-async fn add_caption(task: &mut Task<'_>, index: usize, deliverable: &Deliverable) -> Result<()> {
+async fn add_caption(task: &mut Task<'_>, index: usize, deliverable: &Deliverable) -> Result<Added> {
     let Deliverable::Caption {
         format,
         language,
@@ -277,13 +282,13 @@ async fn add_caption(task: &mut Task<'_>, index: usize, deliverable: &Deliverabl
     if task.deliverable(index)?.add_begun_epoch_s.is_some()
         && let Some(asset_id) = find_by_mark(task, &entry_id, &mark).await?
     {
-        return task
-            .change_deliverable(
-                index,
-                |record| record.asset_id = Some(asset_id.clone()),
-                Some("asset found by its mark"),
-            )
-            .await;
+        task.change_deliverable(
+            index,
+            |record| record.asset_id = Some(asset_id.clone()),
+            Some("asset found by its mark"),
+        )
+        .await?;
+        return Ok(Added::Before(asset_id));
     }
     task.still_ours().await?;
     let now_epoch_s = task.ctx.clock.now_epoch_s();
@@ -314,7 +319,8 @@ async fn add_caption(task: &mut Task<'_>, index: usize, deliverable: &Deliverabl
         |record| record.asset_id = Some(asset.id.clone()),
         Some(&added),
     )
-    .await
+    .await?;
+    Ok(Added::Now(asset.id))
 }
 
 /// Looks for the asset of a lost answer by the mark in its `partnerData`. Where the server refuses a list (the customer's
@@ -350,14 +356,14 @@ async fn render_caption(task: &mut Task<'_>, plan: &Plan, index: usize, format: 
         .get(&result_key)
         .await?
         .ok_or_else(|| task.out_of_order("upload", "the engine's result in S3"))?;
-    let result = engines::JobResult::from_json(&json)?;
-    let file = caption_file(
-        &result.transcript,
+    let mut transcript = engines::JobResult::from_json(&json)?.transcript;
+    render::edit(
+        &mut transcript,
         &plan.style,
         &plan.source_bcp47,
         &order.dictionary,
-        format,
     );
+    let file = render::caption_file(&transcript, &plan.style, &plan.source_bcp47, format);
     let size_bytes = file.len() as u64;
     let key = format!(
         "deliverables/{}/{}-{}.{}",
@@ -413,24 +419,6 @@ impl Task<'_> {
         })
         .await
     }
-}
-
-/// The caption file of a transcript.
-fn caption_file(
-    transcript: &captions::Transcript,
-    style: &CaptionStyle,
-    language: &str,
-    dictionary: &[String],
-    format: CaptionFormat,
-) -> Vec<u8> {
-    let _ = dictionary;
-    let rules = captions::LayoutRules {
-        speaker_labels: style.speaker_labels,
-        speaker_change_marks: style.speaker_change_marks,
-        audio_tags: style.audio_tags,
-        ..captions::LayoutRules::for_order(Some(style.max_characters_per_line), language)
-    };
-    captions::write(format, &captions::lay_out(transcript, &rules), language).into_bytes()
 }
 
 #[cfg(test)]

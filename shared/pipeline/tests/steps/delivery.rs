@@ -210,10 +210,8 @@ async fn an_import_that_runs_is_left_alone_and_given_up_on_in_the_end() {
 async fn an_old_attempt_does_nothing() {
     let world = World::new().await;
     let input = world.begin(order()).await;
-    world
-        .sim
-        .reset_order(&input.task_id.as_str().parse().unwrap())
-        .unwrap();
+    world.advance(5);
+    world.sim.reset_order(&input.task_id.as_str().into()).unwrap();
     world.advance(5);
     let report = world.poll().await;
     assert_eq!(report.kept, 1, "a reset task is taken on afresh");

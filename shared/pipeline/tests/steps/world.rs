@@ -243,7 +243,7 @@ impl World {
     /// A world whose settings differ by `vars`.
     pub async fn with(vars: &[(&str, &str)]) -> Self {
         let sim = Sim::start(SimConfig {
-            allow_private: true,
+            allow_private_imports: true,
             ..SimConfig::default()
         })
         .await
@@ -324,7 +324,7 @@ impl World {
     }
 
     pub fn report(&self, task_id: &TaskId) -> OrderReport {
-        self.sim.order(&task_id.as_str().parse().unwrap()).unwrap()
+        self.sim.order(&task_id.as_str().into()).unwrap()
     }
 
     pub async fn record(&self, task_id: &TaskId) -> TaskRecord {

@@ -1,0 +1,92 @@
+//! From the engine's words to the files that are delivered. Pure.
+//!
+//! What lives here: which of the order's wishes are applied, and in which order. What does not: how each is done
+//! (`captions`).
+
+use captions::{CaptionFormat, Dictionary, LayoutRules, Profanity, Transcript};
+
+use crate::plan::CaptionStyle;
+
+/// Puts the words right for delivery: profanity out where the profile asks for that, the customer's spelling in (guide:
+/// "check the dictionary value for words or phrases"), and punctuation and capitals where the engine gave none. In this
+/// order, since a customer's capitals would hide that the engine gave none.
+pub fn edit(transcript: &mut Transcript, style: &CaptionStyle, language: &str, dictionary: &[String]) {
+    let unpunctuated = captions::needs_punctuation(transcript);
+    let masked = if style.remove_profanity {
+        Profanity::for_language(language).mask(transcript)
+    } else {
+        0
+    };
+    let corrected = Dictionary::parse(&dictionary.join("\n")).correct(transcript);
+    if unpunctuated {
+        captions::punctuate(transcript);
+    }
+    tracing::info!(masked, corrected, punctuated = unpunctuated, "transcript edited");
+}
+
+/// The caption file of an edited transcript, in `language` (BCP-47).
+pub fn caption_file(
+    transcript: &Transcript,
+    style: &CaptionStyle,
+    language: &str,
+    format: CaptionFormat,
+) -> Vec<u8> {
+    let rules = LayoutRules {
+        speaker_labels: style.speaker_labels,
+        speaker_change_marks: style.speaker_change_marks,
+        audio_tags: style.audio_tags,
+        ..LayoutRules::for_order(Some(style.max_characters_per_line), language)
+    };
+    captions::write(format, &captions::lay_out(transcript, &rules), language).into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use captions::{SpeakerId, Word};
+
+    use super::*;
+
+    fn rendered(style: &CaptionStyle) -> String {
+        let said = [
+            "welcome", "to", "cal-tura", "this", "is", "a", "damn", "shit", "demo",
+        ];
+        let words = said.iter().enumerate().map(|(index, text)| {
+            let start_ms = 500 + 400 * index as u64;
+            let speaker = SpeakerId::new(if index < 3 { "a" } else { "b" });
+            Word {
+                speaker: Some(speaker),
+                confidence: Some(0.5),
+                ..Word::new(*text, start_ms, start_ms + 350)
+            }
+        });
+        let mut transcript = Transcript::new(Some("en".into()), words.collect(), 6_000);
+        edit(&mut transcript, style, "en", &["Kaltura".into()]);
+        String::from_utf8(caption_file(&transcript, style, "en", CaptionFormat::Srt)).unwrap()
+    }
+
+    fn plain() -> CaptionStyle {
+        CaptionStyle {
+            max_characters_per_line: 42,
+            speaker_labels: false,
+            speaker_change_marks: false,
+            audio_tags: false,
+            remove_profanity: false,
+        }
+    }
+
+    #[test]
+    fn a_plain_order_gets_its_words_with_the_customers_spelling() {
+        insta::assert_snapshot!(rendered(&plain()));
+    }
+
+    #[test]
+    fn every_wish_of_the_profile_shows() {
+        let style = CaptionStyle {
+            speaker_labels: true,
+            speaker_change_marks: true,
+            remove_profanity: true,
+            ..plain()
+        };
+        insta::assert_snapshot!(rendered(&style));
+    }
+}
