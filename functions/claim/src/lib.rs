@@ -39,7 +39,7 @@ async fn claimed(ctx: &Context, message: &SqsMessage) -> bool {
         Ok(order) => order,
         Err(error) => {
             // It will not become readable; the redrive policy takes it to the dead-letter queue.
-            tracing::error!(message_id, %error, "a message is not `{\"task_id\": …}`");
+            tracing::error!(message_id, %error, "a message is not `{{\"task_id\": …}}`");
             return false;
         }
     };
