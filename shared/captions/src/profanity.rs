@@ -8,6 +8,9 @@ use crate::transcript::{Transcript, WordKind};
 /// What stands for a word that was taken out.
 const MASK: &str = "***";
 
+/// A text with sentence case has a capital in this many words, and mostly far more.
+const LEAST_WORDS_A_CAPITAL: usize = 40;
+
 /// A list of words that a customer who asks for profanity removal doesn't want to read.
 ///
 /// As a file: one word a line, in any case; `#` begins a comment; a `?` behind a word says that it is a name or an
@@ -48,10 +51,8 @@ impl Profanity {
 
     /// Puts `***` in place of every listed word, punctuation around it kept, and gives how many there were. Doing it
     /// twice changes nothing.
-    pub fn mask(&self, transcript: &mut Transcript) -> usize {
-        let spoken = || transcript.words.iter().filter(|word| word.kind == WordKind::Word);
-        let has_capitals =
-            spoken().any(|word| word.text.starts_with(char::is_uppercase) && word.text.len() > 1);
+    pub fn remove(&self, transcript: &mut Transcript) -> usize {
+        let has_capitals = has_capitals(transcript);
         let mut masked = 0;
         for word in transcript
             .words
@@ -91,6 +92,14 @@ impl Profanity {
     }
 }
 
+/// Whether the transcript is written with capitals: not only those of the pronoun `I` and of a dictionary's few words.
+fn has_capitals(transcript: &Transcript) -> bool {
+    let spoken = || transcript.words.iter().filter(|word| word.kind == WordKind::Word);
+    let is_capitalised =
+        |text: &str| text.starts_with(char::is_uppercase) && text.len() > 1 && !text.starts_with("I'");
+    spoken().filter(|word| is_capitalised(&word.text)).count() * LEAST_WORDS_A_CAPITAL >= spoken().count()
+}
+
 /// Lower case, without hyphens: `Mother-Fucker` is `motherfucker`.
 fn fold(word: &str) -> String {
     word.chars()
@@ -107,9 +116,9 @@ mod tests {
     fn masked(list: &Profanity, text: &str) -> String {
         let words = text.split(' ').map(|word| Word::new(word, 0, 0)).collect();
         let mut transcript = Transcript::new(None, words, 0);
-        list.mask(&mut transcript);
+        list.remove(&mut transcript);
         let once = transcript.clone();
-        assert_eq!(list.mask(&mut transcript), 0);
+        assert_eq!(list.remove(&mut transcript), 0);
         assert_eq!(transcript, once);
         transcript
             .words
@@ -129,6 +138,12 @@ mod tests {
             masked(&Profanity::for_language("en"), without_capitals),
             without_capitals
         );
+    }
+
+    #[test]
+    fn a_capital_from_the_dictionary_does_not_make_sentence_case() {
+        let text = "we at Kaltura met dick van dyke in class and ".to_owned() + &"so on and on ".repeat(20);
+        assert_eq!(masked(&Profanity::for_language("en"), text.trim()), text.trim());
     }
 
     #[test]

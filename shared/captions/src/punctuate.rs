@@ -13,6 +13,8 @@ const LONG_PAUSE_MS: u64 = 1_200;
 const COMMA_PAUSE_MS: u64 = 250;
 const LEAST_WORDS: usize = 4;
 const LEAST_WORDS_TO_COMMA: usize = 3;
+/// Engines that punctuate put a mark within this many words, and mostly far sooner.
+const ENOUGH_WORDS: usize = 40;
 
 /// English words that begin a question together with a pronoun or auxiliary behind them.
 const QUESTION_STARTS: &str =
@@ -20,26 +22,29 @@ const QUESTION_STARTS: &str =
 const QUESTION_SECONDS: &str = "i you he she it we they there this that is are was were do does did can could will would \
                                 should have has the many much about";
 
-/// Whether `transcript` comes from an engine that gives neither punctuation nor capitals. False where there are too few
-/// words to tell.
+/// Whether `transcript` comes from an engine that gives no punctuation: none at all in a short one that begins without a
+/// capital, or hardly any (the marks of a dictionary's `Dr.`) in a longer one. False where there are too few words to
+/// tell.
 pub fn needs_punctuation(transcript: &Transcript) -> bool {
-    let mut words = 0;
-    for word in &transcript.words {
-        match word.kind {
-            WordKind::AudioTag => continue,
-            WordKind::Punctuation => return false,
-            WordKind::Word => words += 1,
-        }
-        let has_mark = word
-            .text
-            .ends_with(|c: char| !c.is_alphanumeric() && !matches!(c, '\'' | '-' | '\u{2019}'));
-        let has_capital =
-            word.text.starts_with(char::is_uppercase) && !word.text.starts_with("I'") && word.text != "I";
-        if has_mark || has_capital {
-            return false;
-        }
-    }
-    words >= 2
+    let said = || {
+        transcript
+            .words
+            .iter()
+            .filter(|word| word.kind != WordKind::AudioTag)
+    };
+    let words = said().filter(|word| word.kind == WordKind::Word).count();
+    let marks = said()
+        .filter(|word| word.kind == WordKind::Punctuation || word.text.ends_with(is_mark))
+        .count();
+    let begins_with_capital = said()
+        .next()
+        .is_some_and(|word| word.text.starts_with(char::is_uppercase) && !is_pronoun_i(&word.text));
+    let is_sparse = if words < ENOUGH_WORDS {
+        marks == 0 && !begins_with_capital
+    } else {
+        marks * ENOUGH_WORDS < words
+    };
+    words >= 2 && is_sparse
 }
 
 /// Puts full stops, commas, English question marks and capitals into the words' texts. Meant for transcripts that
@@ -74,9 +79,12 @@ pub fn punctuate(transcript: &mut Transcript) {
             ),
         };
         let Some(mark) = mark else { continue };
+        let has_mark = words[at].text.ends_with(is_mark);
         since_mark = 0;
         if mark == ',' {
-            words[at].text.push(',');
+            if !has_mark {
+                words[at].text.push(',');
+            }
             continue;
         }
         let sentence = &spoken[sentence_from..=place];
@@ -153,9 +161,33 @@ fn capitalised(text: &str) -> String {
         .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
+/// A mark that ends a sentence or a clause.
+fn is_mark(character: char) -> bool {
+    matches!(
+        character,
+        '.' | ','
+            | '?'
+            | '!'
+            | ';'
+            | ':'
+            | '\u{2026}'
+            | '\u{3002}'
+            | '\u{3001}'
+            | '\u{60c}'
+            | '\u{61f}'
+            | '\u{964}'
+    )
+}
+
+/// `I`, `i'm` and the like.
+fn is_pronoun_i(text: &str) -> bool {
+    let mut letters = text.chars();
+    matches!(letters.next(), Some('i' | 'I')) && matches!(letters.next(), None | Some('\'' | '\u{2019}'))
+}
+
 /// The English pronoun.
 fn capitalise_i(word: &mut Word) {
-    if word.text == "i" || word.text.starts_with("i'") {
+    if is_pronoun_i(&word.text) {
         word.text = capitalised(&word.text);
     }
 }
@@ -218,9 +250,25 @@ mod tests {
 
     #[test]
     fn what_has_marks_or_capitals_needs_none() {
-        for text in ["Hello there", "hello there.", "to Berlin", "one"] {
+        for text in ["Hello there", "hello there.", "one", "Hello, i'm Ann"] {
             assert!(!needs_punctuation(&spoken("en", text)), "{text}");
         }
-        assert!(needs_punctuation(&spoken("en", "I don't know what I'm doing")));
+        let lecture = include_str!("../tests/speech/en.txt");
+        assert!(!needs_punctuation(&spoken("en", lecture)));
+    }
+
+    #[test]
+    fn a_dictionary_or_a_mask_does_not_hide_that_marks_are_missing() {
+        for text in [
+            "I don't know what I'm doing",
+            "welcome to Kaltura this is *** good",
+        ] {
+            assert!(needs_punctuation(&spoken("en", text)), "{text}");
+        }
+        let long = "and then we asked Dr. park about ".to_owned() + &"it goes on and on ".repeat(20);
+        let mut transcript = spoken("en", long.trim());
+        assert!(needs_punctuation(&transcript));
+        punctuate(&mut transcript);
+        assert_eq!(transcript.words[4].text, "Dr.");
     }
 }

@@ -25,15 +25,12 @@ pub(crate) fn is_right_to_left(character: char) -> bool {
 
 /// Closing marks, small kana and signs of repetition: never first in a line.
 pub(super) fn must_not_start_line(character: char) -> bool {
-    "\u{3001}\u{3002}\u{ff0c}\u{ff0e}\u{ff1a}\u{ff1b}\u{ff1f}\u{ff01}\u{300d}\u{300f}\u{ff09}\u{3009}\u{300b}\u{3011}\u{3015}\u{30fb}\u{30fc}\
-     \u{3005}\u{3041}\u{3043}\u{3045}\u{3047}\u{3049}\u{3063}\u{3083}\u{3085}\u{3087}\u{30a1}\u{30a3}\u{30a5}\u{30a7}\u{30a9}\u{30c3}\u{30e3}\u{30e5}\u{30e7}\
-     \u{e46}\u{e2f}\u{bb}\u{201d}"
-        .contains(character)
+    "、。，．：；？！」』）〉》】〕・ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョๆฯ»”".contains(character)
 }
 
 /// Opening marks: never last in a line.
 pub(super) fn must_not_end_line(character: char) -> bool {
-    "\u{300c}\u{300e}\u{ff08}\u{3008}\u{300a}\u{3010}\u{3014}\u{bf}\u{a1}([{\u{201e}".contains(character)
+    "「『（〈《【〔¿¡([{„".contains(character)
 }
 
 /// Between two characters written without blanks. In Japanese a phrase tends to begin where kana end and kanji or
