@@ -349,8 +349,13 @@ async fn act(
         forbidden,
         headers: Vec::new(),
     };
-    if (call.service, call.action) == ("caption_captionasset", "serve") {
-        *file = Some(services::captions::served_file(&call)?);
+    let served = match (call.service, call.action) {
+        ("caption_captionasset", "serve") => Some(services::captions::served_file(&call)?),
+        ("attachment_attachmentasset", "serve") => Some(services::attachments::served_file(&call)?),
+        _ => None,
+    };
+    if served.is_some() {
+        *file = served;
         return Ok(Value::Null);
     }
     let answer = services::run(&mut call).await;

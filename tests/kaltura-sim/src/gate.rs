@@ -86,7 +86,7 @@ fn needs(service: &str, action: &str) -> Needs {
         ("session", "start" | "startWidgetSession") | ("system", _) => Needs::Nothing,
         ("apptoken" | "session", _)
         | ("baseentry" | "media", "get" | "getPlaybackContext")
-        | ("caption_captionasset", "serve") => Needs::AnySession,
+        | ("caption_captionasset" | "attachment_attachmentasset", "serve") => Needs::AnySession,
         ("reach_entryvendortask", "getJobs" | "updateJob" | "extendAccessKey") => Needs::VendorAccount,
         ("reach_entryvendortask" | "reach_vendorcatalogitem", "get")
         | ("cuepoint_cuepoint", "add" | "list" | "get" | "update" | "delete")

@@ -72,9 +72,18 @@ async fn main() -> Result<(), SimError> {
     let info = serde_json::to_string(&sim.info())?;
     // A reader that has gone away is no reason to stop serving.
     let _ = writeln!(std::io::stdout(), "{info}").and_then(|()| std::io::stdout().flush());
-    if let Err(error) = tokio::signal::ctrl_c().await {
+    if let Err(error) = end_signal().await {
         tracing::error!(%error, "can't wait for the end signal");
     }
     sim.shutdown().await;
     Ok(())
+}
+
+/// Returns when the program is interrupted or told to end.
+async fn end_signal() -> std::io::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
+    }
 }

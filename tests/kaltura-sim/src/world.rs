@@ -124,6 +124,7 @@ impl Shared {
         self.stop_jobs();
         if self.removes_work_dir
             && let Err(error) = std::fs::remove_dir_all(&self.work_dir)
+            && error.kind() != std::io::ErrorKind::NotFound
         {
             tracing::warn!(path = %self.work_dir.display(), %error, "the working folder stays");
         }
@@ -179,7 +180,7 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        self.stop_jobs();
+        self.clean_up();
     }
 }
 

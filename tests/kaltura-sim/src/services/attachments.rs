@@ -165,8 +165,25 @@ fn get_url(call: &Call<'_>) -> Answer {
             &[],
         ));
     }
+    let ks = super::view_session(&world, call, asset);
     Ok(json!(format!(
-        "{}/api_v3/index.php/service/attachment_attachmentasset/action/serve/attachmentAssetId/{id}",
+        "{}/api_v3/index.php/service/attachment_attachmentasset/action/serve/attachmentAssetId/{id}/ks/{ks}",
         call.shared.service_url
     )))
+}
+
+/// The file behind [`get_url`]'s address.
+pub(crate) fn served_file(call: &Call<'_>) -> Result<PathBuf, ApiError> {
+    let id = call.arguments.text("attachmentAssetId");
+    let world = call.shared.world();
+    let (_, asset) =
+        assets::visible(&world, &id, AssetKind::Attachment, call.partner()).ok_or_else(|| not_found(&id))?;
+    let file = asset.file.clone().filter(|_| asset.status() == READY);
+    file.ok_or_else(|| {
+        ApiError::new(
+            "ATTACHMENT_ASSET_IS_NOT_READY",
+            "The attachment asset is not ready",
+            &[],
+        )
+    })
 }

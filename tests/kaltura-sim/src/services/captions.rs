@@ -173,19 +173,11 @@ fn get_url(call: &Call<'_>) -> Answer {
             &[],
         ));
     }
-    let ks = crate::session::Ks {
-        partner_id: call.partner(),
-        expiry_epoch_s: call.now_s() + 86_400,
-        session_type: crate::session::USER,
-        user_id: String::new(),
-        privileges: format!("sview:{}", asset.entry_id),
-    };
-    let secret = world.secret_of(call.partner()).unwrap_or_default();
+    let ks = super::view_session(&world, call, asset);
     Ok(json!(format!(
-        "{}/api_v3/index.php/service/caption_captionasset/action/serve/captionAssetId/{id}/v/{}/ks/{}",
+        "{}/api_v3/index.php/service/caption_captionasset/action/serve/captionAssetId/{id}/v/{}/ks/{ks}",
         call.shared.service_url,
         asset.text("version"),
-        ks.mint(crate::order::KsVersion::V2, &secret),
     )))
 }
 

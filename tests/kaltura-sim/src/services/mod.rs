@@ -159,6 +159,21 @@ pub(crate) fn add_asset(
     answer
 }
 
+/// A session of a day that may look at the asset's entry, for addresses that carry their own.
+pub(crate) fn view_session(world: &World, call: &Call<'_>, asset: &Asset) -> String {
+    let ks = crate::session::Ks {
+        partner_id: call.partner(),
+        expiry_epoch_s: call.now_s() + 86_400,
+        session_type: crate::session::USER,
+        user_id: String::new(),
+        privileges: format!("sview:{}", asset.entry_id),
+    };
+    ks.mint(
+        crate::order::KsVersion::V2,
+        &world.secret_of(call.partner()).unwrap_or_default(),
+    )
+}
+
 /// Writes checked fields into an asset; an explicit null removes one.
 pub(crate) fn apply(fields: &mut Fields, changes: Fields, now_s: i64) {
     for (name, value) in changes {

@@ -174,9 +174,12 @@ async fn a_multirequest_answers_in_order_and_refers_back() {
 
 #[test]
 fn the_program_says_in_one_line_how_to_reach_it() {
+    // It is ended too hard to clean up behind itself.
+    let work_dir = tempfile::tempdir().expect("a folder");
     let started = Instant::now();
     let mut program = Command::new(env!("CARGO_BIN_EXE_kaltura-sim"))
-        .args(["--listen", "127.0.0.1:0"])
+        .args(["--listen", "127.0.0.1:0", "--work-dir"])
+        .arg(work_dir.path())
         .stdout(Stdio::piped())
         .spawn()
         .expect("it starts");

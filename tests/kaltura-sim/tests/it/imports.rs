@@ -228,6 +228,15 @@ async fn d2_attachments_are_fetched_at_once_and_without_headers() {
     assert_eq!((&first["status"], &first["fileExt"]), (&json!(2), &json!("txt")));
     assert!(!files.seen()[0].headers.contains_key("authorization"));
     assert_eq!(files.methods(), ["GET"]);
+    let params = json!({"ks": bench.key(&placed.task_id), "id": first["id"]});
+    let address = bench.call("attachment_attachmentasset", "getUrl", params).await;
+    let served = bench
+        .http
+        .get(crate::bench::text(&address))
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(served.text().await.expect("text"), "first");
     let second = put(add("txt").await, "a/talk-2.txt?sig=1").await;
     assert_eq!(
         second["fileExt"], "txt?sig=1",
