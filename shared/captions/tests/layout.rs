@@ -269,6 +269,18 @@ fn punctuation_of_its_own_joins_its_neighbours() {
 }
 
 #[test]
+fn nothing_stays_after_the_media_has_ended() {
+    let words = vec![
+        Word::new("That", 1_000, 1_400),
+        Word::new("is", 1_400, 1_700),
+        Word::new("all.", 1_700, 2_400),
+    ];
+    let end_ms =
+        |duration_ms| lay_out(&Transcript::new(None, words.clone(), duration_ms), &rules("en"))[0].end_ms;
+    assert_eq!((end_ms(2_600), end_ms(0), end_ms(1_200)), (2_600, 2_900, 1_834));
+}
+
+#[test]
 fn words_without_times_are_all_shown() {
     let words = (0..100)
         .map(|at| Word::new(format!("word{at}"), 1_000, 1_000))

@@ -64,7 +64,8 @@ impl CaptionFormat {
 /// `language` is a BCP-47 tag, put where the format has a place for it (DFXP's `xml:lang`); empty where unknown.
 ///
 /// The cues are put through [`tidy`] first, so the file is sound whatever comes in, and what is read back from it
-/// equals `tidy(format, cues)`. The same cues give the same bytes.
+/// equals `tidy(format, cues)`. The same cues give the same bytes. A file over 1 MiB (some ten hours of speech) can't be
+/// served in segments by Kaltura; nothing is cut here for that.
 pub fn write(format: CaptionFormat, cues: &[Cue], language: &str) -> String {
     let cues = tidy(format, cues);
     match format {

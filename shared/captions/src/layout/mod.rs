@@ -48,6 +48,14 @@ pub fn lay_out(transcript: &Transcript, rules: &LayoutRules) -> Vec<Cue> {
         })
         .collect();
     settle(&mut cues, rules);
+    // Nothing stays after the media has ended, unless it would be too short then.
+    if let Some(last) = cues.last_mut().filter(|_| transcript.duration_ms > 0) {
+        last.end_ms = last.end_ms.min(
+            transcript
+                .duration_ms
+                .max(last.start_ms.saturating_add(rules.min_ms.max(1))),
+        );
+    }
     cues
 }
 
