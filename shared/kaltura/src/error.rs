@@ -275,10 +275,11 @@ impl Error {
     pub(crate) fn is_quick(&self) -> bool {
         match self {
             Self::Api { exception, .. } => {
-                matches!(
-                    exception.code.as_str(),
-                    "INTERNAL_DATABASE_ERROR" | "CANNOT_UPDATE_SCHEDULE_EVENT_FEATURE"
-                )
+                exception.code.starts_with("INTERNAL_")
+                    || matches!(
+                        exception.code.as_str(),
+                        "CANNOT_UPDATE_SCHEDULE_EVENT_FEATURE" | "UPLOAD_TOKEN_CANNOT_MATCH_EXPECTED_SIZE"
+                    )
             }
             Self::Http { status, .. } => matches!(status, 500 | 502..=504),
             Self::Connect { .. } | Self::Broken { .. } | Self::Truncated { .. } | Self::Empty { .. } => true,

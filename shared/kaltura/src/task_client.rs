@@ -15,7 +15,7 @@ use crate::client::{Client, Scope};
 use crate::enums::StreamerType;
 use crate::error::Result;
 use crate::ids::{AssetId, EntryId, ScheduleEventId, TaskId};
-use crate::json::Page;
+use crate::json::{FromJson, Page};
 use crate::objects::{
     AttachmentAsset, CaptionAsset, CuePoint, Entry, EntryVendorTask, FlavorAsset, MultiLingualString,
     PlaybackContext, ScheduleEvent,
@@ -50,6 +50,25 @@ impl<'a> TaskClient<'a> {
     /// Those of the call.
     pub async fn call<C: Call>(&self, call: &C) -> Result<C::Reply> {
         self.client.send(call, self.scope()).await
+    }
+
+    /// All objects of a list, page by page.
+    async fn all_pages<C: Call<Reply = Page<T>>, T: FromJson + Send>(
+        &self,
+        list: impl Fn(FilterPager) -> C + Send,
+    ) -> Result<Vec<T>> {
+        let mut all = Vec::new();
+        for page_index in 1..=MAX_PAGES {
+            let pager = FilterPager::page(page_index);
+            let call = list(pager);
+            let page = self.call(&call).await?;
+            let is_last = page.objects.len() < pager.page_size as usize;
+            all.extend(page.objects);
+            if is_last {
+                break;
+            }
+        }
+        Ok(all)
     }
 
     /// The task with its catalog item and profile (`entryVendorTask.get`, response profile `reach_vendor`). Safe to
@@ -108,7 +127,7 @@ impl<'a> TaskClient<'a> {
     /// IMPORTING by URL, READY or ERROR otherwise.
     ///
     /// # Errors
-    /// `CAPTION_ASSET_ID_NOT_FOUND`, `UPLOAD_TOKEN_NOT_FOUND`.
+    /// `CAPTION_ASSET_ID_NOT_FOUND`; `UPLOADED_FILE_NOT_FOUND_BY_TOKEN` for a token that is unknown or used.
     pub async fn caption_set_content(&self, id: &AssetId, content: &ContentResource) -> Result<CaptionAsset> {
         self.call(&SetCaptionContent {
             id,
@@ -131,13 +150,14 @@ impl<'a> TaskClient<'a> {
     /// # Errors
     /// `SERVICE_FORBIDDEN`.
     pub async fn caption_list(&self, entry_id: &EntryId) -> Result<Vec<CaptionAsset>> {
-        let list = async |pager| {
-            let filter = AssetFilter {
-                entry_id_equal: entry_id.clone(),
-            };
-            self.call(&ListCaptions { filter, pager }).await
+        let filter = AssetFilter {
+            entry_id_equal: entry_id.clone(),
         };
-        all_pages(list).await
+        self.all_pages(|pager| ListCaptions {
+            filter: filter.clone(),
+            pager,
+        })
+        .await
     }
 
     /// Changes a caption asset (`captionAsset.update`). Safe to repeat.
@@ -261,13 +281,14 @@ impl<'a> TaskClient<'a> {
     /// # Errors
     /// `SERVICE_FORBIDDEN`.
     pub async fn attachment_list(&self, entry_id: &EntryId) -> Result<Vec<AttachmentAsset>> {
-        let list = async |pager| {
-            let filter = AssetFilter {
-                entry_id_equal: entry_id.clone(),
-            };
-            self.call(&ListAttachments { filter, pager }).await
+        let filter = AssetFilter {
+            entry_id_equal: entry_id.clone(),
         };
-        all_pages(list).await
+        self.all_pages(|pager| ListAttachments {
+            filter: filter.clone(),
+            pager,
+        })
+        .await
     }
 
     /// Where an attachment can be downloaded (`attachmentAsset.getUrl`). Safe to repeat.
@@ -322,14 +343,12 @@ impl<'a> TaskClient<'a> {
     /// # Errors
     /// Those of any call.
     pub async fn chapters(&self, entry_id: &EntryId) -> Result<Vec<CuePoint>> {
-        let list = async |pager| {
-            self.call(&ListCuePoints {
-                filter: CuePointFilter::chapters(entry_id),
-                pager,
-            })
-            .await
-        };
-        all_pages(list).await
+        let filter = CuePointFilter::chapters(entry_id);
+        self.all_pages(|pager| ListCuePoints {
+            filter: filter.clone(),
+            pager,
+        })
+        .await
     }
 
     /// A live event (`scheduleEvent.get`). Safe to repeat.
@@ -356,21 +375,6 @@ impl<'a> TaskClient<'a> {
         self.call(&UpdateLiveFeature::new(event_id, self.task_id, feature))
             .await
     }
-}
-
-/// All objects of a list, page by page.
-async fn all_pages<T>(list: impl AsyncFn(FilterPager) -> Result<Page<T>>) -> Result<Vec<T>> {
-    let mut all = Vec::new();
-    for page_index in 1..=MAX_PAGES {
-        let pager = FilterPager::page(page_index);
-        let page = list(pager).await?;
-        let is_last = page.objects.len() < pager.page_size as usize;
-        all.extend(page.objects);
-        if is_last {
-            break;
-        }
-    }
-    Ok(all)
 }
 
 impl fmt::Debug for TaskClient<'_> {

@@ -82,3 +82,21 @@ async fn a_session_without_an_expiry_is_refused() {
         .unwrap_err();
     assert!(error.to_string().contains("at expiry"), "{error}");
 }
+
+/// A multi-threaded runtime may move a call between threads: checked by the compiler.
+#[tokio::test]
+async fn every_way_of_a_call_is_send() {
+    fn send<T: Send>(_: &T) {}
+    let (client, _) = support::client("http://127.0.0.1:9");
+    let (task_id, key, ks) = (support::task_id(), support::key(), support::ks());
+    let entry_id = support::samples::entry_id();
+    let task = client.task(&task_id, &key);
+    send(&task.get());
+    send(&task.caption_list(&entry_id));
+    send(&task.chapters(&entry_id));
+    send(&task.upload_file("a.srt", "x".into()));
+    send(&client.vendor(&ks).extend_access_key(&task_id));
+    send(&client.open_vendor_session(&token(AppTokenHashType::Md5), 1));
+    let source = axum::body::Bytes::from_static(b"x");
+    send(&task.upload_chunked("a.srt", &source, 1));
+}

@@ -234,3 +234,28 @@ async fn a_server_that_never_answers_runs_into_the_time_out() {
     assert!(matches!(error, Error::Timeout { after_ms: 40, .. }), "{error:?}");
     assert!(error.may_have_taken_effect());
 }
+
+#[tokio::test]
+async fn a_list_is_read_to_its_last_page() {
+    let page = |count: usize| {
+        let assets: Vec<_> = (0..count)
+            .map(|n| json!({"id": format!("0_{n}"), "status": 2}))
+            .collect();
+        ok(json!({"objects": assets, "totalCount": 501, "objectType": "KalturaCaptionAssetListResponse"}))
+    };
+    let server = Server::start([page(500), page(1)]).await;
+    let (client, _) = support::client(&server.url);
+    let (task_id, key) = (task_id(), key());
+    let assets = client
+        .task(&task_id, &key)
+        .caption_list(&entry_id())
+        .await
+        .unwrap();
+    assert_eq!(assets.len(), 501);
+    let pages: Vec<_> = server
+        .seen()
+        .iter()
+        .map(|seen| seen.json()["pager"]["pageIndex"].clone())
+        .collect();
+    assert_eq!(pages, [json!(1), json!(2)]);
+}

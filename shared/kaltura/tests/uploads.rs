@@ -183,3 +183,16 @@ async fn what_kaltura_could_not_use_is_not_sent() {
     }
     assert!(server.seen().is_empty());
 }
+
+#[tokio::test]
+async fn a_file_that_is_not_put_together_yet_is_asked_for_again() {
+    let gaps = support::exception("UPLOAD_TOKEN_CANNOT_MATCH_EXPECTED_SIZE");
+    let answers = vec![token(0, 0), token(0, 0), token(1, 8), gaps, token(2, 10)];
+    let (id, seen) = chunked(answers, 8).await;
+    assert!(id.is_ok());
+    let finals = uploads(&seen)
+        .into_iter()
+        .filter(|(json, _)| json["finalChunk"] == json!(true))
+        .count();
+    assert_eq!(finals, 2);
+}

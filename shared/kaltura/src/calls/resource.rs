@@ -84,7 +84,8 @@ impl ContentResource {
         Self(Resource::UploadedFile { token: token.clone() })
     }
 
-    /// The content itself: for small text files. The asset is READY or ERROR when the call returns.
+    /// The content itself: for small captions. The asset is READY or ERROR when the call returns. An attachment loses its
+    /// `fileExt` that way (the server's temporary file has none, spec 3.4 and 5): upload it instead.
     pub fn text(content: impl Into<String>) -> Self {
         Self(Resource::Text {
             content: content.into(),

@@ -1,5 +1,7 @@
 //! `uploadToken` (spec section 5). Access key: the token must belong to the customer's account.
 
+use std::fmt;
+
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -48,7 +50,7 @@ call!(GetUploadToken<'a> => "uploadtoken"."get", Safe -> UploadToken);
 ///
 /// Once by type: a whole file or a first chunk sent twice is refused. The uploader repeats chunks that resume, since
 /// those overwrite the same bytes.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UploadChunk<'a> {
     upload_token_id: &'a UploadTokenId,
@@ -106,4 +108,16 @@ impl Call for UploadChunk<'_> {
     const REPEAT: Repeat = Repeat::Once;
     const PACE: Pace = Pace::Upload;
     type Reply = UploadToken;
+}
+
+/// Shows the size of the bytes alone.
+impl fmt::Debug for UploadChunk<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UploadChunk")
+            .field("upload_token_id", &self.upload_token_id)
+            .field("resume_at", &self.resume_at)
+            .field("final_chunk", &self.final_chunk)
+            .field("size_bytes", &self.data.len())
+            .finish_non_exhaustive()
+    }
 }
