@@ -21,6 +21,7 @@ mod contract;
 mod control;
 mod dispatch;
 mod error;
+mod external_errors;
 mod faults;
 mod files;
 mod gate;

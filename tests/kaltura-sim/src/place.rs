@@ -59,7 +59,12 @@ pub(crate) async fn place(shared: &Shared, order: OrderRequest) -> Result<Placed
     }
     let task_id = match &order.task_id {
         Some(id) => id.clone(),
-        None => TaskId::from(world.next_number().to_string()),
+        None => loop {
+            let id = TaskId::from(world.next_number().to_string());
+            if !world.tasks.contains_key(&id) {
+                break id;
+            }
+        },
     };
     if world.tasks.contains_key(&task_id) {
         return Err(SimError::Invalid {

@@ -1,6 +1,11 @@
 //! What an order has come to: the answer of `GET /_sim/orders/{id}`.
 
+use crate::contract::Fields;
+use crate::error::SimError;
 use crate::ids::{AssetId, EntryId, PartnerId, TaskId};
+use crate::order::PlacedOrder;
+use crate::params;
+use crate::world::{World, unknown};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::path::PathBuf;
@@ -141,4 +146,89 @@ pub enum KsKind {
     AccessKey,
     /// Another session of a customer's account.
     Customer,
+}
+
+impl World {
+    pub(crate) fn placed(&self) -> Vec<PlacedOrder> {
+        let tasks = self
+            .task_order
+            .iter()
+            .filter_map(|id| self.tasks.get(id).map(|task| (id, task)));
+        tasks
+            .map(|(id, task)| PlacedOrder {
+                task_id: id.clone(),
+                entry_id: task.entry_id.clone(),
+                partner_id: task.partner_id,
+            })
+            .collect()
+    }
+
+    pub(crate) fn report(&self, task_id: &TaskId) -> Result<OrderReport, SimError> {
+        let task = self
+            .tasks
+            .get(task_id)
+            .ok_or_else(|| unknown("task", task_id.as_str()))?;
+        let entry = self
+            .entries
+            .get(&task.entry_id)
+            .ok_or_else(|| unknown("entry", task.entry_id.as_str()))?;
+        let assets = self
+            .assets_of(&task.entry_id)
+            .into_iter()
+            .map(|(id, asset)| AssetReport {
+                id: id.clone(),
+                kind: asset.kind,
+                by_vendor: asset.task_id.is_some(),
+                task_id: asset.task_id.clone(),
+                status: asset.status(),
+                description: asset.fields.get("description").and_then(params::text),
+                fields: asset.fields.clone(),
+                file: asset.file.clone(),
+                imports: asset.imports.clone(),
+                next_import_at_ms: asset.next_import_at_ms,
+            });
+        let mut cue_points: Vec<Fields> = self
+            .cue_points
+            .values()
+            .filter(|cue| cue.entry_id == task.entry_id)
+            .map(|cue| cue.fields.clone())
+            .collect();
+        cue_points.sort_by_key(|cue| cue.get("startTime").map(params::integer));
+        let tags = entry
+            .fields
+            .get("tags")
+            .and_then(params::text)
+            .unwrap_or_default();
+        Ok(OrderReport {
+            task_id: task_id.clone(),
+            partner_id: task.partner_id,
+            partner_name: self
+                .partners
+                .get(&task.partner_id)
+                .map(|partner| partner.name.clone())
+                .unwrap_or_default(),
+            entry_id: task.entry_id.clone(),
+            status: task.status(),
+            task: task.fields.clone(),
+            charged: task.charged,
+            refunded: task.refunded,
+            entry: entry.fields.clone(),
+            assets: assets.collect(),
+            tags: tags
+                .split(',')
+                .map(str::trim)
+                .filter(|tag| !tag.is_empty())
+                .map(str::to_owned)
+                .collect(),
+            multilingual_tags: entry.multilingual_tags.clone(),
+            cue_points,
+            live_feature: task.live_feature.clone(),
+            calls: self
+                .calls
+                .iter()
+                .filter(|call| call.task_id.as_ref() == Some(task_id))
+                .cloned()
+                .collect(),
+        })
+    }
 }
