@@ -96,7 +96,6 @@ fn ipv6_fault(ip: Ipv6Addr) -> Option<AddressFault> {
         Ipv4Addr::new(a, b, c, d)
     };
     match ip.segments() {
-        [0, 0, 0, 0, 0, 0, 0, 0] => Some(AddressFault::NotPublic),
         // Mapped, translated (SIIT) and the abandoned compatible form; NAT64's well-known prefix; 6to4.
         [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
         | [0, 0, 0, 0, 0xffff, 0, high, low]
@@ -106,10 +105,9 @@ fn ipv6_fault(ip: Ipv6Addr) -> Option<AddressFault> {
         [0xfd00, 0x0ec2, ..] | [0xfe80..=0xfebf, ..] => Some(AddressFault::LinkLocal),
         // Unique local, and the deprecated site-local.
         [0xfc00..=0xfdff | 0xfec0..=0xfeff, ..] => Some(AddressFault::Private),
-        // Documentation, Teredo and the other IETF assignments below 2001:200::.
-        [0x2001, 0x0db8 | 0..=0x1ff, ..] => Some(AddressFault::NotPublic),
-        // 3fff::/20 is documentation too; global unicast is 2000::/3.
-        [0x3fff, 0..=0x0fff, ..] => Some(AddressFault::NotPublic),
+        // Documentation (two blocks), Teredo and the other IETF assignments below 2001:200::. The rest of
+        // 2000::/3 is global unicast, and nothing else is.
+        [0x2001, 0x0db8 | 0..=0x1ff, ..] | [0x3fff, 0..=0x0fff, ..] => Some(AddressFault::NotPublic),
         [0x2000..=0x3fff, ..] => None,
         _ => Some(AddressFault::NotPublic),
     }

@@ -345,8 +345,13 @@ impl FetchError {
             | Self::Client(_) => Class::Retryable,
             Self::ManifestEmpty { refusal, .. } => refusal.class(),
             Self::Exhausted { source, .. } => source.class(),
-            Self::Sink(sink) if sink.is_retryable() => Class::Retryable,
-            Self::Sink(_) => Class::Terminal,
+            Self::Sink(sink) => {
+                if sink.is_retryable() {
+                    Class::Retryable
+                } else {
+                    Class::Terminal
+                }
+            }
         }
     }
 

@@ -74,6 +74,3 @@ fn check_duration(
         by,
     })
 }
-
-#[cfg(test)]
-mod tests;

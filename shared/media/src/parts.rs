@@ -66,9 +66,7 @@ impl<'a> PartWriter<'a> {
     }
 
     async fn part_full(&mut self) -> Result<(), FetchError> {
-        while self.uploads.len() >= self.in_flight {
-            self.progress().await?;
-        }
+        self.room().await?;
         let full = std::mem::replace(&mut self.filling, self.pool.take());
         if self.number == 1 {
             self.first = Some(full);
@@ -76,6 +74,13 @@ impl<'a> PartWriter<'a> {
             self.upload(full);
         }
         self.number += 1;
+        Ok(())
+    }
+
+    async fn room(&mut self) -> Result<(), FetchError> {
+        while self.uploads.len() >= self.in_flight {
+            self.progress().await?;
+        }
         Ok(())
     }
 
@@ -96,6 +101,7 @@ impl<'a> PartWriter<'a> {
         let parts = if self.filling.is_empty() {
             self.number - 1
         } else {
+            self.room().await?;
             let last = std::mem::replace(&mut self.filling, self.pool.take());
             self.upload(last);
             self.number
@@ -118,5 +124,88 @@ impl<'a> PartWriter<'a> {
     #[cfg(test)]
     pub(crate) fn peak_parts(&self) -> usize {
         self.pool.peak()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::sink::MemorySink;
+
+    /// Takes a while over every part, and counts those that it holds.
+    #[derive(Default)]
+    struct Slow {
+        inner: MemorySink,
+        now: AtomicUsize,
+        most: AtomicUsize,
+    }
+
+    #[async_trait]
+    impl PartSink for Slow {
+        async fn put_part(&self, number: u32, data: Bytes) -> Result<(), SinkError> {
+            let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
+            self.most.fetch_max(now, Ordering::Relaxed);
+            for _ in 0..50 {
+                tokio::task::yield_now().await;
+            }
+            self.now.fetch_sub(1, Ordering::Relaxed);
+            // A copy, as a request body would be once it is sent: the part's own buffer goes back.
+            self.inner.put_part(number, Bytes::copy_from_slice(&data)).await
+        }
+
+        async fn finish(&self, parts: u32) -> Result<(), SinkError> {
+            self.inner.finish(parts).await
+        }
+
+        async fn put_whole(&self, data: Bytes) -> Result<(), SinkError> {
+            self.inner.put_whole(data).await
+        }
+
+        async fn abort(&self) -> Result<(), SinkError> {
+            self.inner.abort().await
+        }
+    }
+
+    fn pattern(len: usize) -> Vec<u8> {
+        let mut bytes: Vec<u8> = (0..=250).collect::<Vec<u8>>().repeat(len / 251 + 1);
+        bytes.truncate(len);
+        bytes
+    }
+
+    #[tokio::test]
+    async fn parts_in_flight_and_held_are_bounded() {
+        let (sink, config) = (Slow::default(), FetchConfig::default());
+        let payload = pattern(7 * config.part_bytes + 77);
+        let mut parts = PartWriter::new(&sink, &config);
+        for bytes in payload.chunks(1_000_000) {
+            parts.write(bytes).await.unwrap();
+        }
+        assert_eq!(parts.peak_parts(), config.parts_in_flight + 2);
+        let size = parts.finish(b"head").await.unwrap();
+        let expected = [b"head", &payload[..]].concat();
+        assert_eq!(size, expected.len() as u64);
+        assert!(sink.inner.object().unwrap() == expected);
+        assert_eq!(sink.most.into_inner(), config.parts_in_flight);
+        assert_eq!(sink.inner.part_order().last(), Some(&1));
+    }
+
+    #[tokio::test]
+    async fn sizes_around_a_part_come_out_whole() {
+        let config = FetchConfig::default();
+        let part = config.part_bytes;
+        for len in [0, 1, part - 1, part, part + 1, 2 * part, 2 * part + 1] {
+            let (sink, payload) = (MemorySink::new(), pattern(len));
+            let mut parts = PartWriter::new(&sink, &config);
+            parts.write(&payload).await.unwrap();
+            parts.finish(b"head").await.unwrap();
+            assert!(
+                sink.object().unwrap() == [b"head", &payload[..]].concat(),
+                "{len}"
+            );
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::net::ByteSpan;
 /// A playlist of either kind.
 #[derive(Debug)]
 pub(crate) enum Parsed {
-    Master(Master),
+    Master(Box<Master>),
     Media(MediaPlaylist),
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct MediaPlaylist {
     pub(crate) segments: Vec<Segment>,
     /// The playlist's address, redacted.
     pub(crate) at: String,
-    /// Every EXTINF is a whole number of seconds: rounded, in old playlists.
+    /// No EXTINF has a fraction: before version 3 they are rounded to seconds.
     pub(crate) whole_seconds: bool,
 }
 
@@ -80,124 +80,148 @@ pub(crate) fn parse(text: &[u8], url: &Url, config: &FetchConfig) -> Result<Pars
     // The parser's own error quotes the text, sessions and all.
     let playlist = m3u8_rs::parse_playlist_res(text).map_err(|_| invalid("it can't be read as M3U8"))?;
     match playlist {
-        Playlist::MasterPlaylist(list) => Ok(Parsed::Master(Master {
+        Playlist::MasterPlaylist(list) => Ok(Parsed::Master(Box::new(Master {
             url: url.clone(),
             list,
             allow_loopback: config.allow_loopback,
-        })),
+        }))),
         Playlist::MediaPlaylist(list) => {
-            // The parser stops at a line that it can't read, and gives what was before.
-            let announced = lines.lines().filter(|line| line.starts_with("#EXTINF")).count();
+            // The parser stops at a line that it can't read, and gives what was before; a length that
+            // it can't read becomes 0.
+            let (mut announced, mut whole_seconds) = (0, true);
+            for extinf in lines.lines().filter_map(|line| line.strip_prefix("#EXTINF:")) {
+                announced += 1;
+                let length = extinf.split(',').next().unwrap_or_default().trim();
+                if length.parse::<f32>().is_err() {
+                    return Err(invalid(&format!("segment {announced} has no readable length")));
+                }
+                whole_seconds &= !length.contains('.');
+            }
             if list.segments.len() != announced {
                 let read = list.segments.len();
                 return Err(invalid(&format!(
                     "{announced} segments announced, {read} readable"
                 )));
             }
-            MediaPlaylist::new(list, url, config).map(Parsed::Media)
+            let segments = media_segments(list, url, config)?;
+            Ok(Parsed::Media(MediaPlaylist {
+                segments,
+                at: redact(url),
+                whole_seconds,
+            }))
         }
     }
 }
 
-impl MediaPlaylist {
-    fn new(list: m3u8_rs::MediaPlaylist, url: &Url, config: &FetchConfig) -> Result<Self, FetchError> {
-        let at = redact(url);
-        let invalid = |what: String| FetchError::PlaylistInvalid { at: at.clone(), what };
-        let unsupported = |what: &str| FetchError::Unsupported {
-            at: at.clone(),
-            what: what.to_owned(),
-        };
-        if !list.end_list {
-            return Err(FetchError::PlaylistLive { at });
+fn media_segments(
+    list: m3u8_rs::MediaPlaylist,
+    url: &Url,
+    config: &FetchConfig,
+) -> Result<Vec<Segment>, FetchError> {
+    let at = redact(url);
+    let invalid = |what: String| FetchError::PlaylistInvalid { at: at.clone(), what };
+    let unsupported = |what: &str| FetchError::Unsupported {
+        at: at.clone(),
+        what: what.to_owned(),
+    };
+    if !list.end_list {
+        return Err(FetchError::PlaylistLive { at });
+    }
+    if list.i_frames_only {
+        return Err(unsupported("a playlist of key frames only"));
+    }
+    if list.segments.is_empty() {
+        return Err(invalid("it has no segments".to_owned()));
+    }
+    let limit = config.limits.segments;
+    if list.segments.len() > limit {
+        return Err(FetchError::TooManySegments {
+            at,
+            count: list.segments.len(),
+            limit,
+        });
+    }
+    let mut segments: Vec<Segment> = Vec::with_capacity(list.segments.len());
+    let (mut key, mut map, mut run) = (None, None, 0);
+    for (index, entry) in (0..).zip(list.segments) {
+        let number = index + 1;
+        if entry.unknown_tags.iter().any(|tag| tag.tag == "X-GAP") {
+            let what = format!("segment {number} is marked as missing (EXT-X-GAP)");
+            return Err(FetchError::Damaged { at, what });
         }
-        if list.i_frames_only {
-            return Err(unsupported("a playlist of key frames only"));
+        let duration_s = f64::from(entry.duration);
+        if !duration_s.is_finite() || duration_s < 0.0 {
+            return Err(invalid(format!("segment {number} lasts {duration_s} s")));
         }
-        if list.segments.is_empty() {
-            return Err(invalid("it has no segments".to_owned()));
-        }
-        let limit = config.limits.segments;
-        if list.segments.len() > limit {
-            return Err(FetchError::TooManySegments {
-                at,
-                count: list.segments.len(),
-                limit,
-            });
-        }
-        let mut segments: Vec<Segment> = Vec::with_capacity(list.segments.len());
-        let (mut key, mut map, mut run) = (None, None, 0);
-        for (sequence, entry) in (list.media_sequence..).zip(list.segments) {
-            let number = segments.len() + 1;
-            if entry.unknown_tags.iter().any(|tag| tag.tag == "X-GAP") {
-                let what = format!("segment {number} is marked as missing (EXT-X-GAP)");
-                return Err(FetchError::Damaged { at, what });
-            }
-            let duration_s = f64::from(entry.duration);
-            if !duration_s.is_finite() || duration_s < 0.0 {
-                return Err(invalid(format!("segment {number} lasts {duration_s} s")));
-            }
-            if let Some(changed) = entry.key {
-                key = segment_key(&changed, url, &at, config)?;
-            }
-            if let Some(changed) = entry.map {
-                let section = InitSection {
-                    url: joined(url, &changed.uri, config.allow_loopback)?,
-                    span: changed.byte_range.map(|range| ByteSpan {
-                        first: range.offset.unwrap_or(0),
-                        bytes: range.length,
-                    }),
-                };
-                map = Some(Arc::new(section));
-            }
-            run += u32::from(entry.discontinuity);
-            let address = joined(url, &entry.uri, config.allow_loopback)?;
-            let span = match entry.byte_range {
-                None => None,
-                Some(range) if range.length == 0 => {
-                    return Err(invalid(format!("segment {number} has a byte range of no bytes")));
+        // The parser hands on what it can't read as an unknown tag, a plain METHOD=NONE among it.
+        for tag in &entry.unknown_tags {
+            match tag.tag.as_str() {
+                "X-KEY" if tag.rest.as_deref().map(str::trim) == Some("METHOD=NONE") => key = None,
+                "X-KEY" | "X-MAP" | "X-BYTERANGE" | "X-DISCONTINUITY" => {
+                    return Err(invalid(format!(
+                        "EXT-{} of segment {number} can't be read",
+                        tag.tag
+                    )));
                 }
-                Some(range) => Some(ByteSpan {
-                    first: match (range.offset, segments.last()) {
-                        (Some(offset), _) => offset,
-                        (
-                            None,
-                            Some(Segment {
-                                url,
-                                span: Some(span),
-                                ..
-                            }),
-                        ) if *url == address => span.first + span.bytes,
-                        (None, _) => {
-                            return Err(invalid(format!(
-                                "segment {number} has a byte range without a start"
-                            )));
-                        }
-                    },
+                _ => {}
+            }
+        }
+        if let Some(changed) = entry.key {
+            key = segment_key(&changed, url, &at, config)?;
+        }
+        if let Some(changed) = entry.map {
+            let section = InitSection {
+                url: joined(url, &changed.uri, config.allow_loopback)?,
+                span: changed.byte_range.map(|range| ByteSpan {
+                    first: range.offset.unwrap_or(0),
                     bytes: range.length,
                 }),
             };
-            if span.is_some_and(|span| span.first.checked_add(span.bytes).is_none()) {
-                return Err(invalid(format!(
-                    "segment {number} has a byte range beyond any file"
-                )));
-            }
-            segments.push(Segment {
-                url: address,
-                span,
-                duration_s,
-                run,
-                key: key.clone(),
-                sequence,
-                map: map.clone(),
-            });
+            map = Some(Arc::new(section));
         }
-        let whole_seconds = segments.iter().all(|segment| segment.duration_s.fract() == 0.0);
-        Ok(Self {
-            segments,
-            at,
-            whole_seconds,
-        })
+        run += u32::from(entry.discontinuity);
+        let address = joined(url, &entry.uri, config.allow_loopback)?;
+        let span = match entry.byte_range {
+            None => None,
+            Some(range) if range.length == 0 => {
+                return Err(invalid(format!("segment {number} has a byte range of no bytes")));
+            }
+            Some(range) => Some(ByteSpan {
+                first: match (range.offset, segments.last()) {
+                    (Some(offset), _) => offset,
+                    (
+                        None,
+                        Some(Segment {
+                            url,
+                            span: Some(span),
+                            ..
+                        }),
+                    ) if *url == address => span.first + span.bytes,
+                    (None, _) => {
+                        return Err(invalid(format!(
+                            "segment {number} has a byte range without a start"
+                        )));
+                    }
+                },
+                bytes: range.length,
+            }),
+        };
+        if span.is_some_and(|span| span.first.checked_add(span.bytes).is_none()) {
+            return Err(invalid(format!(
+                "segment {number} has a byte range beyond any file"
+            )));
+        }
+        segments.push(Segment {
+            url: address,
+            span,
+            duration_s,
+            run,
+            key: key.clone(),
+            sequence: list.media_sequence.wrapping_add(index),
+            map: map.clone(),
+        });
     }
+    Ok(segments)
 }
 
 fn segment_key(

@@ -316,7 +316,7 @@ impl Tracks {
         let table = self
             .audio
             .get_or_insert_with(|| Table::new(frame.config.rate_hz(), FRAME_SAMPLES));
-        let stated = frame.pts.map(|pts| table.from_clock(pts));
+        let stated = frame.pts.map(|pts| table.in_timescale(pts));
         let follows = table.last_in_run().map(|last| last + i64::from(FRAME_SAMPLES));
         let time = match (stated, follows) {
             (Some(stated), Some(follows)) if (stated - follows).abs() <= SOUND_JITTER => follows,
@@ -379,4 +379,144 @@ fn frame_bytes(len: usize) -> Result<u32, Fault> {
 
 fn clock_ms(ticks: i64) -> u64 {
     u64::try_from((ticks + 45) / 90).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ts::made::{AUDIO, VIDEO, packet, pes, tables};
+
+    const BOTH: Wanted = Wanted {
+        picture: Picture::Take,
+        sound: true,
+    };
+
+    fn remuxer(frames: usize) -> Remuxer {
+        Remuxer::new(&[BOTH], frames)
+    }
+
+    /// A 44.1 kHz stereo frame of ten bytes.
+    fn adts() -> Vec<u8> {
+        [&[0xff, 0xf1, 0x50, 0x80, 0x01, 0x5f, 0xfc][..], &[1, 2, 3]].concat()
+    }
+
+    /// A segment of sound frames at these times.
+    fn sound(times: &[u64]) -> Vec<u8> {
+        let mut bytes = tables();
+        for (counter, time) in (0u8..16).cycle().zip(times) {
+            bytes.extend(packet(AUDIO, true, counter, &pes(*time, &adts())));
+        }
+        bytes
+    }
+
+    fn deltas(remuxer: &Remuxer) -> Vec<u32> {
+        remuxer
+            .tracks
+            .audio
+            .iter()
+            .flat_map(|table| table.rows.iter().map(|row| row.delta))
+            .collect()
+    }
+
+    #[test]
+    fn rounded_times_do_not_shift_sound() {
+        // 1024 samples are 2089.8 ticks: the times jitter by a tick.
+        let mut remuxer = remuxer(100);
+        remuxer.push(0, &sound(&[0, 2090, 4180, 6269])).unwrap();
+        remuxer.end_run().unwrap();
+        assert_eq!(deltas(&remuxer), [1024; 4]);
+    }
+
+    #[test]
+    fn a_gap_in_sound_stays_a_gap() {
+        let mut remuxer = remuxer(100);
+        remuxer.push(0, &sound(&[0, 2090, 90_000])).unwrap();
+        remuxer.end_run().unwrap();
+        assert_eq!(deltas(&remuxer), [1024, 44_100 - 1024, 1024]);
+    }
+
+    #[test]
+    fn a_new_clock_goes_on_where_the_old_one_ended() {
+        let mut remuxer = remuxer(100);
+        for times in [[0, 2090], [7_000_000, 7_002_090]] {
+            remuxer.push(0, &sound(&times)).unwrap();
+            remuxer.end_segment(0).unwrap();
+            remuxer.end_run().unwrap();
+        }
+        assert_eq!(deltas(&remuxer), [1024; 4]);
+        assert_eq!(remuxer.duration_ms(), 93);
+    }
+
+    #[test]
+    fn frames_are_limited() {
+        let outcome = remuxer(2).push(0, &sound(&[0, 2090, 4180, 6270]));
+        assert_eq!(outcome, Err(Fault::TooManyFrames(2)));
+    }
+
+    /// Packets of both streams with bodies that begin as they should.
+    fn stream() -> impl Strategy<Value = Vec<u8>> {
+        let body = (
+            any::<bool>(),
+            any::<bool>(),
+            0..1u64 << 33,
+            prop::collection::vec(0u8..9, 0..150),
+        );
+        prop::collection::vec(body, 1..30).prop_map(|packets| {
+            let mut bytes = tables();
+            let mut counters = [0u8; 2];
+            for (video, start, time, noise) in packets {
+                let counter = &mut counters[usize::from(video)];
+                let (pid, begin) = if video {
+                    (
+                        VIDEO,
+                        vec![
+                            0, 0, 1, 0x67, 100, 0, 31, 0xac, 0, 0, 1, 0x68, 0xee, 0, 0, 1, 0x65,
+                        ],
+                    )
+                } else {
+                    (AUDIO, adts())
+                };
+                let payload = if start {
+                    pes(time, &[begin, noise].concat())
+                } else {
+                    noise
+                };
+                bytes.extend(packet(pid, start, *counter, &payload));
+                *counter += 1;
+            }
+            bytes
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_streams_never_panic(bytes in stream(), again in stream()) {
+            let mut remuxer = remuxer(1000);
+            for segment in [bytes, again] {
+                if remuxer.push(0, &segment).and_then(|()| remuxer.end_segment(0)).is_err() {
+                    break;
+                }
+                let _ = (remuxer.end_run(), remuxer.presented_ms(), remuxer.duration_ms(), remuxer.head());
+            }
+        }
+
+        #[test]
+        fn slices_of_any_size_give_the_same_file(size in 1usize..600) {
+            let segment = sound(&[0, 2090, 4180, 6270, 8359, 10_449]);
+            let file = |slice: usize| {
+                let mut remuxer = remuxer(100);
+                for bytes in segment.chunks(slice) {
+                    remuxer.push(0, bytes).unwrap();
+                }
+                remuxer.end_segment(0).unwrap();
+                remuxer.end_run().unwrap();
+                let mut payload = Vec::new();
+                remuxer.take_payload(&mut payload);
+                [remuxer.head().unwrap(), payload].concat()
+            };
+            prop_assert!(file(size) == file(segment.len()));
+        }
+    }
 }

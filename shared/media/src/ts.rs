@@ -247,6 +247,60 @@ impl Demuxer {
 }
 
 #[cfg(test)]
+pub(crate) mod made {
+    //! Transport packets made by hand.
+
+    use super::psi;
+
+    pub(crate) const VIDEO: u16 = 0x100;
+    pub(crate) const AUDIO: u16 = 0x101;
+
+    /// One packet; what the payload leaves free is an adaptation field's stuffing.
+    pub(crate) fn packet(pid: u16, start: bool, counter: u8, payload: &[u8]) -> Vec<u8> {
+        let payload = &payload[..payload.len().min(184)];
+        let [high, low] = pid.to_be_bytes();
+        let mut bytes = vec![0x47, high | u8::from(start) << 6, low, counter & 0x0f];
+        match u8::try_from(184 - payload.len()).unwrap() {
+            0 => bytes[3] |= 0x10,
+            1 => {
+                bytes[3] |= 0x30;
+                bytes.push(0);
+            }
+            stuffing => {
+                bytes[3] |= 0x30;
+                bytes.extend([stuffing - 1, 0]);
+                bytes.resize(4 + usize::from(stuffing), 0xff);
+            }
+        }
+        bytes.extend(payload);
+        bytes
+    }
+
+    /// The tables of a program with H.264 and AAC.
+    pub(crate) fn tables() -> Vec<u8> {
+        let pat = psi::with_checksum(&[0, 0xb0, 13, 0, 1, 0xc1, 0, 0, 0, 1, 0xf0, 0]);
+        let pmt = psi::with_checksum(&[
+            2, 0xb0, 23, 0, 1, 0xc1, 0, 0, 0xe1, 0, 0xf0, 0, 0x1b, 0xe1, 0, 0xf0, 0, 0x0f, 0xe1, 1, 0xf0, 0,
+        ]);
+        [
+            packet(0, true, 0, &[&[0], &pat[..]].concat()),
+            packet(0x1000, true, 0, &[&[0], &pmt[..]].concat()),
+        ]
+        .concat()
+    }
+
+    /// A PES packet with a presentation time, without a stated length.
+    pub(crate) fn pes(pts: u64, data: &[u8]) -> Vec<u8> {
+        let bits = |shift: u64, mask: u64| u8::try_from(pts >> shift & mask).unwrap();
+        let mut bytes = vec![0, 0, 1, 0xe0, 0, 0, 0x80, 0x80, 5];
+        bytes.extend([0x21 | bits(30, 7) << 1, bits(22, 0xff), bits(15, 0x7f) << 1 | 1]);
+        bytes.extend([bits(7, 0xff), bits(0, 0x7f) << 1 | 1]);
+        bytes.extend(data);
+        bytes
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 

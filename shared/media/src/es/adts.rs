@@ -47,8 +47,9 @@ impl AacConfig {
 
 struct Header {
     config: AacConfig,
-    header_bytes: usize,
-    frame_bytes: usize,
+    /// Where the frame's data begins and ends, from the header's first byte.
+    begins: usize,
+    ends: usize,
 }
 
 impl Header {
@@ -92,18 +93,14 @@ impl Header {
         if b6 & 0b11 != 0 {
             return Err(Fault::unsupported("several AAC blocks in one ADTS frame"));
         }
-        let header_bytes = if b1 & 1 == 1 { 7 } else { 9 };
-        let frame_bytes = usize::from(b3 & 0b11) << 11 | usize::from(b4) << 3 | usize::from(b5 >> 5);
-        if frame_bytes <= header_bytes {
+        let begins = if b1 & 1 == 1 { 7 } else { 9 };
+        let ends = usize::from(b3 & 0b11) << 11 | usize::from(b4) << 3 | usize::from(b5 >> 5);
+        if ends <= begins {
             return Err(Fault::damaged(format!(
-                "sound frame of {frame_bytes} bytes, header included"
+                "sound frame of {ends} bytes, header included"
             )));
         }
-        Ok(Some(Self {
-            config,
-            header_bytes,
-            frame_bytes,
-        }))
+        Ok(Some(Self { config, begins, ends }))
     }
 }
 
@@ -168,7 +165,7 @@ impl AdtsReader {
     ) -> Result<usize, Fault> {
         let mut at = 0;
         while let Some(header) = Header::parse(&bytes[at..])? {
-            let Some(frame) = bytes.get(at..at + header.frame_bytes) else {
+            let Some(frame) = bytes.get(at..at + header.ends) else {
                 break;
             };
             if *self.config.get_or_insert(header.config) != header.config {
@@ -178,9 +175,9 @@ impl AdtsReader {
             take(Frame {
                 config: header.config,
                 pts: time,
-                data: &frame[header.header_bytes..],
+                data: &frame[header.begins..],
             })?;
-            at += header.frame_bytes;
+            at += header.ends;
         }
         Ok(at)
     }

@@ -22,8 +22,8 @@ pub(crate) struct AvcConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Chroma {
     pub(crate) format: u8,
-    pub(crate) bit_depth_luma: u8,
-    pub(crate) bit_depth_chroma: u8,
+    pub(crate) luma_bits: u8,
+    pub(crate) color_bits: u8,
 }
 
 /// What one access unit turned out to be.
@@ -90,8 +90,8 @@ impl H264Reader {
         };
         let chroma = sps.profile_idc.has_chroma_info().then(|| Chroma {
             format: u8::try_from(sps.chroma_info.chroma_format.to_u32()).unwrap_or(1),
-            bit_depth_luma: sps.chroma_info.bit_depth_luma_minus8 + 8,
-            bit_depth_chroma: sps.chroma_info.bit_depth_chroma_minus8 + 8,
+            luma_bits: sps.chroma_info.bit_depth_luma_minus8 + 8,
+            color_bits: sps.chroma_info.bit_depth_chroma_minus8 + 8,
         });
         Ok(AvcConfig {
             width: side(width)?,

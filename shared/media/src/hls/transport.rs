@@ -54,7 +54,7 @@ async fn drive(
             run = step.segment.run;
         }
         let mut cipher = cipher(session, step).await?;
-        let mut plain = Vec::new();
+        let mut opened = Vec::new();
         loop {
             let piece = tokio::select! {
                 piece = window.next() => piece?,
@@ -67,9 +67,9 @@ async fn drive(
                 Piece::Bytes(slab) => {
                     let bytes = match &mut cipher {
                         Some(cipher) => {
-                            plain.clear();
-                            cipher.push(slab.as_ref(), &mut plain);
-                            &plain[..]
+                            opened.clear();
+                            cipher.push(slab.as_ref(), &mut opened);
+                            &opened[..]
                         }
                         None => slab.as_ref(),
                     };
@@ -84,11 +84,13 @@ async fn drive(
             };
             if ended {
                 if let Some(cipher) = cipher.take() {
-                    plain.clear();
+                    opened.clear();
                     cipher
-                        .finish(&mut plain)
+                        .finish(&mut opened)
                         .map_err(|what| FetchError::Key { at: at.clone(), what })?;
-                    remuxer.push(step.source, &plain).map_err(|fault| fault.at(&at))?;
+                    remuxer
+                        .push(step.source, &opened)
+                        .map_err(|fault| fault.at(&at))?;
                 }
                 remuxer.end_segment(step.source).map_err(|fault| fault.at(&at))?;
             }

@@ -57,9 +57,9 @@ pub(crate) fn head(tracks: &[TrackPlan<'_>], origin: i64, payload_bytes: u64) ->
         },
     };
     let large = payload_bytes > u64::from(u32::MAX) - (512 << 20);
-    let mut traks = Vec::with_capacity(tracks.len());
+    let mut boxes = Vec::with_capacity(tracks.len());
     for (id, track) in (1..).zip(tracks) {
-        traks.push(trak(id, track, origin, large)?);
+        boxes.push(trak(id, track, origin, large)?);
     }
     let mut moov = Moov {
         mvhd: Mvhd {
@@ -74,20 +74,18 @@ pub(crate) fn head(tracks: &[TrackPlan<'_>], origin: i64, payload_bytes: u64) ->
             next_track_id: u32::try_from(tracks.len()).unwrap_or(u32::MAX).saturating_add(1),
             ..Mvhd::default()
         },
-        trak: traks,
+        trak: boxes,
         ..Moov::default()
     };
     let mut mdat = Vec::with_capacity(16);
-    match u32::try_from(payload_bytes + 8) {
-        Ok(size) => {
-            mdat.extend(size.to_be_bytes());
-            mdat.extend(b"mdat");
-        }
-        Err(_) => {
-            mdat.extend(1u32.to_be_bytes());
-            mdat.extend(b"mdat");
-            mdat.extend((payload_bytes + 16).to_be_bytes());
-        }
+    if let Ok(size) = u32::try_from(payload_bytes + 8) {
+        mdat.extend(size.to_be_bytes());
+        mdat.extend(b"mdat");
+    } else {
+        // Size 1 says that the real one follows, in eight bytes.
+        mdat.extend(1u32.to_be_bytes());
+        mdat.extend(b"mdat");
+        mdat.extend((payload_bytes + 16).to_be_bytes());
     }
     // Offsets don't change the index's length, so a first pass tells where the payload begins.
     let mut out = Vec::new();
@@ -263,8 +261,8 @@ fn avc1(config: &AvcConfig) -> Result<Avc1, Fault> {
     avcc.picture_parameter_sets.clone_from(&config.pps);
     avcc.ext = config.chroma.map(|chroma| AvccExt {
         chroma_format: chroma.format,
-        bit_depth_luma: chroma.bit_depth_luma,
-        bit_depth_chroma: chroma.bit_depth_chroma,
+        bit_depth_luma: chroma.luma_bits,
+        bit_depth_chroma: chroma.color_bits,
         sequence_parameter_sets_ext: Vec::new(),
     });
     let visual = Visual {

@@ -29,6 +29,14 @@ struct TrackHead {
     frames: u64,
 }
 
+/// Which boxes there were.
+#[derive(Debug, Default)]
+struct Seen {
+    movie: bool,
+    media: bool,
+    fragments: bool,
+}
+
 /// The state of reading.
 #[derive(Debug, Default)]
 pub(crate) struct Probe {
@@ -44,9 +52,7 @@ pub(crate) struct Probe {
     /// The last box reaches to the file's end.
     open_ended: bool,
     tracks: Vec<TrackHead>,
-    movie_seen: bool,
-    media_seen: bool,
-    fragments_seen: bool,
+    seen: Seen,
     movie_ms: u64,
     /// Index of the track that the current `traf` belongs to, and its frames' default length.
     fragment: Option<(usize, u32)>,
@@ -84,9 +90,9 @@ impl Probe {
             bytes = &bytes[step..];
             if self.collected.len() as u64 >= target {
                 if self.keep > 0 {
-                    self.kept()?
+                    self.kept()?;
                 } else {
-                    self.header()?
+                    self.header()?;
                 }
             }
         }
@@ -103,11 +109,11 @@ impl Probe {
 
     /// Whether there is an index and media.
     pub(crate) fn is_whole_movie(&self) -> bool {
-        self.movie_seen && (self.media_seen || self.fragments_seen)
+        self.seen.movie && (self.seen.media || self.seen.fragments)
     }
 
     pub(crate) fn is_fragmented(&self) -> bool {
-        self.fragments_seen
+        self.seen.fragments
     }
 
     /// The tracks of picture and sound.
@@ -175,7 +181,7 @@ impl Probe {
         let size = match u32::from_be_bytes([a, b, c, d]) {
             0 if self.ends.is_empty() && kind == *b"mdat" => {
                 self.open_ended = true;
-                self.media_seen = true;
+                self.seen.media = true;
                 self.collected.clear();
                 return Ok(());
             }
@@ -199,10 +205,10 @@ impl Probe {
                     return Err(Fault::damaged("boxes nested too deep"));
                 }
                 match &kind {
-                    b"moov" => self.movie_seen = true,
+                    b"moov" => self.seen.movie = true,
                     b"trak" if self.tracks.len() < 64 => self.tracks.push(TrackHead::default()),
                     b"trak" => return Err(Fault::damaged("more than 64 tracks")),
-                    b"moof" => self.fragments_seen = true,
+                    b"moof" => self.seen.fragments = true,
                     b"traf" => self.fragment = None,
                     _ => {}
                 }
@@ -220,7 +226,7 @@ impl Probe {
                 }
             }
             _ => {
-                self.media_seen |= kind == *b"mdat";
+                self.seen.media |= kind == *b"mdat";
                 self.collected.clear();
                 self.skip = end - self.at;
                 self.leave();
@@ -349,22 +355,22 @@ mod tests {
 
     use super::*;
 
-    fn bx(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+    fn bx(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
         let size = u32::try_from(body.len() + 8).unwrap();
-        [&size.to_be_bytes()[..], kind, body].concat()
+        [&size.to_be_bytes()[..], &kind, body].concat()
     }
 
     #[test]
     fn a_box_cut_short_is_truncated() {
         let mut probe = Probe::default();
-        probe.push(&bx(b"mdat", &[0; 100])[..60]).unwrap();
+        probe.push(&bx(*b"mdat", &[0; 100])[..60]).unwrap();
         assert!(matches!(probe.end(), Err(Fault::Truncated(_))));
     }
 
     #[test]
     fn a_child_larger_than_its_parent_is_damage() {
-        let inner = bx(b"free", &[0; 64]);
-        let outer = bx(b"moov", &inner[..16]);
+        let inner = bx(*b"free", &[0; 64]);
+        let outer = bx(*b"moov", &inner[..16]);
         assert!(matches!(Probe::default().push(&outer), Err(Fault::Damaged(_))));
     }
 
@@ -387,7 +393,7 @@ mod tests {
         ) {
             let mut bytes = Vec::new();
             for kind in kinds {
-                let wrapped = bx(&kind, &[&body[..], &bytes].concat());
+                let wrapped = bx(kind, &[&body[..], &bytes].concat());
                 bytes.extend(wrapped);
             }
             let mut probe = Probe::default();

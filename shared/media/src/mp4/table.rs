@@ -77,11 +77,11 @@ impl Table {
     }
 
     /// Ticks of the 90 kHz clock in this timescale.
-    pub(crate) fn from_clock(&self, ticks: i64) -> i64 {
+    pub(crate) fn in_timescale(&self, ticks: i64) -> i64 {
         rescale(ticks, i64::from(self.timescale), CLOCK_HZ)
     }
 
-    fn to_clock(&self, time: i64) -> i64 {
+    fn on_clock(&self, time: i64) -> i64 {
         rescale(time, CLOCK_HZ, i64::from(self.timescale))
     }
 
@@ -137,18 +137,18 @@ impl Table {
     /// First presentation time and end of the run, in 90 kHz ticks on the run's clock.
     pub(crate) fn run_span(&self) -> Option<(i64, i64)> {
         self.run
-            .map(|run| (self.to_clock(run.first_pts), self.to_clock(run.end_pts)))
+            .map(|run| (self.on_clock(run.first_pts), self.on_clock(run.end_pts)))
     }
 
     /// The smallest offset, in 90 kHz ticks, that puts the run's first frame after the last one before.
     pub(crate) fn least_offset(&self) -> Option<i64> {
         let run = self.run.filter(|_| self.start.is_some())?;
-        Some(self.to_clock(self.last_dts - run.first_dts) + CLOCK_HZ / i64::from(self.timescale).max(1) + 1)
+        Some(self.on_clock(self.last_dts - run.first_dts) + CLOCK_HZ / i64::from(self.timescale).max(1) + 1)
     }
 
     /// Ends the run and puts it on the timeline, `offset` ticks of 90 kHz after its own clock.
     pub(crate) fn close_run(&mut self, offset: i64) -> Result<(), Fault> {
-        let offset = self.from_clock(offset);
+        let offset = self.in_timescale(offset);
         let Some(run) = self.run.take() else { return Ok(()) };
         let first_dts = run.first_dts + offset;
         if self.start.is_none() {
@@ -168,12 +168,12 @@ impl Table {
 
     /// First presentation time on the timeline, in 90 kHz ticks; `None` without frames.
     pub(crate) fn first_pts_clock(&self) -> Option<i64> {
-        self.start.map(|(_, pts)| self.to_clock(pts))
+        self.start.map(|(_, pts)| self.on_clock(pts))
     }
 
     /// End of presentation on the timeline, in 90 kHz ticks.
     pub(crate) fn end_clock(&self) -> i64 {
-        self.to_clock(self.end_pts)
+        self.on_clock(self.end_pts)
     }
 
     /// Presentation minus decoding time of the first frame: where presentation starts in the media.

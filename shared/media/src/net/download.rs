@@ -101,6 +101,10 @@ struct Download<'a> {
 
 impl Download<'_> {
     async fn attempt(&mut self) -> Result<(), Interrupted> {
+        if self.received == 0 {
+            // What an answer said that gave nothing (a page, say) is no fact about the file.
+            (self.total, self.etag) = (None, None);
+        }
         let start = self.want.span.map_or(0, |span| span.first);
         let from = start + self.received;
         let last = self
@@ -110,7 +114,7 @@ impl Download<'_> {
         let range = (from > 0 || last.is_some()).then_some((from, last));
         let (mut response, found_at) = self.session.open(&self.want.url, range).await?;
         let at = redact(&found_at);
-        self.check_answer(&response, &at)?;
+        Self::check_answer(&response, &at)?;
         let mut skip = self.align(&response, from, &at)?;
         // Time spent reading only: waiting for room in the channel is not the server's doing.
         let after = self.session.limits().request_time;
@@ -152,7 +156,7 @@ impl Download<'_> {
 
     /// Refuses what is plainly something else: another type, or an end that can't be told from a broken
     /// connection.
-    fn check_answer(&self, response: &Response, at: &str) -> Result<(), FetchError> {
+    fn check_answer(response: &Response, at: &str) -> Result<(), FetchError> {
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         let kind = header(CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
         if ["text/html", "application/json", "application/xhtml"]

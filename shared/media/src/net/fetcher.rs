@@ -40,6 +40,9 @@ impl Fetcher {
             .referer(false)
             // A compressed body would hide its length and could expand without end.
             .no_gzip()
+            // Downloads that wait for the reader would use up the window that HTTP/2 streams share, and
+            // the one being read would starve. CDNs also cap each connection.
+            .http1_only()
             .no_proxy()
             .https_only(!config.allow_loopback)
             .connect_timeout(config.limits.connect_time)

@@ -94,3 +94,67 @@ impl<I: Iterator<Item = Want>> Window<I> {
         self.pool.peak() * SLAB_BYTES
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use axum::Router;
+    use axum::body::{Body, Bytes};
+    use futures::stream;
+
+    use super::*;
+    use crate::{FetchConfig, Fetcher, MediaSource};
+
+    const SEGMENTS: usize = 40;
+    const CHUNKS: usize = 32;
+
+    /// A server of segments of 2 MiB each.
+    async fn server() -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let app = Router::new().fallback(async || {
+            let chunk = Bytes::from(vec![0x47; SLAB_BYTES]);
+            Body::from_stream(stream::iter(vec![Ok::<_, Infallible>(chunk); CHUNKS]))
+        });
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        format!("http://{address}/")
+    }
+
+    #[tokio::test]
+    async fn what_is_held_stays_within_the_budget_while_the_reader_is_slow() {
+        let config = FetchConfig {
+            window_segments: 8,
+            buffer_bytes: 4 << 20,
+            ..FetchConfig::loopback()
+        };
+        let source = MediaSource::new(server().await);
+        let session = Arc::new(Session::new(&Fetcher::new(config).unwrap(), &source).unwrap());
+        let want = Want {
+            url: session.origin().clone(),
+            span: None,
+            encrypted: false,
+            limit: 64 << 20,
+        };
+        let mut window = Window::new(Arc::clone(&session), std::iter::repeat_n(want, SEGMENTS), 8);
+        let (mut bytes, mut ended) = (0, 0);
+        loop {
+            match window.next().await.unwrap() {
+                Piece::Bytes(slab) => bytes += slab.len(),
+                Piece::End => ended += 1,
+                Piece::Done => break,
+            }
+            // The downloads run on while the reader holds back.
+            for _ in 0..200 {
+                tokio::task::yield_now().await;
+            }
+        }
+        assert_eq!((ended, bytes), (SEGMENTS, SEGMENTS * CHUNKS * SLAB_BYTES));
+        let peak = window.peak_bytes();
+        assert!(peak <= 4 << 20, "{peak} bytes held");
+        assert!(
+            peak > 2 << 20,
+            "{peak} bytes held: the window did not fill, so nothing was shown"
+        );
+    }
+}

@@ -23,15 +23,56 @@ fn body(lines: &str) -> String {
     format!("#EXTM3U\n#EXT-X-TARGETDURATION:10\n{lines}\n#EXT-X-ENDLIST\n")
 }
 
+/// One line a segment: what the fetch will do with it.
+fn shown(text: &str) -> String {
+    let line = |segment: &Segment| {
+        let key = segment.key.as_ref().map_or_else(String::new, |key| {
+            let iv = u128::from_be_bytes(key.iv(segment.sequence));
+            format!(" key {} iv {iv:032x}", key.url)
+        });
+        let map = segment.map.as_ref();
+        let map = map.map_or_else(String::new, |map| format!(" map {} {:?}", map.url, map.span));
+        let Segment {
+            run,
+            duration_s,
+            url,
+            span,
+            ..
+        } = segment;
+        format!("run {run}, {duration_s:.3} s, {url} {span:?}{key}{map}")
+    };
+    media(text)
+        .segments
+        .iter()
+        .map(line)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
 #[test]
 fn fixtures_read_as_expected() {
-    insta::assert_debug_snapshot!(media(include_str!("fixtures/packager-vod.m3u8")).segments);
-    insta::assert_debug_snapshot!(media(include_str!("fixtures/key-rotation.m3u8")).segments);
+    insta::assert_snapshot!("packager-vod", shown(include_str!("fixtures/packager-vod.m3u8")));
+    insta::assert_snapshot!("key-rotation", shown(include_str!("fixtures/key-rotation.m3u8")));
+    insta::assert_snapshot!(
+        "fragments-by-byte-range",
+        shown(include_str!("fixtures/fragments-by-byte-range.m3u8"))
+    );
     let Ok(Parsed::Master(master)) = parsed(include_str!("fixtures/playmanifest-audio-rendition.m3u8"))
     else {
         panic!("a master expected")
     };
-    insta::assert_debug_snapshot!(master.renditions());
+    let Renditions {
+        variant,
+        audio,
+        audio_only,
+    } = master.renditions().unwrap();
+    let named = |url: Option<Url>| url.map_or_else(|| "none".to_owned(), String::from);
+    let text = format!(
+        "variant {variant}\nits sound {}\nsound alone {}",
+        named(audio),
+        named(audio_only)
+    );
+    insta::assert_snapshot!("playmanifest-audio-rendition", text);
 }
 
 #[test]
@@ -87,6 +128,18 @@ fn addresses_of_segments_and_keys_are_checked() {
 }
 
 #[test]
+fn tags_that_matter_are_not_passed_over_when_they_cannot_be_read() {
+    for tag in [
+        "#EXT-X-KEY:URI=\"k\"",
+        "#EXT-X-MAP:URI=bare",
+        "#EXT-X-BYTERANGE:many",
+    ] {
+        let (name, text) = fault(&body(&format!("{tag}\n#EXTINF:10,\n1.ts")));
+        assert_eq!(name, "MediaPlaylistInvalid", "{tag}: {text}");
+    }
+}
+
+#[test]
 fn byte_ranges_follow_on() {
     let list = media(&body(
         "#EXTINF:10,\n#EXT-X-BYTERANGE:100@50\nall.ts\n#EXTINF:10,\n#EXT-X-BYTERANGE:70\nall.ts",
@@ -99,6 +152,20 @@ fn byte_ranges_follow_on() {
     assert_eq!(spans, [Some((50, 100)), Some((150, 70))]);
     let orphan = body("#EXTINF:10,\n#EXT-X-BYTERANGE:70\nall.ts");
     assert_eq!(fault(&orphan).0, "MediaPlaylistInvalid");
+}
+
+#[test]
+fn the_last_sequence_number_there_is_does_no_harm() {
+    let list = media(&body(
+        "#EXT-X-MEDIA-SEQUENCE:18446744073709551615\n#EXTINF:10,\n1.ts\n#EXTINF:10,\n2.ts",
+    ));
+    assert_eq!(list.segments[1].sequence, 0);
+}
+
+#[test]
+fn lengths_without_a_fraction_are_rounded() {
+    assert!(media(&body("#EXTINF:10,\n1.ts\n#EXTINF:9,title 1.5\n2.ts")).whole_seconds);
+    assert!(!media(&body("#EXTINF:10.000,\n1.ts\n#EXTINF:9,\n2.ts")).whole_seconds);
 }
 
 #[test]

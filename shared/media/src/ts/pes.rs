@@ -126,14 +126,17 @@ fn parse(bytes: &[u8]) -> Result<Pes<'_>, Fault> {
 }
 
 fn timestamp(bytes: Option<&[u8]>) -> Result<u64, Fault> {
-    let Some(&[a, b, c, d, e]) = bytes else {
+    let Some(bytes) = bytes.and_then(|bytes| <[u8; 5]>::try_from(bytes).ok()) else {
         return Err(Fault::damaged("PES header too short for its timestamp"));
     };
-    if a & c & e & 1 == 0 {
+    // Three, fifteen and fifteen bits, each followed by a marker bit.
+    if bytes[0] & bytes[2] & bytes[4] & 1 == 0 {
         return Err(Fault::damaged("timestamp without its marker bits"));
     }
-    let [a, b, c, d, e] = [a, b, c, d, e].map(u64::from);
-    Ok((a >> 1 & 0b111) << 30 | b << 22 | (c >> 1) << 15 | d << 7 | e >> 1)
+    let high = u64::from(bytes[0] >> 1 & 0b111);
+    let middle = u64::from(u16::from_be_bytes([bytes[1], bytes[2]]) >> 1);
+    let low = u64::from(u16::from_be_bytes([bytes[3], bytes[4]]) >> 1);
+    Ok(high << 30 | middle << 15 | low)
 }
 
 #[cfg(test)]
@@ -147,7 +150,9 @@ mod tests {
         bytes
     }
 
-    fn take_one(bytes: &[u8]) -> Result<Option<(Option<u64>, Vec<u8>)>, Fault> {
+    type Got = Option<(Option<u64>, Vec<u8>)>;
+
+    fn take_one(bytes: &[u8]) -> Result<Got, Fault> {
         let mut got = None;
         let mut assembler = Assembler::default();
         assembler.push(true, bytes, |pes| {

@@ -193,21 +193,21 @@ fn crc32_mpeg2(bytes: &[u8]) -> u32 {
     })
 }
 
+/// A section with its checksum behind it.
+#[cfg(test)]
+pub(super) fn with_checksum(section: &[u8]) -> Vec<u8> {
+    [section, &crc32_mpeg2(section).to_be_bytes()].concat()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn with_crc(mut section: Vec<u8>) -> Vec<u8> {
-        let crc = crc32_mpeg2(&section);
-        section.extend(crc.to_be_bytes());
-        section
-    }
 
     fn pmt(streams: &[[u8; 5]]) -> Vec<u8> {
         let length = u8::try_from(9 + streams.len() * 5 + 4).unwrap();
         let mut section = vec![0x02, 0xb0, length, 0, 1, 0xc1, 0, 0, 0xe1, 0, 0xf0, 0];
         section.extend(streams.concat());
-        with_crc(section)
+        with_checksum(&section)
     }
 
     #[test]

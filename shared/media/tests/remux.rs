@@ -1,0 +1,227 @@
+//! HLS of every shape against ffmpeg: the same frames, the same times.
+
+mod support;
+
+use std::path::Path;
+
+use media::{Container, HlsRequest, TrackKind};
+use support::oracle::{StreamFacts, packet_times_s, remuxed_by_ffmpeg, stream_hash, streams};
+use support::{Fetched, Server, clips, fetch};
+
+/// The same streams with equal packets, starts within a millisecond and lengths within a frame.
+#[track_caller]
+fn assert_like(ours: &Path, reference: &Path) {
+    let (got, expected) = (streams(ours), streams(reference));
+    let kinds = |facts: &[StreamFacts]| {
+        facts
+            .iter()
+            .map(|s| (s.kind.clone(), s.codec.clone()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(&got), kinds(&expected));
+    for (got, expected) in got.iter().zip(&expected) {
+        let frame_s = if got.kind == "video" {
+            0.04
+        } else {
+            1024.0 / 44_100.0
+        };
+        assert_eq!(got.packets, expected.packets, "{got:?} {expected:?}");
+        assert!(
+            (got.start_s - expected.start_s).abs() <= 0.001,
+            "{got:?} {expected:?}"
+        );
+        assert!(
+            (got.duration_s - expected.duration_s).abs() <= frame_s,
+            "{got:?} {expected:?}"
+        );
+        let kind = &got.kind[..1];
+        assert_eq!(
+            stream_hash(ours, kind, true),
+            stream_hash(reference, kind, true),
+            "packets of {kind}"
+        );
+        assert_eq!(
+            stream_hash(ours, kind, false),
+            stream_hash(reference, kind, false),
+            "frames of {kind}"
+        );
+    }
+}
+
+#[track_caller]
+fn assert_counts(fetched: &Fetched) {
+    for (track, facts) in fetched.report.tracks.iter().zip(streams(&fetched.path)) {
+        let kind = if track.kind == TrackKind::Video {
+            "video"
+        } else {
+            "audio"
+        };
+        assert_eq!((kind, track.frames), (&facts.kind[..], Some(facts.packets)));
+    }
+}
+
+async fn like_ffmpeg(clip: std::path::PathBuf, request: HlsRequest, extra: &[&str]) -> Fetched {
+    let server = Server::of(&clip).await;
+    let fetched = fetch(&server, "index.m3u8", &request).await;
+    assert_like(
+        &fetched.path,
+        &remuxed_by_ffmpeg(&clip.join("index.m3u8"), &fetched.path, extra),
+    );
+    assert_counts(&fetched);
+    fetched
+}
+
+#[tokio::test]
+async fn muxed_segments_become_one_mp4() {
+    let fetched = like_ffmpeg(clips::muxed(), HlsRequest::audio_video(), &[]).await;
+    let report = &fetched.report;
+    assert_eq!(
+        (report.container, report.segments, report.retries),
+        (Container::Mp4, 3, 0)
+    );
+    assert!(
+        report.duration_ms.unwrap().abs_diff(clips::CLIP_S * 1000) < 60,
+        "{report:?}"
+    );
+    assert_eq!((report.has_video(), report.has_audio()), (Some(true), Some(true)));
+}
+
+#[tokio::test]
+async fn sound_is_taken_out_of_muxed_segments() {
+    let fetched = like_ffmpeg(clips::muxed(), HlsRequest::audio_only(), &["-vn"]).await;
+    assert_eq!(
+        (fetched.report.has_video(), fetched.report.has_audio()),
+        (Some(false), Some(true))
+    );
+}
+
+#[tokio::test]
+async fn a_clock_that_wraps_goes_on() {
+    like_ffmpeg(clips::clock_wraps(), HlsRequest::audio_video(), &[]).await;
+}
+
+#[tokio::test]
+async fn sound_that_begins_late_stays_late() {
+    let fetched = like_ffmpeg(clips::late_sound(), HlsRequest::audio_video(), &[]).await;
+    let audio = &streams(&fetched.path)[1];
+    assert!((audio.start_s - 0.7).abs() < 0.1, "{audio:?}");
+}
+
+#[tokio::test]
+async fn late_sound_without_its_picture_stays_late() {
+    let server = Server::of(clips::late_sound()).await;
+    let fetched = fetch(&server, "index.m3u8", &HlsRequest::audio_only()).await;
+    let audio = &streams(&fetched.path)[0];
+    assert!((audio.start_s - 0.7).abs() < 0.1, "{audio:?}");
+}
+
+#[tokio::test]
+async fn encrypted_segments_are_decrypted() {
+    let clip = clips::encrypted();
+    let server = Server::of(&clip).await;
+    let fetched = fetch(&server, "index.m3u8", &HlsRequest::audio_video()).await;
+    assert_like(
+        &fetched.path,
+        &remuxed_by_ffmpeg(&clips::muxed().join("index.m3u8"), &fetched.path, &[]),
+    );
+    assert_eq!(server.count("encryption.key"), 1);
+}
+
+#[tokio::test]
+async fn byte_ranges_of_one_file_are_put_together() {
+    like_ffmpeg(clips::byte_ranges(), HlsRequest::audio_video(), &[]).await;
+}
+
+#[tokio::test]
+async fn picture_without_sound_is_told() {
+    let fetched = like_ffmpeg(clips::no_sound(), HlsRequest::audio_video(), &[]).await;
+    assert_eq!(
+        (fetched.report.has_video(), fetched.report.has_audio()),
+        (Some(true), Some(false))
+    );
+}
+
+#[tokio::test]
+async fn sound_without_picture_is_told() {
+    let fetched = like_ffmpeg(clips::sound_only(), HlsRequest::audio_video(), &[]).await;
+    assert_eq!(
+        (fetched.report.has_video(), fetched.report.has_audio()),
+        (Some(false), Some(true))
+    );
+}
+
+#[tokio::test]
+async fn sound_apart_is_joined_with_its_picture() {
+    let clip = clips::apart();
+    let server = Server::of(&clip).await;
+    let fetched = fetch(&server, "master.m3u8", &HlsRequest::audio_video()).await;
+    assert_like(
+        &fetched.path,
+        &remuxed_by_ffmpeg(&clips::muxed().join("index.m3u8"), &fetched.path, &[]),
+    );
+    let announced = ["rendition-0.m3u8", "rendition-1.m3u8"].map(|list| {
+        let text = std::fs::read_to_string(clip.join(list)).unwrap();
+        u32::try_from(text.matches("#EXTINF").count()).unwrap()
+    });
+    assert_eq!(fetched.report.segments, announced.iter().sum::<u32>());
+}
+
+#[tokio::test]
+async fn of_sound_apart_only_the_sound_is_fetched() {
+    let clip = clips::apart();
+    let server = Server::of(&clip).await;
+    let fetched = fetch(&server, "master.m3u8", &HlsRequest::audio_only()).await;
+    assert_eq!(
+        stream_hash(&fetched.path, "a", true),
+        stream_hash(&clips::movie().join("movie.mp4"), "a", true)
+    );
+    assert!(
+        !server
+            .seen()
+            .iter()
+            .any(|seen| seen.path.starts_with("rendition-0")),
+        "picture was fetched"
+    );
+}
+
+#[tokio::test]
+async fn no_frame_is_lost_at_a_discontinuity() {
+    let server = Server::of(clips::discontinuity()).await;
+    let fetched = fetch(&server, "index.m3u8", &HlsRequest::audio_video()).await;
+    let once = remuxed_by_ffmpeg(&clips::muxed().join("index.m3u8"), &fetched.path, &[]);
+    let mut joins_s = Vec::new();
+    for (twice, once) in streams(&fetched.path).iter().zip(streams(&once)) {
+        assert_eq!(twice.packets, 2 * once.packets, "{twice:?}");
+        assert!(
+            (twice.start_s - once.start_s).abs() <= 0.001,
+            "{twice:?} {once:?}"
+        );
+        assert!((twice.duration_s - 24.0).abs() < 0.1, "{twice:?}");
+        let times_s = packet_times_s(&fetched.path, &twice.kind[..1]);
+        joins_s.push(times_s[usize::try_from(once.packets).unwrap()] - times_s[0]);
+    }
+    assert!(
+        (joins_s[0] - joins_s[1]).abs() < 0.001,
+        "sound and picture move together: {joins_s:?}"
+    );
+}
+
+#[tokio::test]
+async fn fragmented_mp4_stays_as_it_is() {
+    let clip = clips::fragmented();
+    let server = Server::of(&clip).await;
+    let fetched = fetch(&server, "index.m3u8", &HlsRequest::audio_video()).await;
+    assert_eq!(fetched.report.container, Container::FragmentedMp4);
+    for kind in ["v", "a"] {
+        let source = clips::movie().join("movie.mp4");
+        assert_eq!(
+            stream_hash(&fetched.path, kind, true),
+            stream_hash(&source, kind, true)
+        );
+    }
+    assert!(
+        fetched.report.duration_ms.unwrap().abs_diff(clips::CLIP_S * 1000) < 100,
+        "{:?}",
+        fetched.report
+    );
+}

@@ -1,0 +1,202 @@
+//! Media made by ffmpeg, once a build directory.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Length of a clip in seconds.
+pub const CLIP_S: u64 = 12;
+
+/// Makes (or finds) the folder of a fixture; `make` fills an empty folder.
+fn fixture(name: &str, make: impl FnOnce(&Path)) -> PathBuf {
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("media-clips-2");
+    let ready = root.join(name);
+    if ready.exists() {
+        return ready;
+    }
+    std::fs::create_dir_all(&root).unwrap();
+    // Tests run in processes of their own: each makes its copy, and the first rename wins.
+    let draft = tempfile::tempdir_in(&root).unwrap();
+    make(draft.path());
+    let draft = draft.keep();
+    if std::fs::rename(&draft, &ready).is_err() {
+        std::fs::remove_dir_all(&draft).unwrap();
+    }
+    ready
+}
+
+/// Runs ffmpeg in `dir`.
+pub fn ffmpeg(dir: &Path, args: &[&str]) -> Vec<u8> {
+    let output = Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin", "-y"])
+        .args(args)
+        .current_dir(dir)
+        .output()
+        .expect("ffmpeg can't be run: these tests need ffmpeg and ffprobe on the PATH (Debian: apt-get install ffmpeg)");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "ffmpeg {args:?}: {said}");
+    output.stdout
+}
+
+const PICTURE: &str = "testsrc2=size=320x180:rate=25:duration=12";
+const SOUND: &str = "sine=frequency=440:sample_rate=44100:duration=12";
+const H264: [&str; 10] = [
+    "-c:v",
+    "libx264",
+    "-preset",
+    "ultrafast",
+    "-bf",
+    "2",
+    "-g",
+    "50",
+    "-pix_fmt",
+    "yuv420p",
+];
+const AAC: [&str; 4] = ["-c:a", "aac", "-b:a", "64k"];
+const HLS: [&str; 8] = [
+    "-f",
+    "hls",
+    "-hls_time",
+    "4",
+    "-hls_list_size",
+    "0",
+    "-hls_playlist_type",
+    "vod",
+];
+
+fn args<'a>(parts: &[&[&'a str]]) -> Vec<&'a str> {
+    parts.concat()
+}
+
+/// 320x180 at 25 frames a second with B-frames, and AAC: progressive MP4 with its index in front.
+pub fn movie() -> PathBuf {
+    fixture("movie", |dir| {
+        let inputs = ["-f", "lavfi", "-i", PICTURE, "-f", "lavfi", "-i", SOUND];
+        ffmpeg(
+            dir,
+            &args(&[&inputs, &H264, &AAC, &["-movflags", "+faststart", "movie.mp4"]]),
+        );
+        ffmpeg(dir, &["-i", "movie.mp4", "-c", "copy", "index-behind.mp4"]);
+    })
+}
+
+/// Packages the movie as HLS with further arguments.
+fn hls(name: &str, before: &[&str], after: &[&str]) -> PathBuf {
+    let movie = movie().join("movie.mp4");
+    fixture(name, |dir| {
+        let input = [before, &["-i", movie.to_str().unwrap(), "-c", "copy"]].concat();
+        ffmpeg(dir, &args(&[&input, &HLS, after, &["index.m3u8"]]));
+    })
+}
+
+/// Picture and sound in one playlist.
+pub fn muxed() -> PathBuf {
+    hls("muxed", &[], &[])
+}
+
+/// Timestamps that start over in the middle: 2^33 ticks are 95,443.7 s.
+pub fn clock_wraps() -> PathBuf {
+    hls("clock-wraps", &[], &["-output_ts_offset", "95438"])
+}
+
+/// Sound that begins 700 ms after the picture.
+pub fn late_sound() -> PathBuf {
+    let movie = movie().join("movie.mp4");
+    fixture("late-sound", |dir| {
+        let movie = movie.to_str().unwrap();
+        let inputs = [
+            "-i",
+            movie,
+            "-itsoffset",
+            "0.7",
+            "-i",
+            movie,
+            "-map",
+            "0:v",
+            "-map",
+            "1:a",
+            "-c",
+            "copy",
+        ];
+        ffmpeg(dir, &args(&[&inputs, &HLS, &["index.m3u8"]]));
+    })
+}
+
+/// AES-128 with a key beside the playlist and the sequence number as IV.
+pub fn encrypted() -> PathBuf {
+    let movie = movie().join("movie.mp4");
+    fixture("encrypted", |dir| {
+        std::fs::write(dir.join("encryption.key"), [7; 16]).unwrap();
+        std::fs::write(dir.join("key-info"), "encryption.key\nencryption.key\n").unwrap();
+        let input = ["-i", movie.to_str().unwrap(), "-c", "copy"];
+        ffmpeg(
+            dir,
+            &args(&[&input, &HLS, &["-hls_key_info_file", "key-info", "index.m3u8"]]),
+        );
+    })
+}
+
+/// One file, its segments by byte range.
+pub fn byte_ranges() -> PathBuf {
+    hls("byte-ranges", &[], &["-hls_flags", "single_file"])
+}
+
+/// Fragmented MP4 with an init section.
+pub fn fragmented() -> PathBuf {
+    hls("fragmented", &[], &["-hls_segment_type", "fmp4"])
+}
+
+/// Picture without sound.
+pub fn no_sound() -> PathBuf {
+    hls("no-sound", &[], &["-an"])
+}
+
+/// Sound without picture.
+pub fn sound_only() -> PathBuf {
+    hls("sound-only", &[], &["-vn"])
+}
+
+/// MPEG audio in place of AAC.
+pub fn mp3_sound() -> PathBuf {
+    hls("mp3-sound", &[], &["-c:a", "libmp3lame"])
+}
+
+/// A master playlist whose sound is a rendition of its own.
+pub fn apart() -> PathBuf {
+    let movie = movie().join("movie.mp4");
+    fixture("apart", |dir| {
+        let input = [
+            "-i",
+            movie.to_str().unwrap(),
+            "-map",
+            "0:v",
+            "-map",
+            "0:a",
+            "-c",
+            "copy",
+        ];
+        let apart = [
+            "-var_stream_map",
+            "v:0,agroup:sound a:0,agroup:sound,default:yes",
+            "-master_pl_name",
+            "master.m3u8",
+            "rendition-%v.m3u8",
+        ];
+        ffmpeg(dir, &args(&[&input, &HLS, &apart]));
+    })
+}
+
+/// The muxed clip twice in one playlist, with a discontinuity at which the clock starts over.
+pub fn discontinuity() -> PathBuf {
+    let muxed = muxed();
+    fixture("discontinuity", |dir| {
+        for entry in std::fs::read_dir(&muxed).unwrap() {
+            let path = entry.unwrap().path();
+            std::fs::copy(&path, dir.join(path.file_name().unwrap())).unwrap();
+        }
+        let list = std::fs::read_to_string(muxed.join("index.m3u8")).unwrap();
+        let (head, segments) = list.split_at(list.find("#EXTINF").unwrap());
+        let segments = segments.replace("#EXT-X-ENDLIST\n", "");
+        let twice = format!("{head}{segments}#EXT-X-DISCONTINUITY\n{segments}#EXT-X-ENDLIST\n");
+        std::fs::write(dir.join("index.m3u8"), twice).unwrap();
+    })
+}
