@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Bounds on what a fetch may take. Each has an [`FetchError`](crate::FetchError) of its own.
+/// Bounds on what a fetch may take. Each ends in a [`FetchError`](crate::FetchError) that names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchLimits {
     /// Largest playlist, in bytes. 8 MiB: 50,000 segments at 160 bytes a line.

@@ -16,8 +16,10 @@ use source::Plan;
 ///
 /// `manifest` may be a master playlist (Kaltura: the playManifest URL, one flavor in it) or a media
 /// playlist. Of a master's variants the one with the highest bandwidth is taken. Transport-stream
-/// segments become plain MP4 with the index in front; fragmented MP4 stays as it is. Safe to repeat: a
-/// fetch starts from nothing, and on error the sink is aborted.
+/// segments (H.264 and AAC) become plain MP4 with the index in front; fragmented MP4 stays as it is. What
+/// neither can carry is [`FetchError::Unsupported`]: other codecs in transport streams, packed sound, and
+/// in fragmented MP4 encryption, discontinuities, or picture and sound apart. Safe to repeat: a fetch
+/// starts from nothing, and on error the sink is aborted.
 pub async fn fetch_hls(
     fetcher: &Fetcher,
     manifest: &MediaSource,

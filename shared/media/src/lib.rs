@@ -7,7 +7,7 @@
 //! (a [`PartSink`] of the caller), and retries of a whole fetch (the caller's state machine).
 //!
 //! Promise: a fetch that returns `Ok` has written every frame that the playlist announces, or every byte
-//! that the server announced. Anything else is an [`FetchError`] with a class and a stable name, and the
+//! that the server announced. Anything else is a [`FetchError`] with a class and a stable name, and the
 //! sink is told to [abort](PartSink::abort).
 
 mod address;

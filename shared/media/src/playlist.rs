@@ -170,47 +170,27 @@ fn media_segments(
             key = segment_key(&changed, url, &at, config)?;
         }
         if let Some(changed) = entry.map {
-            let section = InitSection {
-                url: joined(url, &changed.uri, config.allow_loopback)?,
-                span: changed.byte_range.map(|range| ByteSpan {
-                    first: range.offset.unwrap_or(0),
-                    bytes: range.length,
-                }),
-            };
-            map = Some(Arc::new(section));
+            let address = joined(url, &changed.uri, config.allow_loopback)?;
+            let span = changed
+                .byte_range
+                .map(|range| {
+                    let from_start = m3u8_rs::ByteRange {
+                        offset: range.offset.or(Some(0)),
+                        ..range
+                    };
+                    segment_span(&from_start, &address, None)
+                })
+                .transpose()
+                .map_err(|what| invalid(format!("the init section of segment {number} has {what}")))?;
+            map = Some(Arc::new(InitSection { url: address, span }));
         }
         run += u32::from(entry.discontinuity);
         let address = joined(url, &entry.uri, config.allow_loopback)?;
-        let span = match entry.byte_range {
-            None => None,
-            Some(range) if range.length == 0 => {
-                return Err(invalid(format!("segment {number} has a byte range of no bytes")));
-            }
-            Some(range) => Some(ByteSpan {
-                first: match (range.offset, segments.last()) {
-                    (Some(offset), _) => offset,
-                    (
-                        None,
-                        Some(Segment {
-                            url,
-                            span: Some(span),
-                            ..
-                        }),
-                    ) if *url == address => span.first + span.bytes,
-                    (None, _) => {
-                        return Err(invalid(format!(
-                            "segment {number} has a byte range without a start"
-                        )));
-                    }
-                },
-                bytes: range.length,
-            }),
-        };
-        if span.is_some_and(|span| span.first.checked_add(span.bytes).is_none()) {
-            return Err(invalid(format!(
-                "segment {number} has a byte range beyond any file"
-            )));
-        }
+        let span = entry
+            .byte_range
+            .map(|range| segment_span(&range, &address, segments.last()))
+            .transpose()
+            .map_err(|what| invalid(format!("segment {number} has {what}")))?;
         segments.push(Segment {
             url: address,
             span,
@@ -222,6 +202,36 @@ fn media_segments(
         });
     }
     Ok(segments)
+}
+
+/// The bytes of a segment; without a start it follows on the segment before, in the same file.
+fn segment_span(
+    range: &m3u8_rs::ByteRange,
+    address: &Url,
+    before: Option<&Segment>,
+) -> Result<ByteSpan, &'static str> {
+    let first = match (range.offset, before) {
+        (Some(offset), _) => offset,
+        (
+            None,
+            Some(Segment {
+                url,
+                span: Some(span),
+                ..
+            }),
+        ) if url == address => span.first + span.bytes,
+        (None, _) => return Err("a byte range without a start"),
+    };
+    if range.length == 0 {
+        return Err("a byte range of no bytes");
+    }
+    if first.checked_add(range.length).is_none() {
+        return Err("a byte range beyond any file");
+    }
+    Ok(ByteSpan {
+        first,
+        bytes: range.length,
+    })
 }
 
 fn segment_key(

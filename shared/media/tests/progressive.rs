@@ -87,7 +87,7 @@ async fn a_redirect_is_followed() {
 
 #[tokio::test]
 async fn broken_files_are_errors() {
-    let refused = Fault::Empty(vec![("x-kaltura", "error-1")]);
+    let refused = Fault::Empty(vec![("x-kaltura", "error-1"), ("content-type", "text/html")]);
     for (fault, name, class) in [
         (Fault::Status(404), "MediaStatus", Class::Retryable),
         (Fault::Html, "MediaNotMedia", Class::Retryable),

@@ -163,14 +163,14 @@ impl Download<'_> {
             .iter()
             .any(|page| kind.starts_with(page))
         {
+            // Refusals of the delivery servers are empty, and of a page's type.
+            if refusal(response).code.is_some() || response.content_length() == Some(0) {
+                return Err(empty(response, at.to_owned()));
+            }
             let what = format!("its type is {}", kind.chars().take(60).collect::<String>());
-            return Err(match response.content_length() {
-                // Errors of the delivery servers are empty and of a page's type.
-                Some(0) => empty(response, at.to_owned()),
-                _ => FetchError::NotMedia {
-                    at: at.to_owned(),
-                    what,
-                },
+            return Err(FetchError::NotMedia {
+                at: at.to_owned(),
+                what,
             });
         }
         let framed = response.version() >= Version::HTTP_2

@@ -150,6 +150,13 @@ fn byte_ranges_follow_on() {
         .map(|s| s.span.map(|s| (s.first, s.bytes)))
         .collect();
     assert_eq!(spans, [Some((50, 100)), Some((150, 70))]);
+    for endless in [
+        "#EXT-X-BYTERANGE:18446744073709551615@5",
+        "#EXT-X-MAP:URI=\"i\",BYTERANGE=\"18446744073709551615@5\"",
+    ] {
+        let (_, text) = fault(&body(&format!("{endless}\n#EXTINF:10,\n1.ts")));
+        assert!(text.contains("beyond any file"), "{text}");
+    }
     let orphan = body("#EXTINF:10,\n#EXT-X-BYTERANGE:70\nall.ts");
     assert_eq!(fault(&orphan).0, "MediaPlaylistInvalid");
 }

@@ -6,9 +6,10 @@ use std::process::Command;
 /// Length of a clip in seconds.
 pub const CLIP_S: u64 = 12;
 
-/// Makes (or finds) the folder of a fixture; `make` fills an empty folder.
+/// Makes (or finds) the folder of a fixture; `make` fills an empty folder. A fixture that changes needs a
+/// new name: what an earlier run made is taken as it is.
 fn fixture(name: &str, make: impl FnOnce(&Path)) -> PathBuf {
-    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("media-clips-2");
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("media-clips");
     let ready = root.join(name);
     if ready.exists() {
         return ready;
