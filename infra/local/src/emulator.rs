@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
+use serde::Deserialize;
 
 use crate::error::{LocalError, Result};
 use crate::layout::{Layout, tail};
@@ -145,8 +146,8 @@ impl Emulator {
             .await
     }
 
-    /// The outputs of a stack. CloudFormation and Lambda are asked by plain HTTP: each is used for one call here, and
-    /// their SDKs are among the largest.
+    /// The outputs of a stack. CloudFormation, Lambda and CloudWatch Logs are asked by plain HTTP: each is used for one
+    /// call here, and their SDKs are large.
     pub(crate) async fn stack_outputs(&self, stack: &str) -> Result<HashMap<String, String>> {
         let answer = self
             .http
@@ -161,6 +162,35 @@ impl Emulator {
             .and_then(reqwest::Response::error_for_status)
             .map_err(LocalError::aws("DescribeStacks"))?;
         outputs(&answer.text().await.map_err(LocalError::aws("DescribeStacks"))?)
+    }
+
+    /// All lines of a log group, oldest first.
+    pub(crate) async fn log_lines(&self, group: &str) -> Result<Vec<String>> {
+        let mut events = Vec::new();
+        let mut token: Option<String> = None;
+        loop {
+            let page: LogPage = self
+                .http
+                .post(&self.endpoint)
+                .header("authorization", authorization("logs"))
+                .header("content-type", "application/x-amz-json-1.1")
+                .header("x-amz-target", "Logs_20140328.FilterLogEvents")
+                .body(serde_json::json!({ "logGroupName": group, "nextToken": token }).to_string())
+                .send()
+                .await
+                .and_then(reqwest::Response::error_for_status)
+                .map_err(LocalError::aws("FilterLogEvents"))?
+                .json()
+                .await
+                .map_err(LocalError::aws("FilterLogEvents"))?;
+            events.extend(page.events);
+            token = page.next_token;
+            if token.is_none() {
+                // Stable: the lines of one call have one time, and are in order already.
+                events.sort_by_key(|event| event.timestamp);
+                return Ok(events.into_iter().map(|event| event.message).collect());
+            }
+        }
     }
 
     /// Calls a function without waiting for its end.
@@ -184,6 +214,21 @@ impl Emulator {
     pub(crate) async fn end(self) {
         self.group.end().await;
     }
+}
+
+/// A page of FilterLogEvents.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LogPage {
+    #[serde(default)]
+    events: Vec<LogEvent>,
+    next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct LogEvent {
+    timestamp: i64,
+    message: String,
 }
 
 async fn free_port() -> std::io::Result<u16> {

@@ -80,7 +80,7 @@ impl Layout {
 }
 
 /// The functions, by the names of their binaries; a test compares them with the template's.
-const FUNCTIONS: [&str; 8] = [
+pub(crate) const FUNCTIONS: [&str; 8] = [
     "poll",
     "claim",
     "fetch",

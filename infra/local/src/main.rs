@@ -11,7 +11,7 @@ use reach_local::{Account, Kaltura, LANGUAGE, LocalError, LocalStack, Options, R
 /// Runs the whole vendor on this machine: the real template on an emulated AWS, for a stand-in of Kaltura or for a real
 /// account. Ends with a table of what was delivered; exit status 0 only if every order was.
 #[derive(Debug, Parser)]
-#[command(name = "infra/local/run")]
+#[command(name = "infra/local/run", bin_name = "infra/local/run")]
 struct Arguments {
     /// Order captions for this media in place of made speech. With the stand-in only.
     #[arg(long, value_name = "FILE", conflicts_with = "kaltura")]
@@ -116,6 +116,14 @@ async fn interrupted() {
 }
 
 async fn run(arguments: &Arguments) -> Result<bool, LocalError> {
+    // Before anything is started, since a mistyped path is soon put right.
+    let media = match &arguments.media {
+        Some(path) => Some(path.canonicalize().map_err(|source| LocalError::File {
+            path: path.clone(),
+            source,
+        })?),
+        None => None,
+    };
     let begun = Instant::now();
     eprintln!("starting the emulated AWS, deploying the template");
     let mut stack = LocalStack::up(Options {
@@ -130,7 +138,7 @@ async fn run(arguments: &Arguments) -> Result<bool, LocalError> {
         stack.endpoint(),
         stack.work_dir().join("logs").display()
     );
-    let outcome = work(arguments, &mut stack).await;
+    let outcome = work(arguments, media, &mut stack).await;
     if arguments.keep {
         eprintln!("left running; end it with Ctrl-C");
         std::future::pending::<()>().await;
@@ -139,7 +147,11 @@ async fn run(arguments: &Arguments) -> Result<bool, LocalError> {
     outcome
 }
 
-async fn work(arguments: &Arguments, stack: &mut LocalStack) -> Result<bool, LocalError> {
+async fn work(
+    arguments: &Arguments,
+    media: Option<PathBuf>,
+    stack: &mut LocalStack,
+) -> Result<bool, LocalError> {
     let (at_least, deadline) = if arguments.kaltura.is_some() {
         let at_least = arguments
             .orders
@@ -147,7 +159,7 @@ async fn work(arguments: &Arguments, stack: &mut LocalStack) -> Result<bool, Loc
         eprintln!("waiting for orders of the account; Ctrl-C ends the run");
         (at_least, Duration::MAX)
     } else {
-        place_orders(arguments, stack).await?;
+        place_orders(arguments, media, stack).await?;
         (0, Duration::from_mins(10))
     };
     stack.poll_now().await?;
@@ -166,23 +178,21 @@ async fn work(arguments: &Arguments, stack: &mut LocalStack) -> Result<bool, Loc
 }
 
 /// Orders as three customers place them: each with a service of its own format.
-async fn place_orders(arguments: &Arguments, stack: &LocalStack) -> Result<(), LocalError> {
+async fn place_orders(
+    arguments: &Arguments,
+    media: Option<PathBuf>,
+    stack: &LocalStack,
+) -> Result<(), LocalError> {
     const CUSTOMERS: [(i64, &str, &str, &str); 3] = [
         (101, "Northern College", "1", "SRT"),
         (102, "Harbour Museum", "2", "DFXP"),
         (103, "Valley Clinic", "3", "VTT"),
     ];
-    let speech = match &arguments.media {
-        Some(media) => {
-            let media = media.canonicalize().map_err(|source| LocalError::File {
-                path: media.clone(),
-                source,
-            })?;
-            vec![Speech {
-                media,
-                description: None,
-            }]
-        }
+    let speech = match media {
+        Some(media) => vec![Speech {
+            media,
+            description: None,
+        }],
         None => stack.speech().await?,
     };
     let orders = usize::try_from(arguments.orders.unwrap_or(3)).unwrap_or(3);

@@ -12,7 +12,7 @@ use pipeline::record::TaskRecord;
 use crate::deploy::{STACK, deploy};
 use crate::emulator::Emulator;
 use crate::error::{LocalError, Result};
-use crate::layout::Layout;
+use crate::layout::{FUNCTIONS, Layout};
 use crate::speech::{self, Speech};
 use crate::watch::{TaskView, Watcher};
 
@@ -181,9 +181,18 @@ impl LocalStack {
         &self.layout.work
     }
 
-    /// The log of the emulated AWS; whatever the functions write is in it, a JSON line each.
-    pub fn functions_log(&self) -> PathBuf {
-        self.layout.log("aws")
+    /// Writes what the functions have logged so far to `logs/FUNCTION.log` in the run's folder, and answers that folder.
+    /// Also done at the end of the stack. Safe to repeat.
+    pub async fn keep_logs(&self) -> Result<PathBuf> {
+        for function in FUNCTIONS {
+            let lines = self
+                .emulator
+                .log_lines(&format!("/aws/lambda/{STACK}-{function}"))
+                .await?;
+            let log = self.layout.log(function);
+            std::fs::write(&log, lines.join("\n") + "\n").map_err(LocalError::file(log))?;
+        }
+        Ok(self.layout.work.join("logs"))
     }
 
     /// Media with speech to order captions for. Made once, then kept.
@@ -311,6 +320,9 @@ impl LocalStack {
 
     /// Ends everything. Delivered files and logs stay in the run's folder.
     pub async fn down(self) {
+        if let Err(error) = self.keep_logs().await {
+            eprintln!("the functions' logs are lost: {error}");
+        }
         self.emulator.end().await;
         if let Some(sim) = self.sim {
             sim.shutdown().await;
