@@ -12,8 +12,8 @@ use crate::plan::CaptionStyle;
 /// order, since a customer's capitals would hide that the engine gave none.
 pub fn edit(transcript: &mut Transcript, style: &CaptionStyle, language: &str, dictionary: &[String]) {
     let unpunctuated = captions::needs_punctuation(transcript);
-    let masked = if style.remove_profanity {
-        Profanity::for_language(language).mask(transcript)
+    let removed = if style.remove_profanity {
+        Profanity::for_language(language).remove(transcript)
     } else {
         0
     };
@@ -21,7 +21,7 @@ pub fn edit(transcript: &mut Transcript, style: &CaptionStyle, language: &str, d
     if unpunctuated {
         captions::punctuate(transcript);
     }
-    tracing::info!(masked, corrected, punctuated = unpunctuated, "transcript edited");
+    tracing::info!(removed, corrected, punctuated = unpunctuated, "transcript edited");
 }
 
 /// The caption file of an edited transcript, in `language` (BCP-47).
