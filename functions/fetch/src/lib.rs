@@ -14,5 +14,6 @@ pub async fn context() -> Result<Context> {
 
 /// Fetches the media of a task.
 pub async fn handle(ctx: &Context, input: StepInput, _invocation: &Invocation) -> Result<()> {
-    fetch::run(ctx, &input).await
+    // Boxed: the fetch holds playlists and windows, kilobytes of state.
+    Box::pin(fetch::run(ctx, &input)).await
 }

@@ -23,7 +23,8 @@ where
 {
     lambda_runtime::run(service_fn(|event: LambdaEvent<E>| {
         let (payload, invocation) = event.into_parts();
-        let answer = handler(payload, invocation.clone());
+        // Boxed: a step's future is tens of kilobytes, and each layer of the runtime would copy it.
+        let answer = Box::pin(handler(payload, invocation.clone()));
         async move {
             let answer = answer.await;
             telemetry::flush(&invocation);

@@ -63,6 +63,10 @@ impl DeletionPolicy {
 
 /// What the customer ordered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the profile has these switches, each of its own"
+)]
 pub struct Order {
     /// The catalog item's source language, by its catalog name.
     pub source_language: Option<String>,
@@ -110,10 +114,10 @@ impl Order {
         let flag = |read: fn(&ReachProfile) -> Option<bool>| profile.and_then(read).unwrap_or(false);
         Ok(Self {
             source_language: item.source_language.clone(),
-            catalog_output_format: item.output_format.map(|format| format.number()),
+            catalog_output_format: item.output_format.map(kaltura::OutputFormat::number),
             default_output_format: profile
                 .and_then(|p| p.default_output_format)
-                .map(|format| format.number()),
+                .map(kaltura::OutputFormat::number),
             enable_speaker_id: item.enable_speaker_id.unwrap_or(false),
             enable_speaker_change_indication: flag(|p| p.enable_speaker_change_indication),
             enable_audio_tags: flag(|p| p.enable_audio_tags),
@@ -129,18 +133,18 @@ impl Order {
             notes: details.notes.clone(),
             processing_region: profile
                 .and_then(|p| p.vendor_task_processing_region)
-                .map(|r| r.number()),
+                .map(kaltura::ProcessingRegion::number),
             deletion: DeletionPolicy::from_number(
                 profile
                     .and_then(|p| p.content_deletion_policy)
-                    .map(|p| p.number()),
+                    .map(kaltura::ContentDeletionPolicy::number),
             ),
             service_feature: item
                 .service_feature
-                .map_or(job.service_feature, |feature| feature.number()),
+                .map_or(job.service_feature, kaltura::ServiceFeature::number),
             service_type: item
                 .service_type
-                .map_or(job.service_type, |service_type| service_type.number()),
+                .map_or(job.service_type, kaltura::ServiceType::number),
             turn_around_time: job.turn_around_time,
             expected_finish_epoch_s: job.expected_finish_epoch_s,
         })
@@ -188,6 +192,10 @@ pub enum MediaNeed {
 
 /// How the captions are laid out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the profile has these switches, each of its own"
+)]
 pub struct CaptionStyle {
     /// Characters a line.
     pub max_characters_per_line: u32,

@@ -1,5 +1,12 @@
 //! The code and the infrastructure agree: error classes, metric names, settings.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test: a panic is its verdict"
+)]
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 

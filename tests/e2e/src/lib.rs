@@ -1,1 +1,1 @@
-//! e2e.
+//! Nothing lives here: the end-to-end tests are in `tests/`.

@@ -152,7 +152,7 @@ impl Table {
                     (Some(id), Some(sort)) => Ok((id, sort)),
                     _ => Err(unreadable(
                         index,
-                        "item without `pk` of a task or without its sort key",
+                        &"item without `pk` of a task or without its sort key",
                     )),
                 }
             })
@@ -164,7 +164,7 @@ fn task_pk(task_id: &TaskId) -> String {
     format!("TASK#{task_id}")
 }
 
-fn unreadable(what: &str, detail: impl ToString) -> StepError {
+fn unreadable(what: &str, detail: &dyn std::fmt::Display) -> StepError {
     StepError::RecordUnreadable {
         what: what.to_owned(),
         detail: detail.to_string(),
@@ -172,11 +172,11 @@ fn unreadable(what: &str, detail: impl ToString) -> StepError {
 }
 
 fn to_item<T: Serialize>(what: &str, value: &T) -> Result<Item> {
-    serde_dynamo::aws_sdk_dynamodb_1::to_item(value).map_err(|error| unreadable(what, error))
+    serde_dynamo::aws_sdk_dynamodb_1::to_item(value).map_err(|error| unreadable(what, &error))
 }
 
 fn from_item<T: DeserializeOwned>(what: &str, item: Item) -> Result<T> {
-    serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|error| unreadable(what, error))
+    serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|error| unreadable(what, &error))
 }
 
 /// The item of a record, with its places in the indexes.
@@ -216,7 +216,7 @@ impl TaskStore for Table {
             Some(version) if version <= RECORD_VERSION => from_item(&pk, item).map(Some),
             other => Err(unreadable(
                 &pk,
-                format!("record_version is {other:?}, expected a number up to {RECORD_VERSION}"),
+                &format!("record_version is {other:?}, expected a number up to {RECORD_VERSION}"),
             )),
         }
     }

@@ -165,14 +165,14 @@ struct Upload {
 }
 
 /// SDK errors as the sink's: what the SDK's own retries did not mend may pass later, except a refusal.
-fn sink_failed<E>(error: SdkError<E>) -> SinkError
+fn sink_failed<E>(error: &SdkError<E>) -> SinkError
 where
     E: std::error::Error + 'static,
 {
     let refused = error
         .raw_response()
         .is_some_and(|response| matches!(response.status().as_u16(), 400 | 403 | 404));
-    let text = chain(&error);
+    let text = chain(error);
     if refused {
         SinkError::permanent(text)
     } else {
@@ -195,7 +195,7 @@ impl Multipart {
             .content_type(&self.content_type)
             .send()
             .await
-            .map_err(sink_failed)?;
+            .map_err(|error| sink_failed(&error))?;
         let id = begun
             .upload_id
             .ok_or_else(|| SinkError::retryable("CreateMultipartUpload answered no upload id"))?;
@@ -222,7 +222,7 @@ impl PartSink for Multipart {
             .body(data.into())
             .send()
             .await
-            .map_err(sink_failed)?;
+            .map_err(|error| sink_failed(&error))?;
         let tag = stored
             .e_tag
             .ok_or_else(|| SinkError::retryable("UploadPart answered no ETag"))?;
@@ -259,7 +259,7 @@ impl PartSink for Multipart {
             .send()
             .await
             .map(|_| ())
-            .map_err(sink_failed)
+            .map_err(|error| sink_failed(&error))
     }
 
     async fn put_whole(&self, data: Bytes) -> std::result::Result<(), SinkError> {
@@ -272,7 +272,7 @@ impl PartSink for Multipart {
             .send()
             .await
             .map(|_| ())
-            .map_err(sink_failed)
+            .map_err(|error| sink_failed(&error))
     }
 
     async fn abort(&self) -> std::result::Result<(), SinkError> {
@@ -291,7 +291,7 @@ impl PartSink for Multipart {
         {
             Ok(_) => {}
             Err(SdkError::ServiceError(error)) if error.err().is_no_such_upload() => {}
-            Err(error) => return Err(sink_failed(error)),
+            Err(error) => return Err(sink_failed(&error)),
         }
         *upload = Upload::default();
         Ok(())

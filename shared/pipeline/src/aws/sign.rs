@@ -102,7 +102,7 @@ mod tests {
             "deliverables/9292/1-en.srt",
         )
         .unwrap();
-        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_440_938_160);
+        let at = SystemTime::UNIX_EPOCH + Duration::new(1_440_938_160, 0);
         let mut lines = sign_get(url, "eu-central-1", credentials, at)
             .unwrap()
             .header_lines;

@@ -121,9 +121,8 @@ fn choose<'a>(context: &'a PlaybackContext, flavor_params_ids: &[i64], need: Med
     else {
         return Choice::None(Nothing::Source);
     };
-    let offered = |flavor: &&FlavorAsset| {
-        source.flavor_ids.is_empty() || source.flavor_ids.iter().any(|id| *id == flavor.id)
-    };
+    let offered =
+        |flavor: &&FlavorAsset| source.flavor_ids.is_empty() || source.flavor_ids.contains(&flavor.id);
     let flavors: Vec<&FlavorAsset> = context.flavor_assets.iter().filter(offered).collect();
     if !flavor_params_ids.is_empty() {
         let allowed = flavor_params_ids.iter().find_map(|wanted| {

@@ -220,7 +220,7 @@ impl Poll<'_> {
             match restarted {
                 Ok(()) => due.push(task.record),
                 Err(error) => {
-                    tracing::warn!(task_id = %task_id, %error, "a parked task could not be restarted")
+                    tracing::warn!(task_id = %task_id, %error, "a parked task could not be restarted");
                 }
             }
         }
@@ -308,8 +308,8 @@ fn record_of(job: &EntryVendorTask, now_epoch_s: u64) -> TaskRecord {
         task_id: job.id.clone(),
         partner_id: job.partner_id,
         entry_id: job.entry_id.clone(),
-        service_feature: job.service_feature.map_or(0, |feature| feature.number()),
-        service_type: job.service_type.map_or(0, |service_type| service_type.number()),
+        service_feature: job.service_feature.map_or(0, kaltura::ServiceFeature::number),
+        service_type: job.service_type.map_or(0, kaltura::ServiceType::number),
         state: TaskState::Kept,
         attempt: 1,
         key_expires_epoch_s: key_expiry(

@@ -66,7 +66,7 @@ async fn process(task: &mut Task<'_>, token: &CompletionToken) -> Result<()> {
                 let now_epoch_s = ctx.clock.now_epoch_s();
                 return task
                     .change(|record| {
-                        record.note(now_epoch_s, format!("the engine took the work as {external_id}"))
+                        record.note(now_epoch_s, format!("the engine took the work as {external_id}"));
                     })
                     .await;
             }

@@ -1,5 +1,11 @@
 //! The steps against the Kaltura stand-in, with the other ports in memory.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test: a panic is its verdict"
+)]
 #![allow(missing_docs, reason = "a test")]
 
 mod bad_input;
