@@ -271,17 +271,6 @@ pub enum StepError {
         /// What is missing.
         needs: String,
     },
-    /// Kaltura answered success, but the task does not have the status that was set (spec 1.1: a forbidden property
-    /// is dropped without a word).
-    #[error("task {task_id} was set to {wanted} but has {got}")]
-    StatusNotTaken {
-        /// The task.
-        task_id: String,
-        /// The status that was sent.
-        wanted: String,
-        /// The status that came back.
-        got: String,
-    },
     /// Kaltura could not read a file that we delivered: our fault, not the customer's.
     #[error("kaltura rejects the content of asset {asset_id}: {description}")]
     ContentRejected {
@@ -326,7 +315,7 @@ impl StepError {
                 engines::ErrorClass::Retryable => Class::Retryable,
                 engines::ErrorClass::Terminal => Class::Terminal,
             },
-            Self::Aws { .. } | Self::RecordConflict { .. } | Self::StatusNotTaken { .. } => Class::Retryable,
+            Self::Aws { .. } | Self::RecordConflict { .. } => Class::Retryable,
             Self::StaleAttempt { .. } => Class::Stale,
             Self::Ended { .. } | Self::GoneAtKaltura { .. } => Class::Gone,
             Self::Captions(_)
@@ -355,7 +344,6 @@ impl StepError {
             Self::Ended { .. } => "Ended",
             Self::GoneAtKaltura { .. } => "GoneAtKaltura",
             Self::OutOfOrder { .. } => "OutOfOrder",
-            Self::StatusNotTaken { .. } => "StatusNotTaken",
             Self::ContentRejected { .. } => "ContentRejected",
             Self::ImportStuck { .. } => "ImportStuck",
             Self::Setting { .. } => "Setting",

@@ -13,9 +13,6 @@ use crate::config::ProcessingRegion;
 use crate::error::Refusal;
 use crate::record::TaskRecord;
 
-/// Characters a line where the profile sets none (Netflix's figure, the most common house rule).
-pub const DEFAULT_CHARACTERS_PER_LINE: u32 = 42;
-
 /// `serviceFeature` of captions (spec 1.7).
 pub const CAPTIONS: i64 = 1;
 
@@ -273,7 +270,7 @@ impl Plan {
                 max_characters_per_line: order
                     .max_characters_per_caption_line
                     .filter(|characters| *characters > 0)
-                    .unwrap_or(DEFAULT_CHARACTERS_PER_LINE),
+                    .unwrap_or(captions::DEFAULT_CHARS_PER_LINE),
                 speaker_labels: order.enable_speaker_id,
                 speaker_change_marks: order.enable_speaker_change_indication,
                 audio_tags: order.enable_audio_tags,

@@ -175,15 +175,9 @@ pub(super) async fn update(ctx: &Context, task_id: &TaskId, update: UpdateJob) -
         .sessions
         .with(async |ks| ctx.kaltura.vendor(ks).update_job(task_id, &update).await)
         .await?;
-    if let Some(wanted) = update.status
-        && updated.status != Some(wanted)
-    {
+    if let Err(error) = update.confirm_status(&updated) {
         metrics::counter!(names::MISMATCHED_STATUS).increment(1);
-        return Err(StepError::StatusNotTaken {
-            task_id: task_id.to_string(),
-            wanted: wanted.name().to_owned(),
-            got: updated.status.map_or("no status", TaskStatus::name).to_owned(),
-        });
+        return Err(error.into());
     }
     Ok(updated)
 }

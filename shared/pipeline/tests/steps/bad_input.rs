@@ -342,7 +342,10 @@ async fn a_status_that_kaltura_drops_without_a_word_is_noticed() {
     world.sim.faults(vec![drop]);
     let claimed = world.claim_all().await;
     assert!(
-        matches!(claimed.as_slice(), [Err(StepError::StatusNotTaken { .. })]),
+        matches!(
+            claimed.as_slice(),
+            [Err(StepError::Kaltura(kaltura::Error::StatusNotTaken { .. }))]
+        ),
         "{claimed:?}"
     );
     assert_eq!(
@@ -356,9 +359,7 @@ async fn a_status_that_kaltura_drops_without_a_word_is_noticed() {
 #[tokio::test]
 async fn content_that_kaltura_rejects_is_our_fault_and_not_the_customers() {
     let world = World::new().await;
-    let input = world.begin(order()).await;
-    fetch::run(&world.ctx, &input).await.unwrap();
-    world.process(&input).await.unwrap();
+    let input = world.begin_and_process().await;
     let rejected = FaultEffect::ImportFails {
         description: "invalid caption content".into(),
     };

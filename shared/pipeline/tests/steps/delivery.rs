@@ -130,9 +130,7 @@ async fn a_second_message_of_a_task_starts_nothing() {
 #[tokio::test]
 async fn an_add_whose_answer_was_lost_makes_no_second_asset() {
     let world = World::new().await;
-    let input = world.begin(order()).await;
-    fetch::run(&world.ctx, &input).await.unwrap();
-    world.process(&input).await.unwrap();
+    let input = world.begin_and_process().await;
     world.sim.faults(vec![
         Fault::new(FaultEffect::ReplyLost)
             .on("caption_captionasset", "add")
@@ -156,9 +154,7 @@ async fn an_add_whose_answer_was_lost_makes_no_second_asset() {
 #[tokio::test]
 async fn a_refused_import_is_signed_afresh_and_goes_up_by_token_in_the_end() {
     let world = World::new().await;
-    let input = world.begin(order()).await;
-    fetch::run(&world.ctx, &input).await.unwrap();
-    world.process(&input).await.unwrap();
+    let input = world.begin_and_process().await;
     *world.bucket.signature.lock().unwrap() = "expired".into();
     world.upload_until_done(&input).await.unwrap();
     let record = world.record(&input.task_id).await;
@@ -187,9 +183,7 @@ async fn a_refused_import_is_signed_afresh_and_goes_up_by_token_in_the_end() {
 #[tokio::test]
 async fn an_import_that_runs_is_left_alone_and_given_up_on_in_the_end() {
     let world = World::new().await;
-    let input = world.begin(order()).await;
-    fetch::run(&world.ctx, &input).await.unwrap();
-    world.process(&input).await.unwrap();
+    let input = world.begin_and_process().await;
     world.sim.faults(vec![Fault::new(FaultEffect::ImportStuck)]);
     for _ in 0..20 {
         upload::run(&world.ctx, &input).await.unwrap();

@@ -365,6 +365,14 @@ impl World {
         StepInput { task_id, attempt: 1 }
     }
 
+    /// Brings a captions order up to where its deliverables are uploaded.
+    pub async fn begin_and_process(&self) -> StepInput {
+        let input = self.begin(order()).await;
+        fetch::run(&self.ctx, &input).await.unwrap();
+        self.process(&input).await.unwrap();
+        input
+    }
+
     pub async fn process(&self, input: &StepInput) -> Result<()> {
         let input = ProcessInput {
             step: input.clone(),
