@@ -10,4 +10,5 @@
 
 mod bad_input;
 mod delivery;
-mod world;
+
+use step_world as world;

@@ -1,29 +1,33 @@
-//! The world of the step tests: the Kaltura stand-in, the ports in memory, an engine that says what it is told, and a
-//! bucket that Kaltura can fetch from.
+//! The world of the step tests and the handler tests: the Kaltura stand-in, the other ports in memory, an engine that says
+//! what it is told, and a bucket that Kaltura can fetch from. A library of its own, since the pipeline's tests and those of
+//! each function play in the same world.
+//!
+//! What does not live here: the AWS adapters, which the end-to-end tests run on an emulator.
 
-use std::path::PathBuf;
-use std::process::Command;
-use std::sync::{Arc, Mutex, OnceLock};
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a test's world: a panic is the test's verdict"
+)]
 
-use async_trait::async_trait;
-use axum::Router;
-use axum::extract::{Path as UrlPath, State};
-use axum::http::{HeaderMap, Method, StatusCode};
-use bytes::Bytes;
-use captions::{Transcript, Word};
-use engines::{
-    Capabilities, Capability, CompletionToken, Engine, EngineVersion, JobFiles, JobRequest, JobResult,
-    Progress, RESULT_VERSION, WorkKind,
-};
+mod answers;
+mod bucket;
+mod clips;
+mod engine;
+
+use std::sync::Arc;
+
+use engines::CompletionToken;
 use kaltura::TaskId;
 use kaltura_sim::{
     CatalogItemSpec, EntrySpec, FlavorSpec, OrderReport, OrderRequest, Sim, SimConfig, SimHandle,
 };
-use media::PartSink;
 use pipeline::config::{Config, Env};
 use pipeline::context::{Context, Parts, kaltura_client};
-use pipeline::memory::{FixedAppToken, ManualClock, MemoryObjects, MemoryQueue, MemoryStates, MemoryTable};
-use pipeline::ports::{ObjectStore, OrderQueue, SignedGet, TaskStore};
+use pipeline::memory::{FixedAppToken, ManualClock, MemoryQueue, MemoryStates, MemoryTable};
+use pipeline::ports::{OrderQueue, TaskStore};
 use pipeline::record::TaskRecord;
 use pipeline::session::VendorSessions;
 use pipeline::steps::fail::Ending;
@@ -31,192 +35,30 @@ use pipeline::steps::process::ProcessInput;
 use pipeline::steps::upload::UploadOutcome;
 use pipeline::steps::{OrderMessage, StepInput, claim, fail, fetch, finalize, poll, process, upload};
 use pipeline::{Class, Result, StepError};
+use serde_json::Value;
 
-/// The header value that the bucket of the tests asks for.
-const GOOD: &str = "signed";
+pub use bucket::ServedBucket;
+pub use clips::{media_with_sound, media_without_sound};
+pub use engine::{Answer, ToldEngine, spoken};
 
+/// A vendor with its Kaltura, in one process.
 pub struct World {
+    /// Kaltura.
     pub sim: SimHandle,
+    /// What the functions work with, all of its parts there.
     pub ctx: Context,
+    /// The table.
     pub table: Arc<MemoryTable>,
+    /// The orders queue.
     pub queue: Arc<MemoryQueue>,
+    /// The state machine: it notes what is started and completed, and runs nothing.
     pub states: Arc<MemoryStates>,
+    /// The bucket.
     pub bucket: ServedBucket,
+    /// The vendor's clock; [`World::advance`] moves Kaltura's with it.
     pub clock: Arc<ManualClock>,
+    /// The engine.
     pub engine: Arc<ToldEngine>,
-}
-
-/// An engine that answers what it is told.
-pub struct ToldEngine {
-    pub answer: Mutex<Box<dyn Fn() -> engines::Result<Vec<Word>> + Send>>,
-}
-
-#[async_trait]
-impl Engine for ToldEngine {
-    fn name(&self) -> &'static str {
-        "told"
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        let recognise = Capability {
-            kind: WorkKind::Recognise,
-            languages: vec!["en".into()],
-        };
-        Capabilities {
-            engine: "told",
-            works: vec![recognise],
-        }
-    }
-
-    async fn start(&self, request: &JobRequest, files: &dyn JobFiles) -> engines::Result<Progress> {
-        let media = files.media(&request.media).await?;
-        let size = std::fs::metadata(&media)
-            .map(|meta| meta.len())
-            .unwrap_or_default();
-        assert!(size > 0, "the engine got an empty media file");
-        let words = (self.answer.lock().unwrap())()?;
-        Ok(Progress::Done(Box::new(JobResult {
-            version: RESULT_VERSION,
-            job_id: request.job_id.clone(),
-            engine: EngineVersion {
-                name: "told".into(),
-                version: "1".into(),
-            },
-            transcript: Transcript::new(Some("en".into()), words, 4_000),
-            language: None,
-            audio_duration_ms: 4_000,
-            warnings: Vec::new(),
-        })))
-    }
-}
-
-pub fn spoken() -> Vec<Word> {
-    let texts = ["Captions", "are", "made", "for", "everybody", "who", "watches."];
-    let mut words = Vec::new();
-    for (index, text) in texts.into_iter().enumerate() {
-        let start_ms = 300 + 450 * index as u64;
-        words.push(Word {
-            confidence: Some(0.9),
-            ..Word::new(text, start_ms, start_ms + 400)
-        });
-    }
-    words
-}
-
-/// The bucket in memory, served over HTTP as S3 would: nothing without the header that was signed.
-#[derive(Clone)]
-pub struct ServedBucket {
-    objects: MemoryObjects,
-    url: String,
-    /// What the next GETs are signed with: anything but `signed` is refused with 403.
-    pub signature: Arc<Mutex<String>>,
-}
-
-impl ServedBucket {
-    async fn start() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let objects = MemoryObjects::default();
-        let app = Router::new()
-            .route("/{*key}", axum::routing::any(serve))
-            .with_state(objects.clone());
-        tokio::spawn(async move { axum::serve(listener, app).await });
-        Self {
-            objects,
-            url,
-            signature: Arc::new(Mutex::new(GOOD.into())),
-        }
-    }
-}
-
-async fn serve(
-    State(objects): State<MemoryObjects>,
-    UrlPath(key): UrlPath<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> (StatusCode, Bytes) {
-    if method != Method::GET || headers.get("authorization").is_none_or(|value| value != GOOD) {
-        return (StatusCode::FORBIDDEN, Bytes::new());
-    }
-    match objects.get(&key).await.unwrap() {
-        Some(content) => (StatusCode::OK, content),
-        None => (StatusCode::NOT_FOUND, Bytes::new()),
-    }
-}
-
-#[async_trait]
-impl ObjectStore for ServedBucket {
-    async fn put(&self, key: &str, content: Bytes, content_type: &str) -> Result<()> {
-        self.objects.put(key, content, content_type).await
-    }
-
-    async fn get(&self, key: &str) -> Result<Option<Bytes>> {
-        self.objects.get(key).await
-    }
-
-    async fn sink(&self, key: &str, content_type: &str) -> Result<Box<dyn PartSink>> {
-        self.objects.sink(key, content_type).await
-    }
-
-    async fn download(&self, key: &str, to: &std::path::Path) -> Result<u64> {
-        self.objects.download(key, to).await
-    }
-
-    async fn sign_get(&self, key: &str, _now_epoch_s: u64) -> Result<SignedGet> {
-        let signature = self.signature.lock().unwrap().clone();
-        Ok(SignedGet {
-            url: format!("{}/{key}", self.url),
-            header_lines: vec![format!("Authorization: {signature}")],
-        })
-    }
-}
-
-/// Four seconds of picture and sound, made once.
-pub fn media_with_sound() -> PathBuf {
-    static MADE: OnceLock<PathBuf> = OnceLock::new();
-    MADE.get_or_init(|| {
-        make_media(
-            "sound.mp4",
-            &["-f", "lavfi", "-i", "sine=frequency=440:duration=4"],
-        )
-    })
-    .clone()
-}
-
-/// Four seconds of picture alone, made once.
-pub fn media_without_sound() -> PathBuf {
-    static MADE: OnceLock<PathBuf> = OnceLock::new();
-    MADE.get_or_init(|| make_media("silent.mp4", &[])).clone()
-}
-
-fn make_media(name: &str, sound: &[&str]) -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    let path = folder.join(format!("{}-{name}", std::process::id()));
-    let made = Command::new("ffmpeg")
-        .args([
-            "-v",
-            "error",
-            "-y",
-            "-f",
-            "lavfi",
-            "-i",
-            "testsrc=size=160x90:rate=10:duration=4",
-        ])
-        .args(sound)
-        .args([
-            "-pix_fmt",
-            "yuv420p",
-            "-c:v",
-            "libx264",
-            "-c:a",
-            "aac",
-            "-shortest",
-        ])
-        .arg(&path)
-        .status()
-        .expect("ffmpeg is needed by the tests: `infra/local/setup --tools-only` installs it");
-    assert!(made.success(), "ffmpeg could not make {name}");
-    path
 }
 
 /// A captions order of four seconds of media.
@@ -236,21 +78,39 @@ pub fn order() -> OrderRequest {
 }
 
 impl World {
+    /// The usual world: one vendor, captions enabled, region US.
     pub async fn new() -> Self {
         Self::with(&[]).await
     }
 
     /// A world whose settings differ by `vars`.
     pub async fn with(vars: &[(&str, &str)]) -> Self {
-        let sim = Sim::start(SimConfig {
-            allow_private_imports: true,
-            ..SimConfig::default()
-        })
-        .await
-        .unwrap();
+        Self::made(SimConfig::default(), vars, None).await
+    }
+
+    /// A world with another Kaltura.
+    pub async fn at(sim: SimConfig) -> Self {
+        Self::made(sim, &[], None).await
+    }
+
+    /// A world in which the answers to `action` come changed.
+    pub async fn with_answers(action: &str, change: impl Fn(&mut Value) + Send + Sync + 'static) -> Self {
+        Self::made(SimConfig::default(), &[], Some((action, Arc::new(change)))).await
+    }
+
+    async fn made(
+        sim: SimConfig,
+        vars: &[(&str, &str)],
+        answers: Option<(&str, Arc<answers::Change>)>,
+    ) -> Self {
+        let sim = Sim::start(sim).await.unwrap();
+        let service_url = match answers {
+            Some((action, change)) => answers::altered(sim.service_url(), action, change).await,
+            None => sim.service_url().to_owned(),
+        };
         let partner = sim.vendor_partner_id().to_string();
         let mut all = vec![
-            ("KALTURA_SERVICE_URL", sim.service_url()),
+            ("KALTURA_SERVICE_URL", service_url.as_str()),
             ("VENDOR_PARTNER_ID", partner.as_str()),
             ("VENDOR_NAME", "testVendor"),
             ("TASKS_TABLE", "tasks"),
@@ -271,9 +131,7 @@ impl World {
         let queue = Arc::new(MemoryQueue::default());
         let states = Arc::new(MemoryStates::default());
         let bucket = ServedBucket::start().await;
-        let engine = Arc::new(ToldEngine {
-            answer: Mutex::new(Box::new(|| Ok(spoken()))),
-        });
+        let engine = Arc::new(ToldEngine::default());
         let fetch_config = media::FetchConfig {
             allow_loopback: true,
             ..media::FetchConfig::default()
@@ -323,14 +181,17 @@ impl World {
         TaskId::parse(placed.task_id.to_string()).unwrap()
     }
 
+    /// What Kaltura has of a task.
     pub fn report(&self, task_id: &TaskId) -> OrderReport {
         self.sim.order(&task_id.as_str().into()).unwrap()
     }
 
+    /// What the table has of a task.
     pub async fn record(&self, task_id: &TaskId) -> TaskRecord {
         self.table.load(task_id).await.unwrap().unwrap()
     }
 
+    /// Polls once.
     pub async fn poll(&self) -> poll::PollReport {
         poll::run(&self.ctx, "test").await.unwrap()
     }
@@ -373,6 +234,7 @@ impl World {
         input
     }
 
+    /// Has the engine work on a task.
     pub async fn process(&self, input: &StepInput) -> Result<()> {
         let input = ProcessInput {
             step: input.clone(),
