@@ -210,6 +210,18 @@ impl Emulator {
             .map_err(LocalError::aws("Invoke"))
     }
 
+    /// Shortens the state machine's waits and the pauses before its retries to this share of what they are.
+    pub(crate) async fn scale_waits(&self, share: f64) -> Result<()> {
+        self.http
+            .post(format!("{}/_ministack/config", self.endpoint))
+            .json(&serde_json::json!({ "stepfunctions._SFN_WAIT_SCALE": share }))
+            .send()
+            .await
+            .and_then(reqwest::Response::error_for_status)
+            .map(|_| ())
+            .map_err(LocalError::aws("configuring the emulator"))
+    }
+
     /// Ends it and all functions.
     pub(crate) async fn end(self) {
         self.group.end().await;
@@ -239,7 +251,7 @@ async fn free_port() -> std::io::Result<u16> {
 }
 
 /// Names service and account to the emulator, which doesn't check the root's signature.
-fn authorization(service: &str) -> String {
+pub(crate) fn authorization(service: &str) -> String {
     format!(
         "AWS4-HMAC-SHA256 Credential={ROOT_KEY}/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, \
          Signature=unchecked"

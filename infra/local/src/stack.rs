@@ -10,7 +10,7 @@ use kaltura_sim::{OrderRequest, PlacedOrder, Sim, SimConfig, SimHandle};
 use pipeline::record::TaskRecord;
 
 use crate::deploy::{STACK, deploy};
-use crate::emulator::Emulator;
+use crate::emulator::{Emulator, authorization};
 use crate::error::{LocalError, Result};
 use crate::layout::{FUNCTIONS, Layout};
 use crate::speech::{self, Speech};
@@ -105,6 +105,9 @@ impl LocalStack {
             Kaltura::Real(account) => (None, account),
             Kaltura::Sim(mut config) => {
                 config.work_dir.get_or_insert_with(|| layout.work.join("kaltura"));
+                // The emulator announces a length when it refuses a HEAD, which S3 doesn't (spec 3.2): captions of a few
+                // words, shorter than that, would never be imported.
+                config.ignore_length_of_refused_head = true;
                 let sim = Sim::start(*config).await?;
                 let account = account_of(&sim);
                 (Some(sim), account)
@@ -169,6 +172,12 @@ impl LocalStack {
     /// The address of the emulated AWS, without a slash at the end.
     pub fn endpoint(&self) -> &str {
         self.emulator.endpoint()
+    }
+
+    /// The `Authorization` header of a plain HTTP request to a service of the emulated AWS by the account's root, whose
+    /// signature is not checked: for a test that needs a service once, whose SDK would be large.
+    pub fn root_authorization(&self, service: &str) -> String {
+        authorization(service)
     }
 
     /// An output of the stack.
@@ -248,6 +257,36 @@ impl LocalStack {
         Ok(ids)
     }
 
+    /// Shortens the state machine's waits and the pauses before its retries to `share` of what they are (0 to 1), so that
+    /// a task runs out of retries in seconds. Time-outs stay, and so does every clock.
+    pub async fn scale_waits(&self, share: f64) -> Result<()> {
+        self.emulator.scale_waits(share).await
+    }
+
+    /// Waits until a task is as `until` wants it, and answers how it is then. An error after `deadline`, which says where
+    /// the task stands; waiting may begin again.
+    pub async fn wait_for_task(
+        &self,
+        id: &str,
+        deadline: Duration,
+        until: impl Fn(&TaskView) -> bool,
+    ) -> Result<TaskView> {
+        let begun = Instant::now();
+        loop {
+            let task = self.watcher.task(id).await?;
+            if let Some(task) = task.as_ref().filter(|task| until(task)) {
+                return Ok(task.clone());
+            }
+            if begun.elapsed() > deadline {
+                return Err(LocalError::Deadline {
+                    deadline,
+                    waiting: waits(id, task.map(|task| task.place()).as_deref()),
+                });
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
     /// Waits until all orders have ended, or `at_least` of them where it is more; calls `on_change` whenever a task has
     /// come to another place, with the time since its order. An error after `deadline`, or as soon as the emulator is
     /// gone; the tasks are not harmed by it, and waiting may begin again.
@@ -293,12 +332,7 @@ impl LocalStack {
                 let waiting: Vec<String> = ids
                     .iter()
                     .filter(|id| !ended.contains_key(*id))
-                    .map(|id| {
-                        format!(
-                            "task {id} ({})",
-                            places.get(id).map_or("not polled yet", String::as_str)
-                        )
-                    })
+                    .map(|id| waits(id, places.get(id).map(String::as_str)))
                     .collect();
                 return Err(LocalError::Deadline {
                     deadline,
@@ -328,6 +362,11 @@ impl LocalStack {
             sim.shutdown().await;
         }
     }
+}
+
+/// Where a task waits, for an error's text.
+fn waits(id: &str, place: Option<&str>) -> String {
+    format!("task {id} ({})", place.unwrap_or("not polled yet"))
 }
 
 fn account_of(sim: &SimHandle) -> Account {

@@ -139,6 +139,11 @@ impl SimHandle {
         faults.into_iter().map(|fault| world.faults.add(fault)).collect()
     }
 
+    /// Takes one fault off; nothing happens where it is off already.
+    pub fn remove_fault(&self, id: FaultId) {
+        self.shared.world().faults.remove(id);
+    }
+
     /// Takes all faults off.
     pub fn clear_faults(&self) {
         self.shared.world().faults.clear();

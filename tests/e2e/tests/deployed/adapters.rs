@@ -1,0 +1,84 @@
+//! The AWS adapters of the pipeline's ports pass what the doubles in memory pass.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType,
+};
+use pipeline::aws::{dynamodb::Table, s3::Bucket, sqs::Orders};
+use pipeline::conformance;
+
+use crate::bed::Bed;
+
+pub async fn conform(bed: &Bed) {
+    let stack = &bed.stack;
+    let dynamo = aws_sdk_dynamodb::Client::new(stack.sdk());
+    make_table(&dynamo, "conformance").await;
+    let table = Table::new(dynamo, "conformance");
+    conformance::task_store(&table, "7", async || {}).await.unwrap();
+    conformance::leases(&table).await.unwrap();
+    conformance::session_store(&table).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let bucket = Bucket::new(stack.sdk(), stack.output("WorkBucket").unwrap());
+    conformance::object_store(&bucket, folder.path()).await.unwrap();
+    let sqs = aws_sdk_sqs::Client::new(stack.sdk());
+    let url = sqs
+        .create_queue()
+        .queue_name("conformance")
+        .send()
+        .await
+        .unwrap()
+        .queue_url
+        .unwrap();
+    conformance::order_queue(&Orders::new(sqs, url)).await.unwrap();
+}
+
+/// A table with the indexes of the template's.
+async fn make_table(dynamo: &aws_sdk_dynamodb::Client, name: &str) {
+    let types = HashMap::from([
+        ("pk", ScalarAttributeType::S),
+        ("due_kind", ScalarAttributeType::S),
+        ("due_at_epoch_s", ScalarAttributeType::N),
+        ("key_watch", ScalarAttributeType::S),
+        ("key_expires_epoch_s", ScalarAttributeType::N),
+    ]);
+    let key = |name: &str, kind| {
+        KeySchemaElement::builder()
+            .attribute_name(name)
+            .key_type(kind)
+            .build()
+            .unwrap()
+    };
+    let index = |name: &str, hash: &str, range: &str| {
+        GlobalSecondaryIndex::builder()
+            .index_name(name)
+            .key_schema(key(hash, KeyType::Hash))
+            .key_schema(key(range, KeyType::Range))
+            .projection(
+                Projection::builder()
+                    .projection_type(ProjectionType::KeysOnly)
+                    .build(),
+            )
+            .build()
+            .unwrap()
+    };
+    let attributes = types.into_iter().map(|(name, kind)| {
+        AttributeDefinition::builder()
+            .attribute_name(name)
+            .attribute_type(kind)
+            .build()
+            .unwrap()
+    });
+    dynamo
+        .create_table()
+        .table_name(name)
+        .billing_mode(BillingMode::PayPerRequest)
+        .set_attribute_definitions(Some(attributes.collect()))
+        .key_schema(key("pk", KeyType::Hash))
+        .global_secondary_indexes(index("due", "due_kind", "due_at_epoch_s"))
+        .global_secondary_indexes(index("keys", "key_watch", "key_expires_epoch_s"))
+        .send()
+        .await
+        .unwrap();
+}
