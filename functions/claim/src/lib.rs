@@ -55,3 +55,115 @@ async fn claimed(ctx: &Context, message: &SqsMessage) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kaltura_sim::{Fault, FaultEffect};
+    use pipeline::record::TaskState;
+    use serde_json::json;
+    use step_world::{World, order};
+
+    use super::*;
+
+    /// Hands a batch to the handler, and answers which of its messages must come again, by their place.
+    async fn failed(world: &World, bodies: &[&str]) -> Vec<usize> {
+        let records: Vec<_> = bodies
+            .iter()
+            .enumerate()
+            .map(|(place, body)| json!({ "messageId": place.to_string(), "eventSource": "aws:sqs", "body": body }))
+            .collect();
+        let event = serde_json::from_value(json!({ "Records": records })).unwrap();
+        let answer = handle(&world.ctx, event, &Invocation::default()).await.unwrap();
+        let answer = serde_json::to_value(answer).unwrap();
+        answer["batchItemFailures"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|failure| failure["itemIdentifier"].as_str().unwrap().parse().unwrap())
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn a_poison_message_harms_no_other() {
+        let world = World::new().await;
+        let (first, last) = (world.place(order()).await, world.place(order()).await);
+        world.poll().await;
+        let bodies = [
+            OrderMessage { task_id: first }.to_json(),
+            String::new(),
+            "<html>".to_owned(),
+            r#"{"task":1}"#.to_owned(),
+            r#"{"task_id":"../1"}"#.to_owned(),
+            // Of no task that we know.
+            r#"{"task_id":"9007199254740993"}"#.to_owned(),
+            OrderMessage { task_id: last }.to_json(),
+        ];
+        let bodies: Vec<&str> = bodies.iter().map(String::as_str).collect();
+        assert_eq!(failed(&world, &bodies).await, [1, 2, 3, 4, 5]);
+        assert_eq!(
+            world.states.started().len(),
+            2,
+            "the first and the last were claimed"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_message_that_meets_a_passing_fault_comes_again_alone() {
+        let world = World::new().await;
+        let (one, other) = (world.place(order()).await, world.place(order()).await);
+        world.poll().await;
+        let blocked = Fault::new(FaultEffect::Api {
+            code: "ACTION_BLOCKED".to_owned(),
+            message: String::new(),
+        })
+        .on("reach_entryvendortask", "get")
+        .for_task(&one.as_str().into());
+        world.sim.faults(vec![blocked]);
+        let (one, other) = (
+            OrderMessage { task_id: one }.to_json(),
+            OrderMessage { task_id: other }.to_json(),
+        );
+        assert_eq!(failed(&world, &[&one, &other]).await, [0]);
+        world.sim.clear_faults();
+        assert!(
+            failed(&world, &[&one]).await.is_empty(),
+            "the second delivery is good"
+        );
+        assert_eq!(world.states.started().len(), 2);
+    }
+
+    /// A key that opens nothing, or something else, is exchanged by the vendor session for the task's own.
+    #[tokio::test]
+    async fn a_key_of_nobody_is_exchanged() {
+        let world = World::with_answers("getJobs", |page| {
+            for job in page["objects"].as_array_mut().into_iter().flatten() {
+                job["accessKey"] = json!("bm9ib2R5IG1hZGUgdGhpcw==");
+            }
+        })
+        .await;
+        let task_id = world.place(order()).await;
+        world.poll().await;
+        let message = OrderMessage {
+            task_id: task_id.clone(),
+        }
+        .to_json();
+        assert!(failed(&world, &[&message]).await.is_empty());
+        assert_eq!(world.record(&task_id).await.state, TaskState::Running);
+    }
+
+    #[tokio::test]
+    async fn a_task_with_values_of_the_future_is_claimed() {
+        let world = World::with_answers("get", |task| {
+            task["serviceType"] = json!(4711);
+            task["creationMode"] = json!(4711);
+            task["somethingNew"] = json!([{ "objectType": "KalturaFuture" }]);
+            task["relatedObjects"]["future"] = json!(null);
+        })
+        .await;
+        let task_id = world.place(order()).await;
+        world.poll().await;
+        let message = OrderMessage { task_id }.to_json();
+        assert!(failed(&world, &[&message]).await.is_empty());
+        assert_eq!(world.states.started().len(), 1);
+    }
+}

@@ -16,3 +16,26 @@ pub async fn context() -> Result<Context> {
 pub async fn handle(ctx: &Context, input: StepInput, _invocation: &Invocation) -> Result<()> {
     finalize::run(ctx, &input).await
 }
+
+#[cfg(test)]
+mod tests {
+    use pipeline::Class;
+    use step_world::World;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn ready_comes_once_and_only_with_the_assets() {
+        let world = World::new().await;
+        let input = world.begin_and_process().await;
+        let finalize = async || handle(&world.ctx, input.clone(), &Invocation::default()).await;
+        let early = finalize().await.unwrap_err();
+        assert_eq!(early.class(), Class::Fault, "{early}");
+        assert_eq!(world.report(&input.task_id).status, 3, "PROCESSING");
+
+        world.upload_until_done(&input).await.unwrap();
+        finalize().await.unwrap();
+        assert_eq!(world.report(&input.task_id).status, 2, "READY");
+        assert_eq!(finalize().await.unwrap_err().class(), Class::Gone);
+    }
+}

@@ -16,6 +16,7 @@ mod answers;
 mod bucket;
 mod clips;
 mod engine;
+mod told;
 
 use std::sync::Arc;
 
@@ -40,6 +41,7 @@ use serde_json::Value;
 pub use bucket::ServedBucket;
 pub use clips::{media_with_sound, media_without_sound};
 pub use engine::{Answer, ToldEngine, spoken};
+pub use told::{Told, told};
 
 /// A vendor with its Kaltura, in one process.
 pub struct World {
