@@ -58,7 +58,7 @@ async fn claimed(ctx: &Context, message: &SqsMessage) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use kaltura_sim::{Fault, FaultEffect};
+    use kaltura_sim::{Fault, FaultEffect, PartnerId};
     use pipeline::record::TaskState;
     use serde_json::json;
     use step_world::{World, order};
@@ -149,6 +149,32 @@ mod tests {
         .to_json();
         assert!(failed(&world, &[&message]).await.is_empty());
         assert_eq!(world.record(&task_id).await.state, TaskState::Running);
+    }
+
+    /// Kaltura answers that it has no such task: what a key doesn't open is not there.
+    #[tokio::test]
+    async fn a_key_of_another_task_opens_nothing() {
+        let world = World::with_answers("getJobs", |page| {
+            let Some(jobs) = page["objects"].as_array_mut().filter(|jobs| jobs.len() == 2) else {
+                return;
+            };
+            let first = jobs[0]["accessKey"].take();
+            jobs[0]["accessKey"] = std::mem::replace(&mut jobs[1]["accessKey"], first);
+        })
+        .await;
+        let mut of_another = order();
+        of_another.customer.partner_id = PartnerId(102);
+        let tasks = [world.place(order()).await, world.place(of_another).await];
+        world.poll().await;
+        for task_id in tasks {
+            let message = OrderMessage {
+                task_id: task_id.clone(),
+            }
+            .to_json();
+            assert!(failed(&world, &[&message]).await.is_empty());
+            assert_eq!(world.record(&task_id).await.state, TaskState::Gone);
+            assert_eq!(world.report(&task_id).status, 1, "left PENDING, as it was");
+        }
     }
 
     #[tokio::test]
