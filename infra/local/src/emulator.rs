@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use crate::error::{LocalError, Result};
 use crate::layout::{Layout, tail};
-use crate::program::{Group, command, logged};
+use crate::program::{Group, logged};
 
 /// The region that the emulator plays.
 pub const REGION: &str = "eu-central-1";
@@ -80,10 +80,11 @@ impl Emulator {
                 .iter()
                 .map(|(name, value)| (*name, OsStr::new(value))),
         );
-        let mut command = command(&layout.tool("emulator", "ministack")?, &environment);
-        command.current_dir(&layout.work);
-        logged(&mut command, &log)?;
-        let group = Group::start(command, "ministack")?;
+        let ministack = layout.tool("emulator", "ministack")?;
+        let group = Group::start(&ministack, &environment, "ministack", |command| {
+            command.current_dir(&layout.work);
+            logged(command, &log)
+        })?;
         Ok(Self {
             endpoint,
             group,

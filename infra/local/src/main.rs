@@ -1,12 +1,13 @@
 //! The command behind `infra/local/run`: brings the vendor up, places orders, shows their way, reports.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use kaltura_sim::{CatalogItemSpec, CustomerSpec, EntrySpec, OrderRequest, PartnerId};
 use reach_local::{Account, Kaltura, LANGUAGE, LocalError, LocalStack, Options, Report, Speech, TaskView};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Runs the whole vendor on this machine: the real template on an emulated AWS, for a stand-in of Kaltura or for a real
 /// account. Ends with a table of what was delivered; exit status 0 only if every order was.
@@ -101,29 +102,35 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Waits for Ctrl-C or a request to end. Whatever runs is then dropped, and its processes end with it.
+/// Waits for Ctrl-C, a request to end, or the end of the terminal. Whatever runs is then dropped, and its processes end
+/// with it.
 async fn interrupted() {
-    let terminated = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => signal.recv().await,
-            Err(_) => std::future::pending().await,
-        }
+    let came = async |kind| match signal(kind) {
+        Ok(mut signal) => signal.recv().await,
+        Err(_) => std::future::pending().await,
     };
     tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminated => {}
+        _ = came(SignalKind::interrupt()) => {}
+        _ = came(SignalKind::terminate()) => {}
+        _ = came(SignalKind::hangup()) => {}
     }
 }
 
 async fn run(arguments: &Arguments) -> Result<bool, LocalError> {
     // Before anything is started, since a mistyped path is soon put right.
+    let file_error = |path: &Path| {
+        let path = path.to_owned();
+        move |source| LocalError::File { path, source }
+    };
     let media = match &arguments.media {
-        Some(path) => Some(path.canonicalize().map_err(|source| LocalError::File {
-            path: path.clone(),
-            source,
-        })?),
+        Some(path) => Some(path.canonicalize().map_err(file_error(path))?),
         None => None,
     };
+    if let Some(folder) = arguments.json.as_deref().and_then(Path::parent)
+        && folder != Path::new("")
+    {
+        std::fs::read_dir(folder).map_err(file_error(folder))?;
+    }
     let begun = Instant::now();
     eprintln!("starting the emulated AWS, deploying the template");
     let mut stack = LocalStack::up(Options {
@@ -173,6 +180,7 @@ async fn work(
             path: path.clone(),
             source,
         })?;
+        println!("report: {}", path.display());
     }
     Ok(report.all_delivered())
 }
@@ -238,7 +246,7 @@ fn show(task: &TaskView, since: Duration) {
         .as_ref()
         .map_or_else(String::new, |cause| format!(": {cause}"));
     println!(
-        "{:7.1} s  task {} of customer {}{attempt}  {}{cause}",
+        "{:7.1} s  task {} of customer {}{attempt}: {}{cause}",
         since.as_secs_f64(),
         task.id,
         task.partner_id,

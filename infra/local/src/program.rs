@@ -47,7 +47,20 @@ pub(crate) async fn run(mut command: Command, what: &str, log: &Path) -> Result<
     })
 }
 
-/// A program that runs in a process group of its own, with all that it starts; dropped, the group is ended.
+/// Runs its arguments, and ends their whole process group once its own standard input is at its end. Asked to end, it waits
+/// for them to do so.
+const WATCH: &str = r#"
+exec 3<&0
+"$@" </dev/null 3<&- &
+program=$!
+{ read -r _ <&3; kill -KILL 0; } &
+trap : TERM
+wait $program
+wait $program
+"#;
+
+/// A program that runs in a process group of its own, with all that it starts. Dropped, the group is ended; and it ends by
+/// itself when this process is gone, in whatever way: the watcher's standard input is a pipe that only we hold open.
 #[derive(Debug)]
 pub(crate) struct Group {
     child: Child,
@@ -55,9 +68,19 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// Starts it.
-    pub(crate) fn start(mut command: Command, what: &str) -> Result<Self> {
+    /// Starts `program` with an environment as of [`command`]; `prepare` adds what else it needs. `what` names it to the
+    /// reader.
+    pub(crate) fn start(
+        program: &Path,
+        environment: &[(&str, &OsStr)],
+        what: &str,
+        prepare: impl FnOnce(&mut Command) -> Result<()>,
+    ) -> Result<Self> {
+        let mut command = command(Path::new("/bin/sh"), environment);
+        command.args(["-c", WATCH, "sh"]).arg(program);
+        prepare(&mut command)?;
         let child = command
+            .stdin(Stdio::piped())
             .process_group(0)
             .spawn()
             .map_err(|source| LocalError::Start {
@@ -101,26 +124,60 @@ impl Drop for Group {
 mod tests {
     use super::*;
     use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+    use tokio::process::ChildStdout;
 
     #[tokio::test]
     async fn a_group_ends_with_all_that_it_started() {
-        let mut shell = command(Path::new("/bin/sh"), &[]);
-        // The grandchild holds the pipe open as long as it lives.
-        shell
-            .args(["-c", "sleep 600 & echo started; wait"])
-            .stdout(Stdio::piped());
-        let mut group = Group::start(shell, "sh").unwrap();
+        let (group, output) = family().await;
+        drop(group);
+        assert_ends(output).await;
+    }
+
+    #[tokio::test]
+    async fn a_group_ends_with_whoever_started_it() {
+        let (mut group, output) = family().await;
+        // As when this process is killed: the system closes what it held open.
+        drop(group.child.stdin.take());
+        assert_ends(output).await;
+    }
+
+    #[tokio::test]
+    async fn a_program_that_ends_by_itself_is_seen_to() {
+        let mut group = Group::start(Path::new("/bin/true"), &[], "true", |_| Ok(())).unwrap();
+        let ended = async {
+            while !group.has_ended() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), ended)
+            .await
+            .unwrap();
+    }
+
+    /// A shell that has started a program of its own, which holds the output open as long as it lives.
+    async fn family() -> (Group, BufReader<ChildStdout>) {
+        let mut group = Group::start(Path::new("/bin/sh"), &[], "sh", |shell| {
+            shell
+                .args(["-c", "sleep 600 & echo started; wait"])
+                .stdout(Stdio::piped());
+            Ok(())
+        })
+        .unwrap();
         let mut output = BufReader::new(group.child.stdout.take().unwrap());
         let mut text = String::new();
         output.read_line(&mut text).await.unwrap();
+        assert_eq!(text, "started\n");
         assert!(!group.has_ended());
-        drop(group);
-        let to_the_end = output.read_to_string(&mut text);
+        (group, output)
+    }
+
+    async fn assert_ends(mut output: BufReader<ChildStdout>) {
+        let mut rest = String::new();
+        let to_the_end = output.read_to_string(&mut rest);
         tokio::time::timeout(Duration::from_secs(10), to_the_end)
             .await
             .expect("the grandchild lives on")
             .unwrap();
-        assert_eq!(text, "started\n");
     }
 
     #[tokio::test]

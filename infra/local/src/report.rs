@@ -108,7 +108,7 @@ impl Report {
         Ok(Self { tasks })
     }
 
-    /// The table.
+    /// The table, the assets, why what was not delivered was not, and the outcome in a line.
     pub fn table(&self) -> String {
         const STEPS: [&str; 5] = ["Fetch", "Process", "Upload", "AwaitImport", "Finalize"];
         let mut rows = vec![
@@ -155,6 +155,12 @@ impl Report {
                 let _ = writeln!(text, "task {}: {cause}", task.id);
             }
         }
+        let delivered = self
+            .tasks
+            .iter()
+            .filter(|task| task.status == "delivered")
+            .count();
+        let _ = writeln!(text, "{delivered} of {} orders delivered", self.tasks.len());
         text
     }
 }

@@ -280,7 +280,7 @@ impl LocalStack {
             if begun.elapsed() > deadline {
                 return Err(LocalError::Deadline {
                     deadline,
-                    waiting: waits(id, task.map(|task| task.place()).as_deref()),
+                    waiting: waits(id, task.as_ref().map(TaskView::place)),
                 });
             }
             tokio::time::sleep(LOOK_EVERY).await;
@@ -310,10 +310,9 @@ impl LocalStack {
                 let Some(task) = self.watcher.task(id).await? else {
                     continue;
                 };
-                let place = task.place();
-                if places.get(id) != Some(&place) {
+                if places.get(id).map(String::as_str) != Some(task.place()) {
                     on_change(&task, since.elapsed());
-                    places.insert(id.clone(), place);
+                    places.insert(id.clone(), task.place().to_owned());
                 }
                 if task.has_ended() {
                     ended.insert(

@@ -37,11 +37,11 @@ pub struct TaskView {
 }
 
 impl TaskView {
-    /// The state and, in work, the step, for people.
-    pub fn place(&self) -> String {
+    /// Where it is, for people: in work the state of the machine, else the record's state.
+    pub fn place(&self) -> &str {
         match (self.state, self.steps.last()) {
-            (TaskState::Running, Some(step)) => format!("{} {}", self.state.name(), step.name),
-            (state, _) => state.name().to_owned(),
+            (TaskState::Running, Some(step)) => &step.name,
+            (state, _) => state.name(),
         }
     }
 
