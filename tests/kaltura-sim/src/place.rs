@@ -16,6 +16,9 @@ use std::sync::Arc;
 /// Live captions and live translation: the order is for a scheduled event.
 const LIVE_FEATURES: [i64; 2] = [8, 11];
 
+/// Translation and alignment: the order names the caption it starts from, the entry's first unless `task_data` says.
+const WITH_SOURCE_CAPTION: [i64; 2] = [2, 3];
+
 pub(crate) async fn place(shared: &Shared, order: OrderRequest) -> Result<PlacedOrder, SimError> {
     check(&order)?;
     let stands = order
@@ -279,6 +282,13 @@ fn new_task(
     let duration_ms = world.entries.get(entry_id).map_or(0, |entry| entry.duration_ms);
     let mut data =
         json!({"objectType": task_data_class(order.service_feature), "entryDuration": duration_ms});
+    if WITH_SOURCE_CAPTION.contains(&order.service_feature) {
+        let assets = world.assets_of(entry_id).into_iter();
+        let mut captions = assets.filter(|(_, asset)| asset.kind == AssetKind::Caption);
+        if let Some((id, _)) = captions.next() {
+            data["captionAssetId"] = json!(id);
+        }
+    }
     if let (Some(data), Some(Value::Object(given))) = (data.as_object_mut(), order.task_data.clone()) {
         data.extend(given);
     }

@@ -2,8 +2,8 @@
 
 use crate::bench::{Bench, code, text};
 use kaltura_sim::{
-    AccessKeySpec, CatalogItemSpec, Fault, FaultEffect, KsVersion, OrderRequest, PlacedOrder, ProfileSpec,
-    SimConfig, TaskId,
+    AccessKeySpec, AssetKind, CatalogItemSpec, ExistingCaption, Fault, FaultEffect, KsVersion, OrderRequest,
+    PlacedOrder, ProfileSpec, SimConfig, TaskId,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -444,6 +444,33 @@ async fn a_reset_task_is_pending_again_with_a_new_queue_time() {
     let job = jobs(&bench, json!({}), json!({})).await["objects"][0].clone();
     assert_eq!(job["id"], json!(placed.task_id));
     assert!(job["queueTime"].as_i64() > Some(1_000) && job["createdAt"] == 1_000);
+}
+
+#[tokio::test]
+async fn a_translation_names_the_caption_that_it_starts_from() {
+    let bench = Bench::start().await;
+    let mut order = OrderRequest {
+        service_feature: 2,
+        ..OrderRequest::default()
+    };
+    order.entry.captions = vec![ExistingCaption::default()];
+    let placed = bench.order(order.clone()).await;
+    let report = bench.report(&placed.task_id);
+    let caption = report
+        .assets
+        .iter()
+        .find(|asset| asset.kind == AssetKind::Caption);
+    let named = &report.task["taskJobData"]["captionAssetId"];
+    assert_eq!(*named, json!(caption.expect("it stands").id));
+
+    order.task_data = Some(json!({ "captionAssetId": "1_other" }));
+    order.entry.id = Some(placed.entry_id);
+    let other = bench.order(order).await;
+    let report = bench.report(&other.task_id);
+    assert_eq!(
+        report.task["taskJobData"]["captionAssetId"], "1_other",
+        "the order's word goes first"
+    );
 }
 
 #[tokio::test]

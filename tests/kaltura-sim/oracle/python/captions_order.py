@@ -1,28 +1,7 @@
-#!/usr/bin/env python3
-"""Drives a whole captions order against the stand-in with Kaltura's official Python client.
+"""A captions order in every detail: what the server accepts, refuses, hides and answers on its way."""
 
-The client was written by others against the real server: what it accepts, refuses and parses is an outside check on
-the stand-in. Usage:
-
-    captions_order.py --sim PATH/TO/kaltura-sim [--media FILE]     starts the program itself
-    captions_order.py --url http://127.0.0.1:PORT [--media FILE]   uses a running one
-
-Exit status 0 if every check held. Needs the packages of requirements.txt beside it.
-"""
-
-import argparse
-import hashlib
-import http.server
-import json
-import subprocess
-import sys
-import tempfile
-import threading
-import time
 import urllib.request
 
-from KalturaClient import KalturaClient
-from KalturaClient.Base import KalturaConfiguration
 from KalturaClient.exceptions import KalturaException
 from KalturaClient.Plugins.Attachment import KalturaAttachmentAsset, KalturaAttachmentType
 from KalturaClient.Plugins.Caption import KalturaCaptionAsset, KalturaCaptionType
@@ -38,119 +17,25 @@ from KalturaClient.Plugins.Core import (
     KalturaNullableBoolean,
     KalturaPlaybackContextOptions,
     KalturaResponseProfileHolder,
-    KalturaSessionType,
-    KalturaString,
     KalturaStringResource,
     KalturaUploadedFileTokenResource,
-    KalturaUploadToken,
-    KalturaUrlResource,
 )
 from KalturaClient.Plugins.CuePoint import KalturaCuePointFilter
-from KalturaClient.Plugins.Reach import (
-    KalturaEntryVendorTask,
-    KalturaEntryVendorTaskFilter,
-    KalturaEntryVendorTaskStatus,
-)
+from KalturaClient.Plugins.Reach import KalturaEntryVendorTaskFilter, KalturaEntryVendorTaskStatus
 from KalturaClient.Plugins.ThumbCuePoint import KalturaThumbCuePoint, KalturaThumbCuePointSubType
 
-SRT = "1\n00:00:00,000 --> 00:00:02,000\nGood morning everybody.\n"
-CHECKS = 0
-
-
-def check(condition, what):
-    """Counts a check; ends the run at the first that doesn't hold."""
-    global CHECKS
-    CHECKS += 1
-    if not condition:
-        sys.exit(f"FAILED: {what}")
-
-
-def refused(code, call):
-    """Checks that the server refuses a call with that code; gives the exception."""
-    try:
-        call()
-    except KalturaException as error:
-        check(error.code == code, f"expected {code}, got {error.code}: {error.message}")
-        return error
-    sys.exit(f"FAILED: expected {code}, the call went well")
-
-
-class Sim:
-    """The control plane of the stand-in."""
-
-    def __init__(self, url):
-        self.url = url
-        self.info = self.get("/_sim/info")
-
-    def request(self, method, path, body=None):
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data=data, method=method)
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            text = answer.read()
-        return json.loads(text) if text else None
-
-    def get(self, path):
-        return self.request("GET", path)
-
-    def post(self, path, body=None):
-        return self.request("POST", path, body)
-
-    def order(self, **fields):
-        return self.post("/_sim/orders", fields)
-
-    def report(self, task_id):
-        return self.get(f"/_sim/orders/{task_id}")
-
-
-class Files(http.server.BaseHTTPRequestHandler):
-    """Serves one caption to those who bring the right header, as S3 does for a signed request."""
-
-    seen = []
-
-    def log_message(self, *_):
-        pass
-
-    def answer(self, with_body):
-        Files.seen.append((self.command, self.headers.get("Authorization")))
-        allowed = self.headers.get("Authorization") == "Signed abc"
-        self.send_response(200 if allowed else 403)
-        if allowed:
-            self.send_header("Content-Length", str(len(SRT)))
-        self.end_headers()
-        if allowed and with_body:
-            self.wfile.write(SRT.encode())
-
-    def do_HEAD(self):
-        self.answer(False)
-
-    def do_GET(self):
-        self.answer(True)
-
-
-def client_for(sim, ks=None, tag="app:oracle_vendor"):
-    client = KalturaClient(KalturaConfiguration(sim.url))
-    client.setClientTag(tag)
-    if ks:
-        client.setKs(ks)
-    return client
-
-
-def vendor_session(sim):
-    client = client_for(sim)
-    info = sim.info
-    widget = client.session.startWidgetSession(f"_{info['vendor_partner_id']}")
-    hash_name = info["app_token_hash"].lower()
-    digest = hashlib.new(hash_name, (widget.ks + info["app_token"]).encode()).hexdigest()
-    client.setKs(widget.ks)
-    refused("INVALID_APP_TOKEN_HASH", lambda: client.appToken.startSession(info["app_token_id"], digest.upper()))
-    session = client.appToken.startSession(
-        info["app_token_id"], digest, "", KalturaSessionType.ADMIN, 86400, "disableentitlement"
-    )
-    check("disableentitlement" in session.privileges, "the app token's own privileges are in the session")
-    check(session.partnerId == info["vendor_partner_id"], "the session is the vendor's")
-    refused("SERVICE_FORBIDDEN", lambda: client.reach.entryVendorTask.getJobs())
-    client.setKs(session.ks)
-    return client
+from common import (
+    SRT,
+    Files,
+    check,
+    client_for,
+    refused,
+    update,
+    upload_chunks,
+    upload_whole,
+    url_resource,
+    wait_for,
+)
 
 
 def jobs(vendor):
@@ -158,30 +43,11 @@ def jobs(vendor):
     return vendor.reach.entryVendorTask.getJobs(job_filter, KalturaFilterPager(pageSize=500, pageIndex=1))
 
 
-def update(vendor, task_id, **fields):
-    return vendor.reach.entryVendorTask.updateJob(task_id, KalturaEntryVendorTask(**fields))
-
-
-def wait_for(asset_id, get, seconds=20):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        asset = get(asset_id)
-        if asset.status.getValue() not in (0, 7):
-            return asset
-        time.sleep(0.05)
-    sys.exit(f"FAILED: asset {asset_id} stays at {asset.status.getValue()}")
-
-
 def caption(**fields):
     return KalturaCaptionAsset(
         language=KalturaLanguage.EN, format=KalturaCaptionType.SRT, fileExt="srt", label="English", accuracy=95,
         isDefault=KalturaNullableBoolean.TRUE_VALUE, displayOnPlayer=True, **fields
     )
-
-
-def url_resource(url, *headers):
-    lines = [KalturaString(value=line) for line in headers]
-    return KalturaUrlResource(url=url, forceAsyncDownload=False, urlHeaders=lines)
 
 
 def playback(sim, job, key, with_media):
@@ -293,31 +159,6 @@ def captions_order(sim, vendor, files_url, media):
     check(sessions and set(sessions) == {"<redacted>"}, "no session in the log")
 
 
-def upload_whole(key):
-    token = key.uploadToken.add(KalturaUploadToken(fileName="talk.srt"))
-    with tempfile.NamedTemporaryFile(suffix=".srt") as file:
-        file.write(SRT.encode())
-        file.seek(0)
-        check(key.uploadToken.upload(token.id, file).status.getValue() == 2, "uploaded whole")
-    return KalturaUploadedFileTokenResource(token=token.id)
-
-
-def upload_chunks(key):
-    token = key.uploadToken.add(KalturaUploadToken(fileName="talk.srt", fileSize=len(SRT)))
-    half = len(SRT) // 2
-    for start, end, final in ((0, half, False), (half, len(SRT), True)):
-        with tempfile.NamedTemporaryFile(suffix=".srt") as file:
-            file.write(SRT.encode()[start:end])
-            file.seek(0)
-            sent = key.uploadToken.upload(token.id, file, start > 0, final, start if start else -1)
-    check(sent.status.getValue() == 2 and sent.uploadedFileSize == len(SRT), "uploaded in chunks")
-    file = tempfile.NamedTemporaryFile(suffix=".srt")
-    file.write(b"x")
-    file.seek(0)
-    refused("UPLOAD_TOKEN_INVALID_STATUS_FOR_UPLOAD", lambda: key.uploadToken.upload(token.id, file))
-    return KalturaUploadedFileTokenResource(token=token.id)
-
-
 def other_assets(key, job, files_url):
     """Attachments, flavors, cue points and tags."""
     attachment = key.attachment.attachmentAsset.add(
@@ -371,34 +212,3 @@ def multirequest(vendor):
     vendor.reach.entryVendorTask.getJobs()
     answers = vendor.doMultiRequest()
     check(len(answers) == 2 and not any(isinstance(one, KalturaException) for one in answers), "two answers")
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--sim", help="the program, to be started here")
-    where.add_argument("--url", help="address of a running one")
-    parser.add_argument("--media", help="absolute path of a media file for the order")
-    options = parser.parse_args()
-    program, url = None, options.url
-    if options.sim:
-        program = subprocess.Popen([options.sim], stdout=subprocess.PIPE, text=True)
-        url = json.loads(program.stdout.readline())["service_url"]
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Files)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        sim = Sim(url)
-        vendor = vendor_session(sim)
-        captions_order(sim, vendor, f"http://127.0.0.1:{server.server_port}", options.media)
-        other_ends(sim, vendor)
-        multirequest(vendor)
-    finally:
-        server.shutdown()
-        if program:
-            program.terminate()
-            program.wait()
-    print(f"{CHECKS} checks held")
-
-
-if __name__ == "__main__":
-    main()
