@@ -67,6 +67,9 @@ impl ServiceUrl {
     /// Where a call is posted to.
     pub(crate) fn endpoint(&self, call: CallName) -> String {
         let base = self.0.as_str().trim_end_matches('/');
+        if call.service == crate::multirequest::SERVICE {
+            return format!("{base}/api_v3/service/{}", call.service);
+        }
         format!("{base}/api_v3/service/{}/action/{}", call.service, call.action)
     }
 

@@ -20,15 +20,11 @@ const CODE_CHARS: usize = 100;
 /// [`Error::Api`] for an exception, [`Error::Http`] for a status other than 2xx without one, [`Error::Empty`],
 /// [`Error::Truncated`] and [`Error::NotJson`] for what is no answer.
 pub fn open(call: CallName, status: u16, body: &[u8], secrets: &[&str]) -> Result<Value, Error> {
-    let parsed = serde_json::from_slice::<Value>(body);
-    if let Ok(Value::Object(fields)) = &parsed
-        && let Some(exception) = exception(fields, secrets)
-    {
-        return Err(Error::Api {
-            call,
-            exception: Box::new(exception),
-        });
-    }
+    let parsed = match serde_json::from_slice::<Value>(body) {
+        // An exception says more than the status that came with it.
+        Ok(value) => Ok(open_value(call, value, secrets)?),
+        Err(error) => Err(error),
+    };
     if !(200..300).contains(&status) {
         return Err(Error::Http { call, status });
     }
@@ -44,6 +40,20 @@ pub fn open(call: CallName, status: u16, body: &[u8], secrets: &[&str]) -> Resul
             begins: beginning(body, secrets),
             bytes: body.len(),
         }),
+    }
+}
+
+/// What stands in an answer, or in one of the answers to a multirequest: a value, or an exception.
+///
+/// # Errors
+/// [`Error::Api`] for an exception.
+pub fn open_value(call: CallName, value: Value, secrets: &[&str]) -> Result<Value, Error> {
+    match value.as_object().and_then(|fields| exception(fields, secrets)) {
+        Some(exception) => Err(Error::Api {
+            call,
+            exception: Box::new(exception),
+        }),
+        None => Ok(value),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use bytes::Bytes;
+use futures::stream::{self, TryStreamExt as _};
 
 use crate::call::Repeat;
 use crate::calls::{AddUploadToken, GetUploadToken, UploadChunk};
@@ -39,6 +40,25 @@ impl ChunkSource for Bytes {
         match (usize::try_from(offset_bytes), end) {
             (Ok(start), Some(end)) if end <= self.len() => Ok(self.slice(start..end)),
             _ => Err(std::io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+}
+
+/// How a file is cut, and how much of it is on its way at once: memory holds `chunk_bytes` × `at_once`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chunking {
+    /// Size of a chunk. The server keeps at most 1,000 chunks that wait for others (spec 5).
+    pub chunk_bytes: u64,
+    /// Chunks on their way at the same time.
+    pub at_once: usize,
+}
+
+impl Default for Chunking {
+    /// 10 MiB, four at once.
+    fn default() -> Self {
+        Self {
+            chunk_bytes: 10 * 1024 * 1024,
+            at_once: 4,
         }
     }
 }
@@ -83,10 +103,11 @@ impl TaskClient<'_> {
                 self.scope(),
             )
             .await;
-        self.settle(token, sent).await
+        self.settle(&token, sent).await?;
+        Ok(token)
     }
 
-    /// Uploads a file in chunks, one after the other, so that a break costs one chunk and memory holds one.
+    /// Uploads a file in chunks, several at once, so that a break costs a few chunks and memory holds no more.
     ///
     /// # Errors
     /// As [`Self::upload_file`]; [`Error::Source`] where the file can't be read.
@@ -94,15 +115,22 @@ impl TaskClient<'_> {
         &self,
         file_name: &str,
         source: &S,
-        chunk_bytes: u64,
+        chunking: Chunking,
     ) -> Result<UploadTokenId> {
         let size_bytes = source.size_bytes();
         check(file_name, size_bytes)?;
         let token = self.upload_token_add(file_name, size_bytes).await?.id;
-        self.upload_resume(token, file_name, source, chunk_bytes).await
+        let file = File {
+            token: &token,
+            name: file_name,
+            source,
+        };
+        self.send_from(&file, 0, chunking).await?;
+        Ok(token)
     }
 
-    /// Goes on with a chunked upload where it broke off: asks the server how much has arrived. The resume window is 7 days.
+    /// Goes on with a chunked upload where it broke off: asks the server how much has arrived without a gap. The resume
+    /// window is 7 days. Safe to repeat, also after the last answer was lost.
     ///
     /// # Errors
     /// As [`Self::upload_chunked`]; `UPLOAD_TOKEN_NOT_FOUND`, `UPLOAD_PASSED_MAX_RESUME_TIME_ALLOWED`.
@@ -111,64 +139,120 @@ impl TaskClient<'_> {
         token: UploadTokenId,
         file_name: &str,
         source: &S,
-        chunk_bytes: u64,
+        chunking: Chunking,
     ) -> Result<UploadTokenId> {
         let size_bytes = source.size_bytes();
         check(file_name, size_bytes)?;
-        let chunk_bytes = chunk_bytes.max(1);
         let state = self.upload_token_get(&token).await?;
         if state.status == Some(UploadTokenStatus::FullUpload) {
             return Ok(token);
         }
-        let mut offset_bytes = arrived_bytes(&state).min(size_bytes.saturating_sub(1));
-        while offset_bytes < size_bytes {
-            let len_bytes = chunk_bytes.min(size_bytes - offset_bytes);
-            let data = source
-                .chunk(offset_bytes, len_bytes)
-                .await
-                .map_err(|error| Error::Source {
-                    file_name: file_name.to_owned(),
-                    detail: error.to_string(),
-                })?;
-            if data.len() as u64 != len_bytes {
-                let detail = format!("expected {len_bytes} bytes at {offset_bytes}, got {}", data.len());
-                return Err(Error::Source {
-                    file_name: file_name.to_owned(),
-                    detail,
-                });
-            }
-            let is_final = offset_bytes + len_bytes == size_bytes;
-            let (chunk, repeat) = match (offset_bytes, is_final) {
-                (0, true) => (UploadChunk::whole(&token, file_name, data), Repeat::Once),
-                (0, false) => (UploadChunk::first(&token, file_name, data), Repeat::Once),
-                // The same bytes at the same place: sending them again changes nothing.
-                _ => (
-                    UploadChunk::resumed(&token, file_name, data, offset_bytes, is_final),
-                    Repeat::Safe,
-                ),
-            };
-            let sent = self.client.upload(&chunk, repeat, self.scope()).await;
-            if is_final {
-                return self.settle(token, sent).await;
-            }
-            sent?;
-            offset_bytes += len_bytes;
-        }
+        // All of it may be there without the server knowing that it is all: then the last byte says so.
+        let from_bytes = arrived_bytes(&state).min(size_bytes - 1);
+        let file = File {
+            token: &token,
+            name: file_name,
+            source,
+        };
+        self.send_from(&file, from_bytes, chunking).await?;
         Ok(token)
     }
 
+    /// Sends what is missing: the first chunk alone, since it makes the file at Kaltura; those in the middle in any order;
+    /// the last one when all others have arrived, since the server waits for gaps only a while (spec 5).
+    async fn send_from<S: ChunkSource>(
+        &self,
+        file: &File<'_, S>,
+        from_bytes: u64,
+        chunking: Chunking,
+    ) -> Result<()> {
+        let size_bytes = file.source.size_bytes();
+        let chunk_bytes = chunking.chunk_bytes.max(1);
+        let end_of = |start: u64| start.saturating_add(chunk_bytes).min(size_bytes);
+        let mut start_bytes = from_bytes;
+        if start_bytes == 0 {
+            let end_bytes = end_of(0);
+            let data = file.read(0, end_bytes).await?;
+            let is_whole = end_bytes == size_bytes;
+            let chunk = if is_whole {
+                UploadChunk::whole(file.token, file.name, data)
+            } else {
+                UploadChunk::first(file.token, file.name, data)
+            };
+            let sent = self.client.upload(&chunk, Repeat::Once, self.scope()).await;
+            if is_whole {
+                return self.settle(file.token, sent).await;
+            }
+            sent?;
+            start_bytes = end_bytes;
+        }
+        let starts = std::iter::successors(Some(start_bytes), |start| Some(end_of(*start)))
+            .take_while(|start| end_of(*start) < size_bytes);
+        stream::iter(starts.map(Ok))
+            .try_for_each_concurrent(chunking.at_once.max(1), async |start: u64| {
+                self.send(file, start, end_of(start)).await.map(|_| ())
+            })
+            .await?;
+        let whole_chunks = (size_bytes - 1 - start_bytes) / chunk_bytes;
+        let last = self
+            .send(file, start_bytes + whole_chunks * chunk_bytes, size_bytes)
+            .await;
+        self.settle(file.token, last).await
+    }
+
+    /// Sends a chunk that is not the first; the one that ends the file says that it does.
+    async fn send<S: ChunkSource>(
+        &self,
+        file: &File<'_, S>,
+        start_bytes: u64,
+        end_bytes: u64,
+    ) -> Result<UploadToken> {
+        let data = file.read(start_bytes, end_bytes).await?;
+        let is_last = end_bytes == file.source.size_bytes();
+        let chunk = UploadChunk::resumed(file.token, file.name, data, start_bytes, is_last);
+        // The same bytes at the same place: sending them again changes nothing.
+        self.client.upload(&chunk, Repeat::Safe, self.scope()).await
+    }
+
     /// Whether the last chunk arrived although its answer was lost: the token knows.
-    async fn settle(&self, token: UploadTokenId, sent: Result<UploadToken>) -> Result<UploadTokenId> {
+    async fn settle(&self, token: &UploadTokenId, sent: Result<UploadToken>) -> Result<()> {
         match sent {
-            Ok(_) => Ok(token),
+            Ok(_) => Ok(()),
             Err(error) if error.class() == ErrorClass::Retryable && error.may_have_taken_effect() => {
-                match self.upload_token_get(&token).await {
-                    Ok(state) if state.status == Some(UploadTokenStatus::FullUpload) => Ok(token),
+                match self.upload_token_get(token).await {
+                    Ok(state) if state.status == Some(UploadTokenStatus::FullUpload) => Ok(()),
                     _ => Err(error),
                 }
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+/// A file that goes up.
+struct File<'a, S> {
+    token: &'a UploadTokenId,
+    name: &'a str,
+    source: &'a S,
+}
+
+impl<S: ChunkSource> File<'_, S> {
+    /// The bytes from `start_bytes` to before `end_bytes`, or an error where the source gives others.
+    async fn read(&self, start_bytes: u64, end_bytes: u64) -> Result<Bytes> {
+        let failed = |detail| Error::Source {
+            file_name: self.name.to_owned(),
+            detail,
+        };
+        let len_bytes = end_bytes - start_bytes;
+        let data = self.source.chunk(start_bytes, len_bytes).await;
+        let data = data.map_err(|error| failed(error.to_string()))?;
+        if data.len() as u64 == len_bytes {
+            return Ok(data);
+        }
+        Err(failed(format!(
+            "expected {len_bytes} bytes at {start_bytes}, got {}",
+            data.len()
+        )))
     }
 }
 

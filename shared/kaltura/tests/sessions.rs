@@ -98,5 +98,5 @@ async fn every_way_of_a_call_is_send() {
     send(&client.vendor(&ks).extend_access_key(&task_id));
     send(&client.open_vendor_session(&token(AppTokenHashType::Md5), 1));
     let source = axum::body::Bytes::from_static(b"x");
-    send(&task.upload_chunked("a.srt", &source, 1));
+    send(&task.upload_chunked("a.srt", &source, kaltura::Chunking::default()));
 }

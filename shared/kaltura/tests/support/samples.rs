@@ -55,6 +55,18 @@ pub fn entry_id() -> EntryId {
     EntryId::parse("0_o2z3458w").unwrap()
 }
 
+pub fn new_chapter() -> NewChapter {
+    NewChapter {
+        entry_id: entry_id(),
+        start_time_ms: 61_000,
+        sub_type: ThumbCuePointSubType::Chapter,
+        title: "Questions".to_owned(),
+        description: "What the audience asks".to_owned(),
+        system_name: "reach-9292-chapter-2".to_owned(),
+        partner_data: "reach-9292-1".to_owned(),
+    }
+}
+
 pub fn asset_id() -> AssetId {
     AssetId::parse("0_caption1").unwrap()
 }
@@ -240,15 +252,7 @@ async fn entries(visitor: &mut impl Visitor) {
             "",
         )
         .await;
-    let chapter = NewChapter {
-        entry_id: entry_id.clone(),
-        start_time_ms: 61_000,
-        sub_type: ThumbCuePointSubType::Chapter,
-        title: "Questions".to_owned(),
-        description: "What the audience asks".to_owned(),
-        system_name: "reach-9292-chapter-2".to_owned(),
-        partner_data: "reach-9292-1".to_owned(),
-    };
+    let chapter = new_chapter();
     visitor
         .visit(&AddCuePoint { cue_point: &chapter }, With::AccessKey, "")
         .await;
