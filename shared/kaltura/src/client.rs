@@ -1,13 +1,9 @@
 //! The client: one connection pool, and the way of a call through it.
 
-use std::error::Error as _;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use reqwest::multipart::{Form, Part};
-use reqwest::{RequestBuilder, Response, header, redirect};
 use serde_json::Value;
 
 use crate::call::{Call, Pace, Repeat};
@@ -21,10 +17,9 @@ use crate::observe::{CallReport, millis};
 use crate::retry::RetryBudget;
 use crate::secret::{AccessKey, Ks};
 use crate::task_client::TaskClient;
+use crate::transport::{Body, Fault, HttpTransport, Request, Transport};
 use crate::vendor_client::{VendorClient, VendorSession};
 
-/// The largest answer that is read. A full page of 500 jobs has some 2 MB.
-const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 /// How long the widget session of the app-token handshake lives: two calls.
 const WIDGET_LIFE_S: u64 = 600;
 
@@ -33,7 +28,7 @@ const WIDGET_LIFE_S: u64 = 600;
 pub struct Client(Arc<Inner>);
 
 struct Inner {
-    http: reqwest::Client,
+    transport: Arc<dyn Transport>,
     config: ClientConfig,
     budget: RetryBudget,
 }
@@ -48,29 +43,27 @@ pub(crate) struct Scope<'a> {
 }
 
 impl Client {
-    /// A client with its own connection pool: HTTP/2 where the server offers it, gzip, no redirects (a session must not
-    /// follow one), no plain http except to a loopback service URL.
+    /// A client with its own connection pool ([`HttpTransport`]).
     ///
     /// # Errors
     /// [`Error::Invalid`] for a configuration that can't be used.
     pub fn new(config: ClientConfig) -> Result<Self> {
+        let transport = Arc::new(HttpTransport::new(&config)?);
+        Self::with_transport(config, transport)
+    }
+
+    /// A client whose requests travel by a transport of the caller's.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a configuration that can't be used.
+    pub fn with_transport(config: ClientConfig, transport: Arc<dyn Transport>) -> Result<Self> {
         config.check()?;
-        let http = reqwest::Client::builder()
-            .user_agent(format!("{}/{}", config.vendor_name, config.application_version))
-            .connect_timeout(config.time_outs.connect)
-            .timeout(config.time_outs.quick)
-            // Shorter than a load balancer's idle time, so that a call rarely meets a connection that is closing.
-            .pool_idle_timeout(Duration::from_secs(30))
-            .redirect(redirect::Policy::none())
-            .https_only(config.service_url.is_https())
-            .build()
-            .map_err(|error| Error::Invalid {
-                what: "HTTP client",
-                expected: "one that can be built",
-                found: detail(error),
-            })?;
         let budget = RetryBudget::new(&config.retry);
-        Ok(Self(Arc::new(Inner { http, config, budget })))
+        Ok(Self(Arc::new(Inner {
+            transport,
+            config,
+            budget,
+        })))
     }
 
     /// What the client was made from.
@@ -144,14 +137,8 @@ impl Client {
 
     /// Makes a call with a JSON body.
     pub(crate) async fn send<C: Call>(&self, call: &C, scope: Scope<'_>) -> Result<C::Reply> {
-        let body = Bytes::from(self.body(call, scope)?);
-        let request = || {
-            self.post(call.name(), C::PACE)
-                // Exactly this, without a charset: the server compares the whole header (spec 4.4).
-                .header(header::CONTENT_TYPE, "application/json")
-                .body(body.clone())
-        };
-        self.attempt(call, C::REPEAT, scope, body.len(), request).await
+        let body = Body::Json(self.body(call, scope)?.into());
+        self.attempt(call, C::REPEAT, scope, &body).await
     }
 
     /// Sends a file or a chunk. `repeat` says whether this chunk may be sent again.
@@ -161,16 +148,12 @@ impl Client {
         repeat: Repeat,
         scope: Scope<'_>,
     ) -> Result<<UploadChunk<'_> as Call>::Reply> {
-        let json = self.body(chunk, scope)?;
-        let size_bytes = json.len() + chunk.data.len();
-        let request = || {
-            // The server asks for a file name (spec 5); its extension becomes the asset's.
-            let data = Part::stream_with_length(chunk.data.clone(), chunk.data.len() as u64)
-                .file_name(chunk.file_name.to_owned());
-            let form = Form::new().text("json", json.clone()).part("fileData", data);
-            self.post(chunk.name(), Pace::Upload).multipart(form)
+        let body = Body::File {
+            json: self.body(chunk, scope)?,
+            file_name: chunk.file_name.to_owned(),
+            data: chunk.data.clone(),
         };
-        self.attempt(chunk, repeat, scope, size_bytes, request).await
+        self.attempt(chunk, repeat, scope, &body).await
     }
 
     /// The request's body: the call's parameters and what every call carries.
@@ -197,12 +180,6 @@ impl Client {
         Ok(Value::Object(body).to_string())
     }
 
-    fn post(&self, call: CallName, pace: Pace) -> RequestBuilder {
-        let Inner { http, config, .. } = &*self.0;
-        http.post(config.service_url.endpoint(call))
-            .timeout(self.time_out(pace))
-    }
-
     fn time_out(&self, pace: Pace) -> Duration {
         let time_outs = &self.0.config.time_outs;
         match pace {
@@ -218,8 +195,7 @@ impl Client {
         call: &C,
         repeat: Repeat,
         scope: Scope<'_>,
-        sent_bytes: usize,
-        request: impl Fn() -> RequestBuilder,
+        body: &Body,
     ) -> Result<C::Reply> {
         let Inner { config, budget, .. } = &*self.0;
         let mut secrets = call.secrets();
@@ -228,7 +204,7 @@ impl Client {
         loop {
             let began = Instant::now();
             let outcome = self
-                .exchange(call.name(), C::PACE, request(), &secrets)
+                .exchange(call.name(), C::PACE, body.clone(), &secrets)
                 .await
                 .and_then(|value| {
                     C::Reply::from_json(value).map_err(|shape| Error::UnexpectedShape {
@@ -250,7 +226,7 @@ impl Client {
                 task_id: scope.task_id,
                 attempt,
                 duration_ms: millis(began.elapsed()),
-                sent_bytes: sent_bytes as u64,
+                sent_bytes: body.size_bytes(),
                 error: outcome.as_ref().err(),
                 retry_in,
             });
@@ -261,85 +237,27 @@ impl Client {
     }
 
     /// One request and its answer.
-    async fn exchange(
-        &self,
-        call: CallName,
-        pace: Pace,
-        request: RequestBuilder,
-        secrets: &[&str],
-    ) -> Result<Value> {
-        let failed = |error: reqwest::Error| {
-            if error.is_connect() {
-                Error::Connect {
-                    call,
-                    detail: detail(error),
-                }
-            } else if error.is_timeout() {
-                Error::Timeout {
-                    call,
-                    after_ms: millis(self.time_out(pace)),
-                }
-            } else {
-                Error::Broken {
-                    call,
-                    detail: detail(error),
-                }
-            }
+    async fn exchange(&self, call: CallName, pace: Pace, body: Body, secrets: &[&str]) -> Result<Value> {
+        let Inner {
+            transport, config, ..
+        } = &*self.0;
+        let request = Request {
+            url: config.service_url.endpoint(call),
+            body,
+            time_out: self.time_out(pace),
         };
-        let response = request.send().await.map_err(failed)?;
-        let status = response.status().as_u16();
-        let body = read(response).await.map_err(|stop| match stop {
-            Stop::TooLarge => Error::TooLarge {
+        let answer = transport.post(request).await.map_err(|fault| match fault {
+            Fault::Connect(detail) => Error::Connect { call, detail },
+            Fault::TimedOut => Error::Timeout {
                 call,
-                limit_bytes: MAX_ANSWER_BYTES,
+                after_ms: millis(self.time_out(pace)),
             },
-            Stop::Http { error, .. } if error.is_timeout() => failed(error),
-            Stop::Http { read_bytes, .. } => Error::Truncated {
-                call,
-                bytes: read_bytes,
-            },
+            Fault::Broken(detail) => Error::Broken { call, detail },
+            Fault::Truncated(bytes) => Error::Truncated { call, bytes },
+            Fault::TooLarge(limit_bytes) => Error::TooLarge { call, limit_bytes },
         })?;
-        envelope::open(call, status, &body, secrets)
+        envelope::open(call, answer.status, &answer.body, secrets)
     }
-}
-
-/// Why an answer was not read to its end.
-enum Stop {
-    TooLarge,
-    Http {
-        error: reqwest::Error,
-        read_bytes: usize,
-    },
-}
-
-async fn read(mut response: Response) -> Result<Vec<u8>, Stop> {
-    let mut body = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > MAX_ANSWER_BYTES => return Err(Stop::TooLarge),
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => return Ok(body),
-            Err(error) => {
-                return Err(Stop::Http {
-                    error,
-                    read_bytes: body.len(),
-                });
-            }
-        }
-    }
-}
-
-/// The whole story of a transport error, without the URL.
-fn detail(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 impl fmt::Debug for Client {

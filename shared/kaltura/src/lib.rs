@@ -135,6 +135,8 @@
 //! - What the server sends is read leniently: unknown fields and enum values are kept, numbers may be strings, one job that
 //!   can't be read does not lose the others ([`JobPage::rejected`]).
 //! - Every try of every call is told to a [`CallObserver`].
+//! - One connection pool, HTTP/2 where it is offered, gzip ([`HttpTransport`](transport::HttpTransport)); another
+//!   [`Transport`](transport::Transport) can take its place.
 //!
 //! "Guide" in this documentation is Kaltura's "Working with the Kaltura Reach API"; "spec" is the project's account of how
 //! the server behaves, with its section.
@@ -156,6 +158,7 @@ mod observe;
 mod retry;
 mod secret;
 mod task_client;
+pub mod transport;
 mod upload;
 mod vendor_client;
 
