@@ -57,6 +57,33 @@ impl Body {
     }
 }
 
+/// What ends a part in [`Body::encoded`]; no JSON text has a line of it, and a file that has is none of ours.
+const BOUNDARY: &str = "reach-vendor-4f1d0c6b9a3e7d52";
+
+impl Body {
+    /// The content type and the bytes, for a transport that has no encoder of its own.
+    pub fn encoded(&self) -> (String, Bytes) {
+        match self {
+            Self::Json(json) => ("application/json".to_owned(), json.clone()),
+            Self::File {
+                json,
+                file_name,
+                data,
+            } => {
+                let mut form = format!(
+                    "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"json\"\r\n\r\n{json}\r\n\
+                     --{BOUNDARY}\r\ncontent-disposition: form-data; name=\"fileData\"; \
+                     filename=\"{file_name}\"\r\n\r\n"
+                )
+                .into_bytes();
+                form.extend_from_slice(data);
+                form.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
+                (format!("multipart/form-data; boundary={BOUNDARY}"), form.into())
+            }
+        }
+    }
+}
+
 /// An answer, whatever it says.
 #[derive(Debug)]
 pub struct Answer {

@@ -1,12 +1,15 @@
-//! The sim clock: real time plus what the tests added.
+//! The sim clock: real time plus what the tests added, or only what they added.
 
+use crate::config::SimTime;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 
-/// Runs in real time from its start and jumps forward on demand; sleepers wake on a jump.
+/// Runs in real time from its start, or stands, and jumps forward on demand; sleepers wake on a jump.
 #[derive(Debug)]
 pub(crate) struct SimClock {
+    /// Added to real time; where the clock stands, the time itself.
     offset_ms: watch::Sender<i64>,
+    stands: bool,
 }
 
 fn real_now_ms() -> i64 {
@@ -15,15 +18,21 @@ fn real_now_ms() -> i64 {
 }
 
 impl SimClock {
-    pub(crate) fn new(start_at_epoch_ms: Option<i64>) -> Self {
-        let offset = start_at_epoch_ms.map_or(0, |start| start - real_now_ms());
+    pub(crate) fn new(time: SimTime) -> Self {
+        let offset_ms = match time {
+            SimTime::Real => 0,
+            SimTime::RunsFrom(start_ms) => start_ms - real_now_ms(),
+            SimTime::StandsAt(start_ms) => start_ms,
+        };
         Self {
-            offset_ms: watch::Sender::new(offset),
+            offset_ms: watch::Sender::new(offset_ms),
+            stands: matches!(time, SimTime::StandsAt(_)),
         }
     }
 
     pub(crate) fn now_ms(&self) -> i64 {
-        real_now_ms().saturating_add(*self.offset_ms.borrow())
+        let real_ms = if self.stands { 0 } else { real_now_ms() };
+        real_ms.saturating_add(*self.offset_ms.borrow())
     }
 
     pub(crate) fn now_s(&self) -> i64 {
@@ -46,7 +55,7 @@ impl SimClock {
                 return;
             };
             tokio::select! {
-                () = tokio::time::sleep(Duration::from_millis(left_ms)) => {}
+                () = tokio::time::sleep(Duration::from_millis(left_ms)), if !self.stands => {}
                 _ = jumps.changed() => {}
             }
         }
@@ -59,7 +68,21 @@ mod tests {
 
     #[tokio::test]
     async fn a_jump_wakes_a_sleeper() {
-        let clock = std::sync::Arc::new(SimClock::new(Some(1_000_000)));
+        for time in [SimTime::RunsFrom(1_000_000), SimTime::StandsAt(1_000_000)] {
+            jump(time).await;
+        }
+    }
+
+    #[test]
+    fn a_clock_that_stands_moves_when_it_is_told() {
+        let clock = SimClock::new(SimTime::StandsAt(1_000_000));
+        assert_eq!(clock.now_ms(), 1_000_000);
+        clock.advance(Duration::from_millis(5));
+        assert_eq!(clock.now_ms(), 1_000_005);
+    }
+
+    async fn jump(time: SimTime) {
+        let clock = std::sync::Arc::new(SimClock::new(time));
         let sleeper = tokio::spawn({
             let clock = clock.clone();
             async move {

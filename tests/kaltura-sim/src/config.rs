@@ -36,9 +36,8 @@ pub struct SimConfig {
     /// How long playManifest repeats an error for the same address, milliseconds of the sim clock; the server's
     /// 60,000 (spec section 6.2). Errors 3 and 16 aren't kept.
     pub manifest_error_cache_ms: u64,
-    /// Sim time at start, epoch milliseconds; `None`: the machine's time. The clock then runs in real time and
-    /// jumps by `advance_clock`.
-    pub start_at_epoch_ms: Option<i64>,
+    /// What the sim clock does by itself.
+    pub clock: SimTime,
 }
 
 impl Default for SimConfig {
@@ -55,9 +54,21 @@ impl Default for SimConfig {
             allow_private_imports: true,
             ignore_length_of_refused_head: false,
             manifest_error_cache_ms: 60_000,
-            start_at_epoch_ms: None,
+            clock: SimTime::Real,
         }
     }
+}
+
+/// What the sim clock does by itself; [`SimHandle::advance_clock`](crate::SimHandle::advance_clock) moves it forward in any
+/// case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SimTime {
+    /// It shows the machine's time.
+    Real,
+    /// It starts there, epoch milliseconds, and runs.
+    RunsFrom(i64),
+    /// It stands there, epoch milliseconds.
+    StandsAt(i64),
 }
 
 /// Times of the import job, in milliseconds of the sim clock (spec section 3.2).

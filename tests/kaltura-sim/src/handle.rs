@@ -7,7 +7,10 @@ use crate::ids::{EntryId, FaultId, PartnerId, TaskId};
 use crate::order::{OrderRequest, PlacedOrder};
 use crate::report::{CallRecord, OrderReport};
 use crate::serve::Server;
+use crate::web::{Network, Web};
 use crate::world::Shared;
+use axum::http;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,10 +35,35 @@ impl Sim {
             address: listen,
             source,
         })?;
-        let shared = Arc::new(Shared::new(config, address)?);
-        let server = Server::spawn(listener, shared.clone());
+        let mut reachable = address;
+        if address.ip().is_unspecified() {
+            // Listening everywhere: callers on this machine get an address that leads somewhere.
+            reachable.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+        }
+        let http = reqwest::Client::builder()
+            .no_gzip()
+            .user_agent(crate::import::USER_AGENT)
+            .connect_timeout(Duration::from_secs(10))
+            .build()
+            .map_err(SimError::HttpClient)?;
+        let web = Arc::new(Network(http));
+        let shared = Arc::new(Shared::new(config, format!("http://{reachable}"), web)?);
+        let server = Some(Server::spawn(listener, shared.clone()));
         Ok(SimHandle { shared, server })
     }
+
+    /// Makes one without a socket: it is asked by [`SimHandle::exchange`], and asks `web` for what it imports. Its service
+    /// URL is [`Sim::IN_PROCESS_URL`]; `config.listen` is of no interest.
+    pub fn in_process(config: SimConfig, web: Arc<dyn Web>) -> Result<SimHandle, SimError> {
+        let shared = Shared::new(config, Self::IN_PROCESS_URL.to_owned(), web)?;
+        Ok(SimHandle {
+            shared: Arc::new(shared),
+            server: None,
+        })
+    }
+
+    /// The base address of a stand-in without a socket. Loopback, so that clients take it without TLS; nobody listens there.
+    pub const IN_PROCESS_URL: &'static str = "http://127.0.0.1:1";
 }
 
 /// What a caller needs to reach a stand-in; the program prints it as one JSON line, `GET /_sim/info` answers it.
@@ -59,11 +87,21 @@ pub struct SimInfo {
     pub now_ms: i64,
 }
 
+impl Drop for SimHandle {
+    fn drop(&mut self) {
+        // With a socket, the server does so.
+        if self.server.is_none() {
+            self.shared.clean_up();
+        }
+    }
+}
+
 /// A running stand-in. All methods are safe to call at any time and from any task.
 #[derive(Debug)]
 pub struct SimHandle {
     shared: Arc<Shared>,
-    server: Server,
+    /// `None` without a socket.
+    server: Option<Server>,
 }
 
 impl SimHandle {
@@ -165,8 +203,16 @@ impl SimHandle {
     }
 
     /// Stops listening, ends open connections and imports, and removes the working folder if it was made here.
-    pub async fn shutdown(self) {
-        self.server.stop().await;
+    pub async fn shutdown(mut self) {
+        if let Some(server) = self.server.take() {
+            server.stop().await;
+        }
         self.shared.clean_up();
+    }
+
+    /// Answers one request as the server would over a socket; `None` where a fault closes the connection instead. Its answer
+    /// is as much as the stand-in sends before it breaks off.
+    pub async fn exchange(&self, request: http::Request<Bytes>) -> Option<http::Response<Bytes>> {
+        crate::serve::exchange(&self.shared, request).await
     }
 }

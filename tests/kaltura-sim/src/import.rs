@@ -5,8 +5,11 @@ use crate::assets::{self, ERROR};
 use crate::faults::{FaultEffect, Target};
 use crate::ids::AssetId;
 use crate::report::ImportAttempt;
+use crate::web::WebAnswer;
 use crate::world::Shared;
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RANGE};
+use axum::http::Method;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RANGE};
+use futures::StreamExt as _;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -137,44 +140,36 @@ async fn fetch(
     let mut announced = None;
     if partial_before {
         // After a part of the file came, the server asks whether it may resume, without the caller's headers.
-        let request = if attempt == 2 {
-            shared.http.get(url).header(RANGE, "bytes=0-0")
+        let (method, headers) = if attempt == 2 {
+            let first_byte = HeaderMap::from_iter([(RANGE, HeaderValue::from_static("bytes=0-0"))]);
+            (Method::GET, first_byte)
         } else {
-            shared.http.head(url)
+            (Method::HEAD, HeaderMap::new())
         };
-        let status = request
-            .timeout(HEAD_TIMEOUT)
-            .send()
-            .await
-            .ok()
-            .map(|response| response.status().as_u16());
-        note(
-            shared,
-            asset,
-            attempt,
-            if attempt == 2 { "GET" } else { "HEAD" },
-            status,
-        );
+        let answer = look(shared, method.clone(), url, headers).await;
+        let status = answer.map(|answer| answer.status);
+        note(shared, asset, attempt, method.as_str(), status);
         if !matches!(status, Some(200 | 206 | 301 | 302)) {
             let status = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
             return Attempt::Failed(format!("Failed while reading file. HTTP Error: [{status}]"));
         }
     } else {
-        let head = shared.http.head(url).timeout(HEAD_TIMEOUT).send().await.ok();
-        note(
-            shared,
-            asset,
-            attempt,
-            "HEAD",
-            head.as_ref().map(|response| response.status().as_u16()),
-        );
+        let head = look(shared, Method::HEAD, url, HeaderMap::new()).await;
+        let status = head.as_ref().map(|answer| answer.status);
+        note(shared, asset, attempt, "HEAD", status);
         // Its status isn't looked at, only what it says of the length.
-        let believed = head.as_ref().filter(|response| {
-            !(shared.config.ignore_length_of_refused_head && response.status().is_client_error())
+        let believed = head.as_ref().filter(|answer| {
+            !(shared.config.ignore_length_of_refused_head && (400..500).contains(&answer.status))
         });
-        announced = believed.and_then(|response| announced_length(response.headers()));
+        announced = believed.and_then(|answer| announced_length(&answer.headers));
     }
     get(shared, asset, url, headers, attempt, announced).await
+}
+
+/// A request whose answer may well not come.
+async fn look(shared: &Shared, method: Method, url: &str, headers: HeaderMap) -> Option<WebAnswer> {
+    let asked = shared.web.fetch(method, url.to_owned(), headers);
+    tokio::time::timeout(HEAD_TIMEOUT, asked).await.ok()?.ok()
 }
 
 /// The length that an answer announces, unless it is a page.
@@ -199,7 +194,10 @@ async fn get(
     announced: Option<u64>,
 ) -> Attempt {
     let stall = Duration::from_millis(shared.config.import.stall_ms);
-    let sent = tokio::time::timeout(stall, shared.http.get(url).headers(header_lines(headers)).send()).await;
+    let asked = shared
+        .web
+        .fetch(Method::GET, url.to_owned(), header_lines(headers));
+    let sent = tokio::time::timeout(stall, asked).await;
     let failed = |reason: String, partial| Attempt::Retry {
         reason: format!("Failed while reading file. {reason}"),
         partial,
@@ -208,14 +206,14 @@ async fn get(
         Ok(Ok(response)) => response,
         Ok(Err(error)) => {
             note(shared, asset, attempt, "GET", None);
-            return failed(format!("CURL Error: [{}]", error.without_url()), false);
+            return failed(format!("CURL Error: [{error}]"), false);
         }
         Err(_) => {
             note(shared, asset, attempt, "GET", None);
             return failed("CURL Error: [time-out]".to_owned(), false);
         }
     };
-    let status = response.status().as_u16();
+    let status = response.status;
     note(shared, asset, attempt, "GET", Some(status));
     if status >= 400 {
         return failed(format!("HTTP Error: [{status}]"), false);
@@ -230,15 +228,15 @@ async fn get(
         Err(error) => return Attempt::Failed(error.to_string()),
     };
     loop {
-        match tokio::time::timeout(stall, response.chunk()).await {
-            Ok(Ok(Some(chunk))) => {
+        match tokio::time::timeout(stall, response.body.next()).await {
+            Ok(Some(Ok(chunk))) => {
                 received += chunk.len() as u64;
                 if let Err(error) = file.write_all(&chunk).await {
                     return Attempt::Failed(error.to_string());
                 }
             }
-            Ok(Ok(None)) => break,
-            Ok(Err(error)) => return failed(format!("CURL Error: [{}]", error.without_url()), received > 0),
+            Ok(None) => break,
+            Ok(Some(Err(error))) => return failed(format!("CURL Error: [{error}]"), received > 0),
             Err(_) => return failed("CURL Error: [time-out]".to_owned(), received > 0),
         }
     }

@@ -5,6 +5,8 @@
 //! through [`SimHandle`] or, over HTTP, through the control plane; both speak the same types ([`OrderRequest`],
 //! [`OrderReport`], [`Fault`]).
 //!
+//! [`Sim::in_process`] is the same without a socket, with a clock that can stand and a web that the test makes.
+//!
 //! What it refuses is what the real server refuses: every request is checked against the API contract
 //! (`contract/kaltura-api.json`, names and types of the published API), the session's kind and privileges, and the
 //! rules of each service. It shares no code with the client that it tests, on purpose: a mistake in both would
@@ -38,9 +40,10 @@ mod serve;
 mod services;
 mod session;
 mod shapes;
+mod web;
 mod world;
 
-pub use config::{AppTokenConfig, AppTokenHash, ImportTimings, SimConfig};
+pub use config::{AppTokenConfig, AppTokenHash, ImportTimings, SimConfig, SimTime};
 pub use error::SimError;
 pub use faults::{Fault, FaultEffect};
 pub use handle::{Sim, SimHandle, SimInfo};
@@ -50,3 +53,4 @@ pub use order::{
     OrderRequest, PlacedOrder, ProfileSpec,
 };
 pub use report::{AssetKind, AssetReport, CallRecord, ImportAttempt, KsKind, OrderReport};
+pub use web::{Web, WebAnswer};

@@ -2,10 +2,14 @@
 
 use crate::world::Shared;
 use crate::{control, dispatch, playback};
-use axum::Router;
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use axum::{Router, http};
+use bytes::Bytes;
+use futures::StreamExt as _;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
@@ -31,10 +35,7 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn spawn(listener: TcpListener, shared: Arc<Shared>) -> Self {
-        let router = control::routes()
-            .fallback(route)
-            .layer(DefaultBodyLimit::disable())
-            .with_state(shared.clone());
+        let router = router(&shared);
         Self {
             accepting: tokio::spawn(accept(listener, router)),
             shared,
@@ -57,6 +58,34 @@ impl Drop for Server {
     }
 }
 
+fn router(shared: &Arc<Shared>) -> Router {
+    control::routes()
+        .fallback(route)
+        .layer(DefaultBodyLimit::disable())
+        .with_state(shared.clone())
+}
+
+/// More than this of an answer is not for one who asks without a connection: a fault may make it endless.
+const MOST_BYTES: usize = 64 * 1024 * 1024;
+
+/// Answers a request that came without a connection; `None` where the connection would be closed.
+pub(crate) async fn exchange(
+    shared: &Arc<Shared>,
+    request: http::Request<Bytes>,
+) -> Option<http::Response<Bytes>> {
+    let response = answer(router(shared), request.map(Body::from)).await.ok()?;
+    let (head, body) = response.into_parts();
+    let mut pieces = body.into_data_stream();
+    let mut received = Vec::new();
+    // A body that breaks off is what has come of it.
+    while received.len() < MOST_BYTES
+        && let Some(Ok(piece)) = pieces.next().await
+    {
+        received.extend_from_slice(&piece);
+    }
+    Some(http::Response::from_parts(head, received.into()))
+}
+
 async fn accept(listener: TcpListener, router: Router) {
     // Connections live in this set, so that they end with this task.
     let mut connections = tokio::task::JoinSet::new();
@@ -76,7 +105,9 @@ async fn accept(listener: TcpListener, router: Router) {
         let _ = stream.set_nodelay(true);
         let router = router.clone();
         connections.spawn(async move {
-            let service = service_fn(move |request| answer(router.clone(), request));
+            let service = service_fn(move |request: http::Request<Incoming>| {
+                answer(router.clone(), request.map(Body::new))
+            });
             let connection =
                 hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
             if let Err(error) = connection.await {
@@ -86,10 +117,7 @@ async fn accept(listener: TcpListener, router: Router) {
     }
 }
 
-async fn answer(
-    mut router: Router,
-    request: hyper::Request<hyper::body::Incoming>,
-) -> Result<Response, ClosedByFault> {
+async fn answer(mut router: Router, request: Request) -> Result<Response, ClosedByFault> {
     let response = match router.call(request).await {
         Ok(response) => response,
         Err(never) => match never {},

@@ -12,9 +12,9 @@ use crate::order::KsVersion;
 use crate::params;
 use crate::report::{AssetKind, CallRecord, ImportAttempt};
 use crate::session::{Ks, random_name};
+use crate::web::Web;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::task::AbortHandle;
@@ -30,7 +30,7 @@ pub(crate) struct Shared {
     pub(crate) clock: SimClock,
     pub(crate) contract: Contract,
     pub(crate) media: MediaStore,
-    pub(crate) http: reqwest::Client,
+    pub(crate) web: Arc<dyn Web>,
     pub(crate) work_dir: PathBuf,
     removes_work_dir: bool,
     world: Mutex<World>,
@@ -38,7 +38,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(config: SimConfig, address: SocketAddr) -> Result<Self, SimError> {
+    pub(crate) fn new(config: SimConfig, service_url: String, web: Arc<dyn Web>) -> Result<Self, SimError> {
         let removes_work_dir = config.work_dir.is_none();
         let work_dir = config
             .work_dir
@@ -47,17 +47,6 @@ impl Shared {
         for folder in ["assets", "uploads", "downloads", "media"] {
             let path = work_dir.join(folder);
             std::fs::create_dir_all(&path).map_err(|source| SimError::File { path, source })?;
-        }
-        let http = reqwest::Client::builder()
-            .no_gzip()
-            .user_agent(crate::import::USER_AGENT)
-            .connect_timeout(std::time::Duration::from_secs(10))
-            .build()
-            .map_err(SimError::HttpClient)?;
-        let mut reachable = address;
-        if address.ip().is_unspecified() {
-            // Listening everywhere: callers on this machine get an address that leads somewhere.
-            reachable.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
         }
         let mut world = World::default();
         let admin_secret = config.admin_secret.clone().unwrap_or_else(|| random_name(32));
@@ -69,7 +58,7 @@ impl Shared {
             },
         );
         Ok(Self {
-            service_url: format!("http://{reachable}"),
+            service_url,
             admin_secret,
             app_token_id: config
                 .app_token
@@ -77,10 +66,10 @@ impl Shared {
                 .clone()
                 .unwrap_or_else(|| format!("1_{}", random_name(8))),
             app_token: config.app_token.token.clone().unwrap_or_else(|| random_name(32)),
-            clock: SimClock::new(config.start_at_epoch_ms),
+            clock: SimClock::new(config.clock),
             contract: Contract::embedded()?,
             media: MediaStore::new(work_dir.join("media")),
-            http,
+            web,
             work_dir,
             removes_work_dir,
             world: Mutex::new(world),

@@ -16,6 +16,7 @@ mod answers;
 mod bucket;
 mod clips;
 mod engine;
+mod in_process;
 mod told;
 
 use std::sync::Arc;
@@ -41,6 +42,7 @@ use serde_json::Value;
 pub use bucket::ServedBucket;
 pub use clips::{media_with_sound, media_without_sound};
 pub use engine::{Answer, ToldEngine, spoken};
+pub use in_process::InProcess;
 pub use told::{Told, told};
 
 /// A vendor with its Kaltura, in one process.

@@ -1,19 +1,28 @@
 //! attachmentAsset, transcripts among them (spec sections 3.3 and 7).
 
-use super::{Answer, Call, add_asset, apply, list_assets, media_entry, not_modelled};
+use super::asset::AssetService;
+use super::{Answer, Call, list_assets, not_modelled};
 use crate::answer::ApiError;
 use crate::assets::{self, Content, ERROR, READY};
 use crate::report::AssetKind;
-use serde_json::{Value, json};
+use axum::http::{HeaderMap, Method};
+use futures::StreamExt as _;
+use serde_json::json;
 use std::path::PathBuf;
 use tokio::io::AsyncWriteExt as _;
 
+const ATTACHMENTS: AssetService = AssetService {
+    kind: AssetKind::Attachment,
+    object: "attachmentAsset",
+    not_found,
+};
+
 pub(super) async fn run(call: &Call<'_>) -> Answer {
     match call.action {
-        "add" => add(call),
-        "update" => update(call),
+        "add" => ATTACHMENTS.add(call, |_, _, _| Ok(())),
+        "update" => ATTACHMENTS.update(call, |_, _| Ok(())),
         "setContent" => set_content(call).await,
-        "get" => get(call),
+        "get" => ATTACHMENTS.get(call, "attachmentAssetId"),
         "getUrl" => get_url(call),
         "list" => list_assets(call, AssetKind::Attachment, "KalturaAttachmentAssetListResponse"),
         _ => Err(not_modelled(call)),
@@ -28,48 +37,12 @@ fn not_found(id: &str) -> ApiError {
     )
 }
 
-fn add(call: &Call<'_>) -> Answer {
-    let entry = call.arguments.text("entryId");
-    let mut world = call.shared.world();
-    let (entry_id, _) = media_entry(&world, call, &entry)?;
-    call.may_edit(&entry)?;
-    let object = call.arguments.object("attachmentAsset")?;
-    let fields = call.shared.contract.for_insert(object)?;
-    Ok(add_asset(
-        &mut world,
-        call,
-        AssetKind::Attachment,
-        entry_id,
-        &object.class,
-        fields,
-    ))
-}
-
-fn update(call: &Call<'_>) -> Answer {
-    let id = call.arguments.text("id");
-    let object = call.arguments.object("attachmentAsset")?;
-    let mut world = call.shared.world();
-    let (asset_id, asset) =
-        assets::visible(&world, &id, AssetKind::Attachment, call.partner()).ok_or_else(|| not_found(&id))?;
-    call.may_edit(asset.entry_id.as_str())?;
-    let changes = call.shared.contract.for_update(object, &asset.fields)?;
-    let now_s = call.now_s();
-    let Some(asset) = world.assets.get_mut(&asset_id) else {
-        return Err(not_found(&id));
-    };
-    apply(&mut asset.fields, changes, now_s);
-    Ok(Value::Object(asset.fields.clone()))
-}
-
 /// Inside the call, without the caller's headers: the server drops them here (spec D2).
 async fn set_content(call: &Call<'_>) -> Answer {
-    let id = call.arguments.text("id");
     let resource = call.arguments.object("contentResource")?;
     let (asset_id, given_extension) = {
         let world = call.shared.world();
-        let (asset_id, asset) = assets::visible(&world, &id, AssetKind::Attachment, call.partner())
-            .ok_or_else(|| not_found(&id))?;
-        call.may_edit(asset.entry_id.as_str())?;
+        let (asset_id, asset) = ATTACHMENTS.editable(&world, call)?;
         (asset_id, asset.text("fileExt"))
     };
     let (path, extension) = match assets::read_resource(call, &asset_id, resource)? {
@@ -88,12 +61,12 @@ async fn set_content(call: &Call<'_>) -> Answer {
         Content::File { path, extension } => (path, extension.unwrap_or_default()),
         Content::Waiting => {
             assets::set_status(call.shared, &asset_id, assets::IMPORTING, None);
-            return get_by_id(call, &id);
+            return ATTACHMENTS.get(call, "id");
         }
     };
     assets::attach(call.shared, &asset_id, &path, Some(&extension))
         .map_err(|error| assets::internal(&error))?;
-    get_by_id(call, &id)
+    ATTACHMENTS.get(call, "id")
 }
 
 /// Fetches into a file named by the last part of the address, query included, and appends: what another download of
@@ -114,15 +87,13 @@ async fn download(call: &Call<'_>, url: &str, given_extension: &str) -> Result<(
     };
     let path = call.shared.work_dir.join("downloads").join(name);
     crate::import::check_address(call.shared, url).await?;
-    let mut response = call
+    let asked = call
         .shared
-        .http
-        .get(url)
-        .send()
-        .await
-        .map_err(|error| error.without_url().to_string())?;
-    if !response.status().is_success() {
-        return Err(format!("HTTP Error: [{}]", response.status().as_u16()));
+        .web
+        .fetch(Method::GET, url.to_owned(), HeaderMap::new());
+    let mut answer = asked.await?;
+    if !(200..300).contains(&answer.status) {
+        return Err(format!("HTTP Error: [{}]", answer.status));
     }
     let mut file = tokio::fs::OpenOptions::new()
         .create(true)
@@ -130,34 +101,16 @@ async fn download(call: &Call<'_>, url: &str, given_extension: &str) -> Result<(
         .open(&path)
         .await
         .map_err(|error| error.to_string())?;
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| error.without_url().to_string())?
-    {
-        file.write_all(&chunk).await.map_err(|error| error.to_string())?;
+    while let Some(chunk) = answer.body.next().await {
+        file.write_all(&chunk?).await.map_err(|error| error.to_string())?;
     }
     file.flush().await.map_err(|error| error.to_string())?;
     Ok((path, extension))
 }
 
-fn get(call: &Call<'_>) -> Answer {
-    get_by_id(call, &call.arguments.text("attachmentAssetId"))
-}
-
-fn get_by_id(call: &Call<'_>, id: &str) -> Answer {
-    let world = call.shared.world();
-    let found = assets::visible(&world, id, AssetKind::Attachment, call.partner());
-    found
-        .map(|(_, asset)| Value::Object(asset.fields.clone()))
-        .ok_or_else(|| not_found(id))
-}
-
 fn get_url(call: &Call<'_>) -> Answer {
-    let id = call.arguments.text("id");
     let world = call.shared.world();
-    let (_, asset) =
-        assets::visible(&world, &id, AssetKind::Attachment, call.partner()).ok_or_else(|| not_found(&id))?;
+    let (id, asset) = ATTACHMENTS.seen(&world, call, "id")?;
     if asset.status() != READY {
         return Err(ApiError::new(
             "ATTACHMENT_ASSET_IS_NOT_READY",
@@ -174,10 +127,8 @@ fn get_url(call: &Call<'_>) -> Answer {
 
 /// The file behind [`get_url`]'s address.
 pub(crate) fn served_file(call: &Call<'_>) -> Result<PathBuf, ApiError> {
-    let id = call.arguments.text("attachmentAssetId");
     let world = call.shared.world();
-    let (_, asset) =
-        assets::visible(&world, &id, AssetKind::Attachment, call.partner()).ok_or_else(|| not_found(&id))?;
+    let (_, asset) = ATTACHMENTS.seen(&world, call, "attachmentAssetId")?;
     let file = asset.file.clone().filter(|_| asset.status() == READY);
     file.ok_or_else(|| {
         ApiError::new(

@@ -1,18 +1,31 @@
 //! flavorAsset (spec section 7).
 
-use super::{Answer, Call, add_asset, apply, list_assets, media_entry, not_modelled};
+use super::asset::{AssetService, keep_flag};
+use super::{Answer, Call, list_assets, not_modelled};
 use crate::answer::ApiError;
 use crate::assets::{self, READY, flavor_not_found};
+use crate::contract::Fields;
+use crate::ids::EntryId;
 use crate::params;
 use crate::report::AssetKind;
+use crate::world::World;
 use serde_json::{Value, json};
+
+const FLAVORS: AssetService = AssetService {
+    kind: AssetKind::Flavor,
+    object: "flavorAsset",
+    not_found: flavor_not_found,
+};
 
 pub(super) fn run(call: &Call<'_>) -> Answer {
     match call.action {
-        "add" => add(call),
-        "update" => update(call),
-        "setContent" => set_content(call),
-        "get" => get(call),
+        "add" => FLAVORS.add(call, complete),
+        "update" => FLAVORS.update(call, |changes, _| {
+            keep_flag(changes, "isDefault");
+            Ok(())
+        }),
+        "setContent" => FLAVORS.set_content(call),
+        "get" => FLAVORS.get(call, "id"),
         "getByEntryId" => by_entry(call),
         "getUrl" => get_url(call),
         "list" => list_assets(call, AssetKind::Flavor, "KalturaFlavorAssetListResponse"),
@@ -20,17 +33,11 @@ pub(super) fn run(call: &Call<'_>) -> Answer {
     }
 }
 
-fn add(call: &Call<'_>) -> Answer {
-    let entry = call.arguments.text("entryId");
-    let mut world = call.shared.world();
-    let (entry_id, _) = media_entry(&world, call, &entry)?;
-    call.may_edit(&entry)?;
-    let object = call.arguments.object("flavorAsset")?;
-    let mut fields = call.shared.contract.for_insert(object)?;
+fn complete(world: &mut World, entry_id: &EntryId, fields: &mut Fields) -> Result<(), ApiError> {
     let params_id = fields.get("flavorParamsId").map(params::integer);
     let duplicate = params_id.and_then(|id| {
         world
-            .assets_of(&entry_id)
+            .assets_of(entry_id)
             .into_iter()
             .find_map(|(asset_id, asset)| {
                 let same = asset.kind == AssetKind::Flavor
@@ -47,71 +54,14 @@ fn add(call: &Call<'_>) -> Answer {
         ));
     }
     fields.insert("isOriginal".to_owned(), json!(false));
-    let is_default = fields.get("isDefault").map(params::integer) == Some(1);
-    fields.insert("isDefault".to_owned(), json!(is_default));
+    fields.entry("isDefault").or_insert(json!(0));
+    keep_flag(fields, "isDefault");
     if params::text(fields.get("label").unwrap_or(&Value::Null)).is_none_or(|label| label.is_empty())
         && let Some(language) = fields.get("language").cloned()
     {
         fields.insert("label".to_owned(), language);
     }
-    Ok(add_asset(
-        &mut world,
-        call,
-        AssetKind::Flavor,
-        entry_id,
-        &object.class,
-        fields,
-    ))
-}
-
-fn update(call: &Call<'_>) -> Answer {
-    let id = call.arguments.text("id");
-    let object = call.arguments.object("flavorAsset")?;
-    let mut world = call.shared.world();
-    let (asset_id, asset) = assets::visible(&world, &id, AssetKind::Flavor, call.partner())
-        .ok_or_else(|| flavor_not_found(&id))?;
-    call.may_edit(asset.entry_id.as_str())?;
-    let mut changes = call.shared.contract.for_update(object, &asset.fields)?;
-    if let Some(flag) = changes
-        .get("isDefault")
-        .filter(|flag| !flag.is_null())
-        .map(params::integer)
-    {
-        changes.insert("isDefault".to_owned(), json!(flag == 1));
-    }
-    let now_s = call.now_s();
-    let Some(asset) = world.assets.get_mut(&asset_id) else {
-        return Err(flavor_not_found(&id));
-    };
-    apply(&mut asset.fields, changes, now_s);
-    Ok(Value::Object(asset.fields.clone()))
-}
-
-fn set_content(call: &Call<'_>) -> Answer {
-    let id = call.arguments.text("id");
-    let resource = call.arguments.object("contentResource")?;
-    let asset_id = {
-        let world = call.shared.world();
-        let (asset_id, asset) = assets::visible(&world, &id, AssetKind::Flavor, call.partner())
-            .ok_or_else(|| flavor_not_found(&id))?;
-        call.may_edit(asset.entry_id.as_str())?;
-        asset_id
-    };
-    super::captions::put_content(call, &asset_id, resource)?;
-    let world = call.shared.world();
-    world
-        .assets
-        .get(&asset_id)
-        .map(|asset| Value::Object(asset.fields.clone()))
-        .ok_or_else(|| flavor_not_found(&id))
-}
-
-fn get(call: &Call<'_>) -> Answer {
-    let id = call.arguments.text("id");
-    let world = call.shared.world();
-    let (_, asset) = assets::visible(&world, &id, AssetKind::Flavor, call.partner())
-        .ok_or_else(|| flavor_not_found(&id))?;
-    Ok(Value::Object(asset.fields.clone()))
+    Ok(())
 }
 
 fn by_entry(call: &Call<'_>) -> Answer {
@@ -132,10 +82,8 @@ fn by_entry(call: &Call<'_>) -> Answer {
 }
 
 fn get_url(call: &Call<'_>) -> Answer {
-    let id = call.arguments.text("id");
     let world = call.shared.world();
-    let (asset_id, asset) = assets::visible(&world, &id, AssetKind::Flavor, call.partner())
-        .ok_or_else(|| flavor_not_found(&id))?;
+    let (asset_id, asset) = FLAVORS.seen(&world, call, "id")?;
     if asset.status() != READY {
         return Err(ApiError::new(
             "FLAVOR_ASSET_IS_NOT_READY",

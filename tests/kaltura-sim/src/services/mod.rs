@@ -1,5 +1,6 @@
 //! The services, one module each: what an action does once its session and arguments have been checked.
 
+mod asset;
 pub(crate) mod attachments;
 pub(crate) mod captions;
 pub(crate) mod cue_points;
