@@ -35,6 +35,7 @@ mod order;
 mod params;
 mod place;
 mod playback;
+mod protect;
 mod report;
 mod serve;
 mod services;
@@ -52,5 +53,6 @@ pub use order::{
     AccessKeySpec, CatalogItemSpec, CustomerSpec, EntrySpec, ExistingCaption, FlavorSpec, KsVersion,
     OrderRequest, PlacedOrder, ProfileSpec,
 };
+pub use protect::Protection;
 pub use report::{AssetKind, AssetReport, CallRecord, ImportAttempt, KsKind, OrderReport};
 pub use web::{Web, WebAnswer};

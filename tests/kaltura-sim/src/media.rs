@@ -55,6 +55,13 @@ pub(crate) struct MediaStore {
     cells: Mutex<HashMap<(String, Cut), Cell>>,
 }
 
+impl Media {
+    /// The hash of its content, hexadecimal.
+    pub(crate) fn hash(&self) -> &str {
+        &self.hash
+    }
+}
+
 impl MediaStore {
     pub(crate) fn new(dir: PathBuf) -> Self {
         Self {

@@ -2,6 +2,7 @@
 //! it is about; unknown fields are refused.
 
 use crate::ids::{EntryId, PartnerId, TaskId};
+use crate::protect::Protection;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::PathBuf;
@@ -98,8 +99,8 @@ pub struct EntrySpec {
     pub duration_ms: u64,
     /// Whether HLS is on offer; if not, `applehttp` has no sources and only `http` works.
     pub hls: bool,
-    /// Whether the HLS sources carry DRM.
-    pub drm: bool,
+    /// How the HLS segments are protected.
+    pub protection: Protection,
     /// Whether an access control profile guards it: playback context and manifest then want a session that is
     /// allowed past it (spec section 1.5). Off, any session of the customer's account plays it.
     pub access_controlled: bool,
@@ -119,7 +120,7 @@ impl Default for EntrySpec {
             media: None,
             duration_ms: 60_000,
             hls: true,
-            drm: false,
+            protection: Protection::None,
             access_controlled: true,
             flavors: vec![FlavorSpec::source(), FlavorSpec::web(487_041)],
             captions: Vec::new(),
@@ -146,6 +147,9 @@ pub struct FlavorSpec {
     /// Its language, a `KalturaLanguage` value; `None` is the server's `Undefined`.
     #[serde(default)]
     pub language: Option<String>,
+    /// What viewers see in the menu. With a language and a label, a flavor of sound alone is a track beside the picture in HLS.
+    #[serde(default)]
+    pub label: Option<String>,
 }
 
 impl FlavorSpec {
@@ -157,6 +161,7 @@ impl FlavorSpec {
             audio_only: false,
             tags: "source".to_owned(),
             language: None,
+            label: None,
         }
     }
 
@@ -168,6 +173,7 @@ impl FlavorSpec {
             audio_only: false,
             tags: "web,mobile".to_owned(),
             language: None,
+            label: None,
         }
     }
 

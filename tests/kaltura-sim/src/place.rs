@@ -202,7 +202,7 @@ fn new_entry(
         media,
         duration_ms,
         hls: spec.hls,
-        drm: spec.drm,
+        protection: spec.protection,
         access_controlled: spec.access_controlled,
         multilingual_tags: serde_json::Map::new(),
     }
@@ -236,6 +236,7 @@ fn add_flavor(
         "fileExt": "mp4",
         "status": 2,
         "language": spec.language.as_deref().unwrap_or("Undefined"),
+        "label": spec.label,
         "isDefault": false,
         "tags": spec.tags,
         "size": media.map_or(0, |media| media.size_bytes / 1024),

@@ -11,8 +11,9 @@ use crate::files::file_response;
 use crate::gate::{self, Refused, VENDOR_ROLE};
 use crate::ids::{AssetId, EntryId, PartnerId, TaskId};
 use crate::media::{Media, Tracks};
+use crate::protect::KEY_FILE;
 use crate::report::{AssetKind, CallRecord, KsKind};
-use crate::world::Shared;
+use crate::world::{Asset, Shared};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
@@ -23,7 +24,7 @@ use std::time::{Duration, Instant};
 
 /// What a path of playback asks for.
 struct Asked<'a> {
-    /// `playmanifest`, `playlist`, `segment` or `progressive`.
+    /// `playmanifest`, `playlist`, `segment`, `key` or `progressive`.
     service: &'static str,
     values: HashMap<&'a str, &'a str>,
     /// The path's last part.
@@ -105,6 +106,7 @@ fn parse(path: &str) -> Option<Asked<'_>> {
         ("playManifest", _) => "playmanifest",
         (_, Some("m3u8")) => "playlist",
         (_, Some("ts")) => "segment",
+        _ if *file == KEY_FILE => "key",
         _ => {
             // `…/name/a.mp4` has an even number of parts, so that the name is the last pair's value.
             values.extend(
@@ -253,7 +255,33 @@ fn manifest(shared: &Shared, asked: &Asked<'_>, entry_id: &str, ks: &str) -> Res
     }
     match format {
         "applehttp" => {
+            let (tracks, flavors): (Vec<_>, Vec<_>) =
+                flavors.iter().partition(|(_, asset)| is_named_track(asset));
+            // Alone, a sound track is a variant like any other.
+            let (tracks, flavors) = if flavors.is_empty() {
+                (flavors, tracks)
+            } else {
+                (tracks, flavors)
+            };
             let mut master = String::from("#EXTM3U\n");
+            for (number, (id, asset)) in tracks.iter().enumerate() {
+                let base = flavor_path("hls", entry.partner_id, &entry_key, id);
+                let _ = writeln!(
+                    master,
+                    "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",LANGUAGE=\"{}\",NAME=\"{}\",AUTOSELECT=YES,\
+                     DEFAULT={},URI=\"{}{base}/index-a1.m3u8\"",
+                    asset.text("language"),
+                    asset.text("label"),
+                    if number == 0 { "YES" } else { "NO" },
+                    shared.service_url,
+                );
+            }
+            // With tracks of their own, the variants have the picture alone.
+            let (group, index) = if tracks.is_empty() {
+                ("", "index.m3u8")
+            } else {
+                (",AUDIO=\"audio\"", "index-v1.m3u8")
+            };
             for (id, asset) in &flavors {
                 let bandwidth = asset
                     .fields
@@ -267,7 +295,7 @@ fn manifest(shared: &Shared, asked: &Asked<'_>, entry_id: &str, ks: &str) -> Res
                     let _ = write!(master, ",RESOLUTION={width}x{height}");
                 }
                 let base = flavor_path("hls", entry.partner_id, &entry_key, id);
-                let _ = writeln!(master, "\n{}{base}/index.m3u8", shared.service_url);
+                let _ = writeln!(master, "{group}\n{}{base}/{index}", shared.service_url);
             }
             Ok(([(header::CONTENT_TYPE, "application/x-mpegurl")], master).into_response())
         }
@@ -277,6 +305,15 @@ fn manifest(shared: &Shared, asked: &Asked<'_>, entry_id: &str, ks: &str) -> Res
         }
         _ => Err(FILE_NOT_FOUND),
     }
+}
+
+/// Whether HLS offers the flavor as a sound track beside the picture: sound alone, with a language and a label.
+fn is_named_track(asset: &Asset) -> bool {
+    let language = asset.text("language");
+    asset.cut == Some(true)
+        && !language.is_empty()
+        && language != "Undefined"
+        && !asset.text("label").is_empty()
 }
 
 fn flavor_path(kind: &str, partner: PartnerId, entry: &EntryId, flavor: &AssetId) -> String {
@@ -314,7 +351,7 @@ async fn media_file(
     headers: &HeaderMap,
 ) -> Result<Response, u16> {
     let flavor = AssetId::from(asked.values.get("flavorId").copied().unwrap_or_default());
-    let source = {
+    let (source, protection) = {
         let world = shared.world();
         let asset = world
             .assets
@@ -326,11 +363,12 @@ async fn media_file(
             .get(&asset.entry_id)
             .filter(|entry| !entry.deleted)
             .ok_or(ENTRY_NOT_FOUND)?;
-        match (&asset.file, asset.cut) {
+        let source = match (&asset.file, asset.cut) {
             (Some(file), _) => Source::Delivered(file.clone()),
             (None, Some(audio_only)) => Source::Entry(entry.media.clone().ok_or(FILE_NOT_FOUND)?, audio_only),
             (None, None) => return Err(FILE_NOT_FOUND),
-        }
+        };
+        (source, entry.protection)
     };
     let (media, audio_only) = match source {
         Source::Entry(media, audio_only) => (media, audio_only),
@@ -350,6 +388,10 @@ async fn media_file(
         let file = shared.media.mp4(&media, audio_only).await.map_err(failed)?;
         return Ok(file_response(&file, Some(headers), "video/mp4").await);
     }
+    if service == "key" {
+        let key = protection.served_key(&media).ok_or(FILE_NOT_FOUND)?;
+        return Ok(([(header::CONTENT_TYPE, "application/octet-stream")], key.to_vec()).into_response());
+    }
     let (number, tracks) = tracks_of(asked.file, &media, audio_only).ok_or(FILE_NOT_FOUND)?;
     let folder = shared
         .media
@@ -357,12 +399,10 @@ async fn media_file(
         .await
         .map_err(failed)?;
     if let Some(number) = number {
-        return Ok(file_response(
-            &folder.join(format!("seg-{number}.ts")),
-            Some(headers),
-            "video/MP2T",
-        )
-        .await);
+        let plain = folder.join(format!("seg-{number}.ts"));
+        let segment = protection.segment(&media, plain, number).await;
+        let segment = segment.map_err(|_| FILE_NOT_FOUND)?;
+        return Ok(file_response(&segment, Some(headers), "video/MP2T").await);
     }
     let playlist = tokio::fs::read_to_string(folder.join("index.m3u8"))
         .await
@@ -372,13 +412,19 @@ async fn media_file(
         if tracks.video { "-v1" } else { "" },
         if tracks.audio { "-a1" } else { "" }
     );
-    let named: String = playlist
-        .lines()
-        .map(|line| match line.strip_suffix(".ts") {
-            Some(segment) if !line.starts_with('#') => format!("{segment}{suffix}.ts\n"),
-            _ => format!("{line}\n"),
-        })
-        .collect();
+    let mut key_line = protection.playlist_line();
+    let mut named = String::new();
+    for line in playlist.lines() {
+        if line.starts_with("#EXTINF")
+            && let Some(key_line) = key_line.take()
+        {
+            let _ = writeln!(named, "{key_line}");
+        }
+        let _ = match line.strip_suffix(".ts") {
+            Some(segment) if !line.starts_with('#') => writeln!(named, "{segment}{suffix}.ts"),
+            _ => writeln!(named, "{line}"),
+        };
+    }
     Ok(([(header::CONTENT_TYPE, "application/vnd.apple.mpegurl")], named).into_response())
 }
 

@@ -10,6 +10,7 @@ use crate::ids::{AssetId, EntryId, PartnerId, TaskId};
 use crate::media::{Media, MediaStore};
 use crate::order::KsVersion;
 use crate::params;
+use crate::protect::Protection;
 use crate::report::{AssetKind, CallRecord, ImportAttempt};
 use crate::session::{Ks, random_name};
 use crate::web::Web;
@@ -200,7 +201,7 @@ pub(crate) struct Entry {
     pub(crate) media: Option<Arc<Media>>,
     pub(crate) duration_ms: u64,
     pub(crate) hls: bool,
-    pub(crate) drm: bool,
+    pub(crate) protection: Protection,
     pub(crate) access_controlled: bool,
     pub(crate) multilingual_tags: Map<String, Value>,
 }

@@ -312,3 +312,41 @@ async fn tags_are_set_by_language_and_plainly() {
     task.set_tags(&order.entry_id, "a,b").await.unwrap();
     assert_eq!(bench.report(&order).tags, ["a", "b"]);
 }
+
+/// Orders of all services of the contract, and of one that nobody knows yet, with what a customer can wish for: each is
+/// listed and read.
+#[tokio::test]
+async fn an_order_of_any_service_is_read() {
+    let bench = Bench::start().await;
+    for feature in (1..=28).chain([4711]) {
+        let order = OrderRequest {
+            dictionary: Some("kaltura\nreach".to_owned()),
+            notes: Some("names matter".to_owned()),
+            catalog_item: CatalogItemSpec {
+                target_language: Some("French".to_owned()),
+                output_format: Some("3".to_owned()),
+                flavor_params_id: Some(301),
+                clear_audio_flavor_params_id: Some(302),
+                require_source: Some(false),
+                ..CatalogItemSpec::default()
+            },
+            ..of_service(feature)
+        };
+        let order = bench.place(order).await;
+        let job = bench.task(&order).get().await.unwrap();
+        assert_eq!(job.dictionary.as_deref(), Some("kaltura\nreach"));
+        assert!(job.task_job_data.is_some(), "{feature}");
+        let item = job.catalog_item().unwrap();
+        assert_eq!(
+            item.service_feature.map(kaltura::ServiceFeature::number),
+            Some(feature)
+        );
+        assert!(job.reach_profile().is_some(), "{feature}");
+    }
+    let page = bench
+        .vendor()
+        .get_jobs(&kaltura::JobQuery::new(TaskStatus::Pending, 500))
+        .await
+        .unwrap();
+    assert_eq!((page.jobs.len(), page.rejected.len()), (29, 0));
+}

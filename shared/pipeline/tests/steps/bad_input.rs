@@ -2,7 +2,7 @@
 
 use engines::EngineError;
 use kaltura_sim::{
-    AccessKeySpec, AssetKind, EntrySpec, Fault, FaultEffect, FlavorSpec, OrderReport, ProfileSpec,
+    AccessKeySpec, AssetKind, EntrySpec, Fault, FaultEffect, FlavorSpec, OrderReport, ProfileSpec, Protection,
 };
 use pipeline::record::TaskState;
 use pipeline::steps::claim::Claimed;
@@ -283,7 +283,7 @@ async fn media_without_sound_is_a_clear_error() {
 async fn a_drm_source_is_a_clear_error() {
     let world = World::new().await;
     let mut request = order();
-    request.entry.drm = true;
+    request.entry.protection = Protection::Drm;
     request.entry.flavors = vec![FlavorSpec::web(2)];
     let input = world.begin(request).await;
     let error = fetch::run(&world.ctx, &input).await;

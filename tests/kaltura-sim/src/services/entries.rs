@@ -5,6 +5,7 @@ use crate::answer::ApiError;
 use crate::assets::READY;
 use crate::ids::AssetId;
 use crate::params;
+use crate::protect::Protection;
 use crate::report::AssetKind;
 use crate::world::{Asset, Entry};
 use serde_json::{Value, json};
@@ -148,7 +149,7 @@ fn source(call: &Call<'_>, entry: &Entry, entry_id: &str, format: &str, flavors:
     } else {
         ("16952", "a.mp4")
     };
-    let drm = if entry.drm && format == "applehttp" {
+    let drm = if entry.protection == Protection::Drm && format == "applehttp" {
         json!([{"scheme": "fairplay.FAIRPLAY", "licenseURL": format!("{}/license", call.shared.service_url),
             "objectType": "KalturaFairPlayPlaybackPluginData"}])
     } else {

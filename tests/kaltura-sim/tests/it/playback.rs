@@ -1,7 +1,9 @@
 //! Playback of real media, cut by ffmpeg (spec section 6).
 
 use crate::bench::{Bench, text};
-use kaltura_sim::{EntrySpec, Fault, FaultEffect, FlavorSpec, OrderRequest, PlacedOrder, SimConfig};
+use kaltura_sim::{
+    EntrySpec, Fault, FaultEffect, FlavorSpec, OrderRequest, PlacedOrder, Protection, SimConfig,
+};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -144,6 +146,139 @@ async fn hls_from_the_context_to_the_segments() {
         assert_eq!(codecs_of(folder.path(), &joined), codecs, "{name}");
     }
     assert_eq!(fetch(&bench, &variant.replace("index", "seg-99-v1")).await.0, 404);
+}
+
+/// The master playlist of an order over HLS, all flavors.
+async fn master(bench: &Bench, placed: &PlacedOrder) -> (String, String) {
+    let url = url_of(&context(bench, placed, "applehttp", true).await);
+    let keyed = format!("/ks/{}/name/a.m3u8", bench.key(&placed.task_id));
+    let url = url.replace("/a.m3u8", &keyed);
+    let (_, error, master) = fetch(bench, &url).await;
+    assert_eq!(error, None);
+    (url, String::from_utf8(master).expect("text"))
+}
+
+/// What ffmpeg, which knows HLS from elsewhere, finds behind an address: codecs and milliseconds.
+fn played(url: &str) -> (Vec<String>, f64) {
+    let probe = Command::new("ffprobe")
+        .args([
+            "-v",
+            "error",
+            "-show_entries",
+            "stream=codec_name:format=duration",
+            "-of",
+            "json",
+            url,
+        ])
+        .output()
+        .expect("ffprobe runs");
+    let found: Value = serde_json::from_slice(&probe.stdout).expect("JSON");
+    let streams = found["streams"].as_array().into_iter().flatten();
+    let codecs = streams.map(|stream| text(&stream["codec_name"])).collect();
+    let duration = found["format"]["duration"].as_str().unwrap_or("0");
+    (codecs, duration.parse().expect("a number"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn named_sound_tracks_stand_beside_the_picture() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bench = Bench::start().await;
+    let track = |params, language: &str| FlavorSpec {
+        language: Some(language.to_owned()),
+        label: Some(format!("{language} sound")),
+        ..FlavorSpec::audio(params)
+    };
+    let entry = EntrySpec {
+        media: Some(media(folder.path())),
+        flavors: vec![
+            FlavorSpec::web(487_041),
+            track(301, "English"),
+            track(302, "French"),
+        ],
+        ..EntrySpec::default()
+    };
+    let placed = bench
+        .order(OrderRequest {
+            entry,
+            ..OrderRequest::default()
+        })
+        .await;
+    let (url, master) = master(&bench, &placed).await;
+    let lines: Vec<&str> = master.lines().collect();
+    assert!(
+        lines[1].starts_with(
+            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",LANGUAGE=\"English\",NAME=\"English sound\""
+        ) && lines[1].contains("DEFAULT=YES")
+            && lines[2].contains("LANGUAGE=\"French\"")
+            && lines[2].contains("DEFAULT=NO"),
+        "{master}"
+    );
+    assert!(
+        lines[3].ends_with(",AUDIO=\"audio\"") && lines[4].ends_with("/index-v1.m3u8"),
+        "{master}"
+    );
+    let (codecs, duration) = played(&url);
+    assert_eq!(codecs.iter().filter(|codec| *codec == "aac").count(), 2);
+    assert!(codecs.contains(&"h264".to_owned()));
+    assert!((8.9..9.2).contains(&duration), "{duration} s");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn encrypted_segments_open_with_the_key_beside_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let media = media(folder.path());
+    for (protection, method, plays) in [
+        (Protection::None, None, true),
+        (
+            Protection::Aes128,
+            Some("METHOD=AES-128,URI=\"encryption.key\""),
+            true,
+        ),
+        (Protection::Drm, Some("METHOD=SAMPLE-AES,URI=\"skd://"), false),
+    ] {
+        let bench = Bench::start().await;
+        let entry = EntrySpec {
+            media: Some(media.clone()),
+            protection,
+            ..EntrySpec::default()
+        };
+        let placed = bench
+            .order(OrderRequest {
+                entry,
+                ..OrderRequest::default()
+            })
+            .await;
+        let (url, master) = master(&bench, &placed).await;
+        let variant = master
+            .lines()
+            .find(|line| line.starts_with("http"))
+            .expect("a variant");
+        let (_, _, playlist) = fetch(&bench, variant).await;
+        let playlist = String::from_utf8(playlist).expect("text");
+        let line = playlist.lines().find(|line| line.starts_with("#EXT-X-KEY:"));
+        assert_eq!(
+            line.is_some_and(|line| method.is_some_and(|method| line.contains(method))),
+            method.is_some(),
+            "{playlist}"
+        );
+        let (_, _, segment) = fetch(&bench, &variant.replace("index.m3u8", "seg-1-v1-a1.ts")).await;
+        assert_eq!(
+            segment[0] == 0x47,
+            protection == Protection::None,
+            "{protection:?}"
+        );
+        let (status, _, key) = fetch(&bench, &variant.replace("index.m3u8", "encryption.key")).await;
+        if protection == Protection::Aes128 {
+            assert_eq!((status, key.len()), (200, 16));
+        } else {
+            assert_eq!(status, 404, "{protection:?}");
+        }
+        if plays {
+            let (codecs, duration) = played(&url);
+            assert_eq!(codecs, ["h264", "aac"], "{protection:?}");
+            assert!((8.9..9.2).contains(&duration), "{protection:?}: {duration} s");
+        }
+    }
 }
 
 fn codecs_of(folder: &Path, media: &[u8]) -> String {
