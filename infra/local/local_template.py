@@ -5,7 +5,7 @@
 The local run deploys the real template.yaml. This is all that differs, and why:
 
 1.  A function's CodeUri is a folder with a two-line `bootstrap` that starts the binary of the host's build, and its
-    build Metadata goes: a debug binary is 100 MB and eight of them would be zipped at each deployment.
+    build Metadata goes: a debug binary is 100 MB and ten of them would be zipped at each deployment.
 2.  Architecture is x86_64 or arm64 as the host is: the binaries are the host's.
 3.  KalturaServiceUrl may be http on loopback: the stand-in has no certificate. Elsewhere the real pattern stands.
 4.  The bucket policy's TLS-only statement goes: the emulator speaks plain http on loopback, and enforces the policy.
@@ -14,6 +14,7 @@ The local run deploys the real template.yaml. This is all that differs, and why:
 6.  Who may sqs:SendMessage may also sqs:SendMessageBatch: AWS checks the former for both calls, the emulator asks for
     an action that AWS doesn't know.
 7.  Who may complete waits may complete any: the emulator can't tell whose state machine a task token is.
+8.  Alarms on several metrics together go: the emulator has no metric math.
 
 Everything else (roles, queues, table, key, state machine, schedules, alarms) is deployed as it is written.
 """
@@ -56,6 +57,7 @@ def localise(template: dict, root: Path, binaries: Path, out: Path, machine: str
         elif kind == "AWS::S3::BucketPolicy":
             policy = properties["PolicyDocument"]
             policy["Statement"] = [s for s in policy["Statement"] if s["Sid"] != "TlsOnly"]
+    template["Resources"] = {name: r for name, r in template["Resources"].items() if not uses_metric_math(r)}
     # CloudFormation refuses a policy without statements, so does the emulator.
     template["Resources"] = {
         name: resource
@@ -63,6 +65,10 @@ def localise(template: dict, root: Path, binaries: Path, out: Path, machine: str
         if resource.get("Properties", {}).get("PolicyDocument", {"Statement": [1]})["Statement"]
     }
     return template
+
+
+def uses_metric_math(resource: dict) -> bool:
+    return resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in resource["Properties"]
 
 
 def bootstrap(binary: Path, folder: Path) -> Path:

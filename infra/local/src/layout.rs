@@ -80,7 +80,7 @@ impl Layout {
 }
 
 /// The functions, by the names of their binaries; a test compares them with the template's.
-pub(crate) const FUNCTIONS: [&str; 8] = [
+pub(crate) const FUNCTIONS: [&str; 10] = [
     "poll",
     "claim",
     "fetch",
@@ -89,6 +89,8 @@ pub(crate) const FUNCTIONS: [&str; 8] = [
     "finalize",
     "fail",
     "extend-keys",
+    "reconcile",
+    "sweep",
 ];
 
 fn present(path: PathBuf) -> Result<PathBuf> {

@@ -231,6 +231,18 @@ impl LocalStack {
             .await
     }
 
+    /// Has reconcile look at the running tasks that are due now.
+    pub async fn reconcile_now(&self) -> Result<()> {
+        self.emulator
+            .call_function(self.output("ReconcileFunction")?)
+            .await
+    }
+
+    /// Has sweep delete what is due now.
+    pub async fn sweep_now(&self) -> Result<()> {
+        self.emulator.call_function(self.output("SweepFunction")?).await
+    }
+
     /// A task as it stands; `None` before poll has seen it.
     pub async fn task(&self, id: &str) -> Result<Option<TaskView>> {
         self.watcher.task(id).await

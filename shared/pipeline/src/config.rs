@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kaltura::PartnerId;
 
+use crate::admission::Capacity;
 use crate::error::{Result, StepError};
 
 /// The environment, or a stand-in for it.
@@ -129,6 +130,12 @@ pub struct Config {
     pub upload_tokens_only: bool,
     /// A key is extended when it expires within this time.
     pub key_margin_s: u64,
+    /// How many tasks may be in flight.
+    pub capacity: Capacity,
+    /// An execution of machine work that runs longer is stopped, and the task tried again.
+    pub run_limit_s: u64,
+    /// A task that is parked again after this time since it was kept is refused; 0 never.
+    pub give_up_after_s: u64,
 }
 
 impl Config {
@@ -164,8 +171,19 @@ impl Config {
             allow_loopback: env.optional("REACH_ALLOW_LOOPBACK").as_deref() == Some("true"),
             upload_tokens_only: env.optional("REACH_UPLOAD_TOKENS_ONLY").as_deref() == Some("true"),
             key_margin_s: env.number("KEY_MARGIN_S", 36 * 60 * 60, 60, 6 * 24 * 60 * 60)?,
+            capacity: Capacity {
+                whole: count(env, "CAPACITY", 200, 10_000)?,
+                per_customer: count(env, "CAPACITY_PER_CUSTOMER", 50, 50)?,
+            },
+            run_limit_s: 60 * 60 * env.number("RUN_LIMIT_HOURS", 12, 1, 24 * 30)?,
+            give_up_after_s: 60 * 60 * env.number("GIVE_UP_AFTER_HOURS", 0, 0, 24 * 365)?,
         })
     }
+}
+
+fn count(env: &Env, name: &str, default: u64, most: u64) -> Result<usize> {
+    let number = env.number(name, default, 1, most)?;
+    usize::try_from(number).map_err(|error| setting(name, &error.to_string()))
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@
 use kaltura::{PartnerId, TaskId};
 
 use crate::memory::sample_record;
-use crate::ports::{Leases, ObjectStore, OrderQueue, SessionStore, TaskStore};
-use crate::record::{RESEND_AFTER_S, TaskState};
+use crate::ports::{Leases, ObjectStore, OrderQueue, SessionStore, StagedTask, TaskStore};
+use crate::record::{Duty, RESEND_AFTER_S, Stage, TaskState};
 use crate::session::CachedSession;
 
 /// What did not hold.
@@ -25,9 +25,9 @@ fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
-/// A task store keeps once, saves only on the version it read, and has its indexes follow the record. `prefix` is digits that
-/// no other task id of the store begins with; `wait` is called before each look at an index, for stores whose indexes lag.
-pub async fn task_store(store: &dyn TaskStore, prefix: &str, wait: impl AsyncFn()) -> Verdict {
+/// A task store keeps once, and saves only on the version that was read. `prefix` is digits that no other task id of the store
+/// begins with.
+pub async fn task_store(store: &dyn TaskStore, prefix: &str) -> Verdict {
     let id = |n: u32| TaskId::parse(format!("{prefix}{n}")).map_err(text);
     let (first, second) = (id(1)?, id(2)?);
     let mut record = sample_record(first.clone());
@@ -59,20 +59,8 @@ pub async fn task_store(store: &dyn TaskStore, prefix: &str, wait: impl AsyncFn(
         "known tells the queue time",
     )?;
 
-    wait().await;
-    let due = store.due(100, 10).await.map_err(text)?;
-    hold(
-        due.contains(&first) && due.contains(&second),
-        "kept tasks are due",
-    )?;
-    hold(
-        store.due(99, 10).await.map_err(text)?.is_empty(),
-        "nothing is due before its time",
-    )?;
-
     let mut stale = record.clone();
     record.state = TaskState::Queued;
-    record.sent_epoch_s = Some(200);
     hold(
         store.save(&mut record).await.map_err(text)?,
         "a record is saved on the version that was read",
@@ -82,14 +70,62 @@ pub async fn task_store(store: &dyn TaskStore, prefix: &str, wait: impl AsyncFn(
         !store.save(&mut stale).await.map_err(text)?,
         "a stale record is not saved",
     )?;
-    hold(stale.version == 1, "a refused save leaves the version")?;
+    hold(stale.version == 1, "a refused save leaves the version")
+}
+
+/// A store's indexes follow its records, whatever becomes of them. The store must hold no other task; `wait` is called before
+/// each look at an index, for stores whose indexes lag.
+pub async fn task_index(store: &dyn TaskStore, prefix: &str, wait: impl AsyncFn()) -> Verdict {
+    let id = |n: u32| TaskId::parse(format!("{prefix}{n}")).map_err(text);
+    let (first, second) = (id(1)?, id(2)?);
+    let (mut record, mut other) = (sample_record(first.clone()), sample_record(second.clone()));
+    for record in [&record, &other] {
+        store.keep(record).await.map_err(text)?;
+    }
     wait().await;
-    let due = store.due(100, 10).await.map_err(text)?;
-    hold(!due.contains(&first), "a sent task is not due at once")?;
-    let due = store.due(200 + RESEND_AFTER_S, 10).await.map_err(text)?;
+    let due = async |duty, at_epoch_s, limit| store.due(duty, at_epoch_s, limit).await.map_err(text);
+    let ids = async |stage| {
+        let staged = store.staged(stage).await.map_err(text)?;
+        Ok::<_, String>(staged.into_iter().map(|task| task.task_id).collect::<Vec<_>>())
+    };
+    let ever = u64::from(u32::MAX);
     hold(
-        due.first() == Some(&second) && due.contains(&first),
+        due(Duty::Send, ever, 10).await?.is_empty(),
+        "kept tasks wait for their turn, not for a time",
+    )?;
+    let waiting = store.staged(Stage::Waiting).await.map_err(text)?;
+    hold(
+        waiting.contains(&StagedTask::of(&record)) && waiting.contains(&StagedTask::of(&other)),
+        "kept tasks wait, and are told with customer and age",
+    )?;
+    hold(ids(Stage::InFlight).await?.is_empty(), "none is in flight")?;
+
+    record.state = TaskState::Queued;
+    record.sent_epoch_s = Some(200);
+    store.save(&mut record).await.map_err(text)?;
+    wait().await;
+    hold(
+        ids(Stage::Waiting).await? == [second.clone()] && ids(Stage::InFlight).await? == [first.clone()],
+        "a sent task is in flight",
+    )?;
+    hold(
+        due(Duty::Send, 199 + RESEND_AFTER_S, 10).await?.is_empty(),
+        "a sent task is not due before its time",
+    )?;
+    other.park(150, "kaltura is down");
+    store.save(&mut other).await.map_err(text)?;
+    wait().await;
+    hold(
+        due(Duty::Send, 200 + RESEND_AFTER_S, 10).await? == [second.clone(), first.clone()],
         "a sent task falls due again, after those due longer",
+    )?;
+    hold(
+        due(Duty::Send, 200 + RESEND_AFTER_S, 1).await? == [second.clone()],
+        "a limit of the due is kept",
+    )?;
+    hold(
+        ids(Stage::Waiting).await?.is_empty(),
+        "a parked task is in no stage",
     )?;
 
     record.state = TaskState::Running;
@@ -99,8 +135,8 @@ pub async fn task_store(store: &dyn TaskStore, prefix: &str, wait: impl AsyncFn(
     store.save(&mut other).await.map_err(text)?;
     wait().await;
     hold(
-        store.due(u64::from(u32::MAX), 10).await.map_err(text)?.is_empty(),
-        "a running task is not due",
+        due(Duty::Send, ever, 10).await?.is_empty() && due(Duty::Check, ever, 10).await?.len() == 2,
+        "running tasks are due to be looked at, and not to be sent",
     )?;
     let keys = store.keys_expiring(1_000_000, 10).await.map_err(text)?;
     hold(
@@ -117,8 +153,17 @@ pub async fn task_store(store: &dyn TaskStore, prefix: &str, wait: impl AsyncFn(
     )?;
 
     record.end(TaskState::Delivered, 500, "done");
+    record.delete_at_epoch_s = Some(600);
     store.save(&mut record).await.map_err(text)?;
     wait().await;
+    hold(
+        due(Duty::Sweep, 599, 10).await?.is_empty() && due(Duty::Sweep, 600, 10).await? == [first.clone()],
+        "an ended task is due to be swept at its time",
+    )?;
+    hold(
+        ids(Stage::InFlight).await? == [second.clone()],
+        "an ended task is in flight no more",
+    )?;
     let keys = store.keys_expiring(1_000_000, 10).await.map_err(text)?;
     hold(
         keys == [(second.clone(), 900_000)],
@@ -214,6 +259,29 @@ pub async fn object_store(store: &dyn ObjectStore, folder: &std::path::Path) -> 
         "an unknown key can't be downloaded",
     )?;
 
+    let abandoned = store
+        .sink("conformance/gone/2", "video/mp4")
+        .await
+        .map_err(text)?;
+    abandoned.put_part(1, vec![3; 10].into()).await.map_err(text)?;
+    for key in ["conformance/gone/1", "conformance/gone-not"] {
+        store.put(key, "12345".into(), "text/plain").await.map_err(text)?;
+    }
+    let deleted = store.delete_all("conformance/gone/").await.map_err(text)?;
+    hold(
+        (deleted.objects, deleted.size_bytes) == (1, 5),
+        "what was deleted is told",
+    )?;
+    hold(
+        store.get("conformance/gone/1").await.map_err(text)?.is_none()
+            && store.get("conformance/gone-not").await.map_err(text)?.is_some(),
+        "what begins so is deleted, and nothing else",
+    )?;
+    hold(
+        store.delete_all("conformance/gone/").await.map_err(text)?.objects == 0,
+        "a second time there is nothing to delete",
+    )?;
+
     let signed = store
         .sign_get("conformance/a.srt", 1_700_000_000)
         .await
@@ -251,7 +319,8 @@ mod tests {
     #[tokio::test]
     async fn the_doubles_conform() {
         let table = MemoryTable::default();
-        task_store(&table, "7", async || {}).await.unwrap();
+        task_index(&table, "7", async || {}).await.unwrap();
+        task_store(&table, "8").await.unwrap();
         leases(&table).await.unwrap();
         session_store(&table).await.unwrap();
         let queue = MemoryQueue::default();

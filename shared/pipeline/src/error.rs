@@ -106,6 +106,12 @@ pub enum Refusal {
         /// Kaltura's error code.
         code: String,
     },
+    /// The order could not be fulfilled within the time that the vendor has set (`GiveUpAfterHours`).
+    #[error("given up after {hours} hours")]
+    GivenUp {
+        /// That time.
+        hours: u64,
+    },
     /// Nobody speaks in the media, so there is nothing to caption; Kaltura refuses a file without a cue.
     #[error("the transcript has no words")]
     NoSpeech,
@@ -133,6 +139,7 @@ impl Refusal {
             Self::Drm { .. } => "Drm",
             Self::NoSource { .. } => "NoSource",
             Self::EntryGone { .. } => "EntryGone",
+            Self::GivenUp { .. } => "GivenUp",
             Self::NoSpeech => "NoSpeech",
             Self::Kaltura { .. } => "KalturaRefused",
         }
@@ -175,6 +182,9 @@ impl Refusal {
             }
             Self::EntryGone { .. } => {
                 "The entry of this order no longer exists, or is neither audio nor video. Please check the entry.".into()
+            }
+            Self::GivenUp { hours } => {
+                format!("The order could not be fulfilled within {hours} hours. Please order it again later.")
             }
             Self::NoSpeech => "No speech was found in the media, so there is nothing to caption.".into(),
             Self::Kaltura { code, .. } => {

@@ -6,6 +6,7 @@
 //!
 //! Read [`steps`] first: each file there is one step, and each step may be repeated at any point.
 
+pub mod admission;
 pub mod aws;
 pub mod config;
 pub mod conformance;

@@ -14,10 +14,10 @@ use media::{PartSink, SinkError};
 
 use crate::error::{Class, Result, StepError};
 use crate::ports::{
-    AppTokenSource, Clock, Completions, Executions, KnownTask, Leases, ObjectStore, OrderQueue, SessionStore,
-    SignedGet, TaskStore,
+    AppTokenSource, Clock, Completions, Deleted, ExecutionState, Executions, KnownTask, Leases, ObjectStore,
+    OrderQueue, SessionStore, SignedGet, StagedTask, TaskIndex, TaskStore,
 };
-use crate::record::{Parking, RECORD_VERSION, TaskRecord, TaskState};
+use crate::record::{Duty, Parking, RECORD_VERSION, Stage, TaskRecord, TaskState};
 use crate::session::CachedSession;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -118,20 +118,35 @@ impl TaskStore for MemoryTable {
             return Ok(false);
         }
         record.version += 1;
+        record.record_version = RECORD_VERSION;
         let json = serde_json::to_string(record).map_err(|error| unreadable(&pk, &error))?;
         tasks.insert(pk, json);
         Ok(true)
     }
+}
 
-    async fn due(&self, now_epoch_s: u64, limit: usize) -> Result<Vec<TaskId>> {
+#[async_trait]
+impl TaskIndex for MemoryTable {
+    async fn due(&self, duty: Duty, now_epoch_s: u64, limit: usize) -> Result<Vec<TaskId>> {
         let mut due: Vec<(u64, TaskId)> = self
             .all()?
             .into_iter()
-            .filter_map(|record| Some((record.due_at_epoch_s()?, record.task_id)))
-            .filter(|(due_at, _)| *due_at <= now_epoch_s)
+            .filter(|record| record.is_due(duty, now_epoch_s))
+            .filter_map(|record| Some((record.due()?.1, record.task_id)))
             .collect();
         due.sort_by_key(|(due_at, _)| *due_at);
         Ok(due.into_iter().take(limit).map(|(_, task_id)| task_id).collect())
+    }
+
+    async fn staged(&self, stage: Stage) -> Result<Vec<StagedTask>> {
+        let mut staged: Vec<StagedTask> = self
+            .all()?
+            .into_iter()
+            .filter(|record| record.stage() == Some(stage))
+            .map(|record| StagedTask::of(&record))
+            .collect();
+        staged.sort_by_key(|task| task.created_epoch_s);
+        Ok(staged)
     }
 
     async fn keys_expiring(&self, before_epoch_s: u64, limit: usize) -> Result<Vec<(TaskId, u64)>> {
@@ -255,6 +270,19 @@ impl ObjectStore for MemoryObjects {
         Ok(content.len() as u64)
     }
 
+    async fn delete_all(&self, prefix: &str) -> Result<Deleted> {
+        let mut deleted = Deleted::default();
+        lock(&self.objects).retain(|key, content| {
+            let stays = !key.starts_with(prefix);
+            if !stays {
+                deleted.objects += 1;
+                deleted.size_bytes += content.len() as u64;
+            }
+            stays
+        });
+        Ok(deleted)
+    }
+
     async fn sign_get(&self, key: &str, now_epoch_s: u64) -> Result<SignedGet> {
         Ok(SignedGet {
             url: format!("https://work.s3.eu-central-1.amazonaws.com/{key}"),
@@ -305,6 +333,9 @@ impl PartSink for SinkTo {
 #[derive(Debug, Default)]
 pub struct MemoryStates {
     started: Mutex<Vec<(TaskId, u32)>>,
+    /// Of those started, the ones that have ended.
+    ended: Mutex<Vec<(TaskId, u32)>>,
+    stopped: Mutex<Vec<(TaskId, u32)>>,
     succeeded: Mutex<Vec<String>>,
     failed: Mutex<Vec<(String, Class)>>,
 }
@@ -313,6 +344,21 @@ impl MemoryStates {
     /// What was started, each attempt once.
     pub fn started(&self) -> Vec<(TaskId, u32)> {
         lock(&self.started).clone()
+    }
+
+    /// Lets an execution end, without anybody being told.
+    pub fn end(&self, task_id: &TaskId, attempt: u32) {
+        lock(&self.ended).push((task_id.clone(), attempt));
+    }
+
+    /// Forgets that an execution was started, as if its start had been lost.
+    pub fn forget(&self, task_id: &TaskId, attempt: u32) {
+        lock(&self.started).retain(|started| *started != (task_id.clone(), attempt));
+    }
+
+    /// The executions that were stopped.
+    pub fn stopped(&self) -> Vec<(TaskId, u32)> {
+        lock(&self.stopped).clone()
     }
 
     /// The tokens that were failed, and by which class.
@@ -333,6 +379,25 @@ impl Executions for MemoryStates {
         let mut started = lock(&self.started);
         if !started.contains(&execution) {
             started.push(execution);
+        }
+        Ok(())
+    }
+
+    async fn look(&self, task_id: &TaskId, attempt: u32) -> Result<ExecutionState> {
+        let execution = (task_id.clone(), attempt);
+        Ok(if lock(&self.ended).contains(&execution) {
+            ExecutionState::Ended
+        } else if lock(&self.started).contains(&execution) {
+            ExecutionState::Running
+        } else {
+            ExecutionState::Missing
+        })
+    }
+
+    async fn stop(&self, task_id: &TaskId, attempt: u32, _why: &str) -> Result<()> {
+        if self.look(task_id, attempt).await? == ExecutionState::Running {
+            lock(&self.stopped).push((task_id.clone(), attempt));
+            self.end(task_id, attempt);
         }
         Ok(())
     }
@@ -382,6 +447,7 @@ pub fn sample_record(task_id: TaskId) -> TaskRecord {
         kept_epoch_s: 100,
         sent_epoch_s: None,
         claimed_epoch_s: None,
+        check_at_epoch_s: None,
         ended_epoch_s: None,
         order_key: None,
         plan: None,
@@ -391,6 +457,7 @@ pub fn sample_record(task_id: TaskId) -> TaskRecord {
         failure: None,
         parking: Parking::default(),
         delete_at_epoch_s: None,
+        deleted: None,
         history: Vec::new(),
     }
 }

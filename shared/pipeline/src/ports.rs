@@ -12,7 +12,7 @@ use kaltura::{PartnerId, TaskId};
 use media::PartSink;
 
 use crate::error::{Class, Result};
-use crate::record::{TaskRecord, TaskState};
+use crate::record::{Duty, Stage, TaskRecord, TaskState};
 use crate::session::CachedSession;
 
 /// The time, so that tests can set it.
@@ -44,7 +44,7 @@ pub struct KnownTask {
 
 /// The tasks' records.
 #[async_trait]
-pub trait TaskStore: Send + Sync {
+pub trait TaskStore: TaskIndex {
     /// Keeps a new record unless the task has one; says whether it was kept. Safe to repeat.
     async fn keep(&self, record: &TaskRecord) -> Result<bool>;
     /// Reads a record, consistently.
@@ -52,11 +52,39 @@ pub trait TaskStore: Send + Sync {
     /// Of these tasks, those with a record. Any number may be asked for; the adapter makes batches.
     async fn known(&self, task_ids: &[TaskId]) -> Result<HashMap<TaskId, KnownTask>>;
     /// Writes the record if the stored one still has `record.version`, and answers whether it did; on success
-    /// `record.version` is one higher. Nobody else's write is ever overwritten.
+    /// `record.version` is one higher, and the record of this code's shape. Nobody else's write is ever overwritten.
     async fn save(&self, record: &mut TaskRecord) -> Result<bool>;
-    /// Tasks that wait to be sent (kept but unsent, sent but unclaimed, parked) and are due, the longest due first.
-    /// Eventually consistent: what it names is a hint, to be checked against the record.
-    async fn due(&self, now_epoch_s: u64, limit: usize) -> Result<Vec<TaskId>>;
+}
+
+/// A task in a stage, as the index tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StagedTask {
+    /// The task.
+    pub task_id: TaskId,
+    /// Its customer.
+    pub partner_id: PartnerId,
+    /// When it was created at Kaltura.
+    pub created_epoch_s: u64,
+}
+
+impl StagedTask {
+    /// What an index tells of a record.
+    pub fn of(record: &TaskRecord) -> Self {
+        Self {
+            task_id: record.task_id.clone(),
+            partner_id: record.partner_id,
+            created_epoch_s: record.created_epoch_s,
+        }
+    }
+}
+
+/// The tasks' indexes. Eventually consistent: what they name is a hint, to be checked against the record.
+#[async_trait]
+pub trait TaskIndex: Send + Sync {
+    /// Tasks for which this is due by now, the longest due first.
+    async fn due(&self, duty: Duty, now_epoch_s: u64, limit: usize) -> Result<Vec<TaskId>>;
+    /// All tasks in a stage, oldest first.
+    async fn staged(&self, stage: Stage) -> Result<Vec<StagedTask>>;
     /// Running tasks whose key expires before that time, soonest first, with the expiry. A hint, like `due`.
     async fn keys_expiring(&self, before_epoch_s: u64, limit: usize) -> Result<Vec<(TaskId, u64)>>;
 }
@@ -107,6 +135,15 @@ impl std::fmt::Debug for SignedGet {
     }
 }
 
+/// What was deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Deleted {
+    /// Objects and versions of objects.
+    pub objects: u64,
+    /// Their size together.
+    pub size_bytes: u64,
+}
+
 /// The bucket of media, transcripts and deliverables. Keys are of `[A-Za-z0-9._/-]` only (spec 3.4).
 #[async_trait]
 pub trait ObjectStore: Send + Sync {
@@ -118,8 +155,21 @@ pub trait ObjectStore: Send + Sync {
     async fn sink(&self, key: &str, content_type: &str) -> Result<Box<dyn PartSink>>;
     /// Copies an object into a file; answers its size in bytes.
     async fn download(&self, key: &str, to: &Path) -> Result<u64>;
+    /// Deletes all objects whose keys begin so, with their older versions, and aborts uploads to such keys. Safe to repeat.
+    async fn delete_all(&self, prefix: &str) -> Result<Deleted>;
     /// Signs a GET of the object by headers (SigV4), valid for about 15 minutes from `now_epoch_s`.
     async fn sign_get(&self, key: &str, now_epoch_s: u64) -> Result<SignedGet>;
+}
+
+/// What the state machine says of an execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExecutionState {
+    /// It was never started, or ended so long ago that nobody knows.
+    Missing,
+    /// It runs, or waits.
+    Running,
+    /// It has ended, in whatever way.
+    Ended,
 }
 
 /// The executions of the state machine.
@@ -128,6 +178,11 @@ pub trait Executions: Send + Sync {
     /// Starts the execution of a task's attempt. Safe to repeat: the name is made of both, so a second start of the
     /// same attempt answers the first one.
     async fn start(&self, task_id: &TaskId, attempt: u32) -> Result<()>;
+    /// How the execution of a task's attempt is.
+    async fn look(&self, task_id: &TaskId, attempt: u32) -> Result<ExecutionState>;
+    /// Stops the execution of a task's attempt, if it runs; `why` stands in its history. A function that it waits for works
+    /// on until its own end: the attempt's number keeps it from acting.
+    async fn stop(&self, task_id: &TaskId, attempt: u32, why: &str) -> Result<()>;
 }
 
 /// How a waiting state is told that its work is done.

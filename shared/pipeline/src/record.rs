@@ -11,17 +11,26 @@ use crate::plan::Plan;
 
 /// The version of [`TaskRecord`]'s shape that this code writes. A record of a later version is refused
 /// (`RecordUnreadable`) rather than misread; older ones are read by serde defaults.
-pub const RECORD_VERSION: u32 = 1;
+pub const RECORD_VERSION: u32 = 2;
 
 /// After this long without being claimed, a task is sent again. Longer than the queue's visibility time-out times its
 /// deliveries, so that a slow claim is not overtaken; a double is harmless anyway.
 pub const RESEND_AFTER_S: u64 = 20 * 60;
+
+/// A running task is looked at so long after it was claimed: its start may have been lost.
+pub const FIRST_CHECK_AFTER_S: u64 = 20 * 60;
+
+/// A running task is looked at so often after that: whether the customer has withdrawn it, and whether its execution runs.
+pub const CHECK_EVERY_S: u64 = 60 * 60;
 
 /// The first pause of a parked task; doubled each time up to [`PARK_LONGEST_S`].
 pub const PARK_FIRST_S: u64 = 10 * 60;
 
 /// The longest pause of a parked task.
 pub const PARK_LONGEST_S: u64 = 6 * 60 * 60;
+
+/// The record of an ended task is kept for so long: more than a year, for questions that come late.
+pub const KEPT_AFTER_END_S: u64 = 400 * 24 * 60 * 60;
 
 /// How many entries of history a record keeps: enough for several attempts, and far below DynamoDB's 400 KB.
 const HISTORY_ENTRIES: usize = 100;
@@ -70,6 +79,58 @@ impl TaskState {
             Self::Delivered | Self::Failed | Self::Gone | Self::LeftAlone
         )
     }
+}
+
+/// What a task waits for, by time: the partitions of the `due` index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Duty {
+    /// To be sent again: in the queue for long without being claimed, or parked long enough.
+    Send,
+    /// To be looked at: it is worked on, and what works on it may have died, or the customer have withdrawn it.
+    Check,
+    /// To be deleted, all that was stored for it.
+    Sweep,
+}
+
+impl Duty {
+    /// The name, as stored.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Send => "send",
+            Self::Check => "check",
+            Self::Sweep => "sweep",
+        }
+    }
+}
+
+/// What a task is in the eyes of admission: the partitions of the `stage` index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// Kept, and not yet admitted.
+    Waiting,
+    /// Admitted: in the queue, or worked on. It counts against the capacity.
+    InFlight,
+}
+
+impl Stage {
+    /// The name, as stored.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::InFlight => "in-flight",
+        }
+    }
+}
+
+/// What was deleted of a task's data, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeletionReport {
+    /// When.
+    pub at_epoch_s: u64,
+    /// How many objects and versions of objects.
+    pub objects: u64,
+    /// Their size together.
+    pub size_bytes: u64,
 }
 
 /// The media in S3.
@@ -188,6 +249,9 @@ pub struct TaskRecord {
     pub sent_epoch_s: Option<u64>,
     /// When the current attempt was claimed.
     pub claimed_epoch_s: Option<u64>,
+    /// When a running task is looked at next; from the claim on.
+    #[serde(default)]
+    pub check_at_epoch_s: Option<u64>,
     /// When it ended.
     pub ended_epoch_s: Option<u64>,
     /// The key of the order in S3.
@@ -206,6 +270,9 @@ pub struct TaskRecord {
     pub parking: Parking,
     /// By when everything of the task must be deleted.
     pub delete_at_epoch_s: Option<u64>,
+    /// What was deleted.
+    #[serde(default)]
+    pub deleted: Option<DeletionReport>,
     /// What happened, the latest last.
     pub history: Vec<HistoryEntry>,
 }
@@ -223,15 +290,53 @@ impl TaskRecord {
         });
     }
 
-    /// When the task is due to be sent (again), or `None` if it waits for nothing. The `due` index holds just the
-    /// records for which this is `Some`.
-    pub fn due_at_epoch_s(&self) -> Option<u64> {
+    /// What is due for the task and when, or `None` if it waits for nothing. The `due` index holds just the records for
+    /// which this is `Some`.
+    pub fn due(&self) -> Option<(Duty, u64)> {
         match self.state {
-            TaskState::Kept => Some(self.kept_epoch_s),
-            TaskState::Queued => Some(self.sent_epoch_s.unwrap_or(self.kept_epoch_s) + RESEND_AFTER_S),
-            TaskState::Parked => Some(self.parking.until_epoch_s),
+            TaskState::Kept => None,
+            TaskState::Queued => {
+                let sent_epoch_s = self.sent_epoch_s.unwrap_or(self.kept_epoch_s);
+                Some((Duty::Send, sent_epoch_s + RESEND_AFTER_S))
+            }
+            TaskState::Parked => Some((Duty::Send, self.parking.until_epoch_s)),
+            TaskState::Running => {
+                let claimed_epoch_s = self.claimed_epoch_s.unwrap_or(self.kept_epoch_s);
+                let check_at_epoch_s = self.check_at_epoch_s;
+                Some((
+                    Duty::Check,
+                    check_at_epoch_s.unwrap_or(claimed_epoch_s + FIRST_CHECK_AFTER_S),
+                ))
+            }
+            TaskState::Delivered | TaskState::Failed | TaskState::Gone | TaskState::LeftAlone => {
+                let delete_at_epoch_s = self.delete_at_epoch_s.filter(|_| self.deleted.is_none());
+                delete_at_epoch_s.map(|at| (Duty::Sweep, at))
+            }
+        }
+    }
+
+    /// Whether this is due for the task by now.
+    pub fn is_due(&self, duty: Duty, now_epoch_s: u64) -> bool {
+        self.due()
+            .is_some_and(|(due, at_epoch_s)| due == duty && at_epoch_s <= now_epoch_s)
+    }
+
+    /// What admission sees; `None` for a task that neither waits nor counts. The `stage` index holds just the records for
+    /// which this is `Some`.
+    pub fn stage(&self) -> Option<Stage> {
+        match self.state {
+            TaskState::Kept => Some(Stage::Waiting),
+            TaskState::Queued | TaskState::Running => Some(Stage::InFlight),
             _ => None,
         }
+    }
+
+    /// When the record itself may go; `None` as long as anything is still to be done for the task.
+    pub fn expires_epoch_s(&self) -> Option<u64> {
+        let ended_epoch_s = self
+            .ended_epoch_s
+            .filter(|_| self.state.has_ended() && self.due().is_none());
+        ended_epoch_s.map(|ended_epoch_s| ended_epoch_s + KEPT_AFTER_END_S)
     }
 
     /// Whether the key must be kept alive. The `keys` index holds just the records for which this is true.
@@ -293,23 +398,60 @@ mod tests {
     use crate::memory::sample_record;
 
     #[test]
-    fn waiting_states_are_due_and_others_are_not() {
+    fn each_state_has_its_duty_and_its_stage() {
         let mut record = sample_record("9292".parse().unwrap());
         record.kept_epoch_s = 100;
-        assert_eq!(record.due_at_epoch_s(), Some(100));
+        assert_eq!((record.due(), record.stage()), (None, Some(Stage::Waiting)));
         record.state = TaskState::Queued;
         record.sent_epoch_s = Some(160);
-        assert_eq!(record.due_at_epoch_s(), Some(160 + RESEND_AFTER_S));
+        let in_flight = Some(Stage::InFlight);
+        assert_eq!(
+            (record.due(), record.stage()),
+            (Some((Duty::Send, 160 + RESEND_AFTER_S)), in_flight)
+        );
+        record.state = TaskState::Running;
+        record.claimed_epoch_s = Some(200);
+        assert_eq!(
+            (record.due(), record.stage()),
+            (Some((Duty::Check, 200 + FIRST_CHECK_AFTER_S)), in_flight)
+        );
+        record.check_at_epoch_s = Some(5_000);
+        assert_eq!(record.due(), Some((Duty::Check, 5_000)));
+        assert!(record.is_due(Duty::Check, 5_000) && !record.is_due(Duty::Check, 4_999));
+        assert!(!record.is_due(Duty::Send, 5_000));
+        record.park(1_000, "kaltura is down");
+        assert_eq!(
+            (record.due(), record.stage()),
+            (Some((Duty::Send, 1_000 + PARK_FIRST_S)), None)
+        );
         for state in [
-            TaskState::Running,
             TaskState::Delivered,
             TaskState::Failed,
             TaskState::Gone,
             TaskState::LeftAlone,
         ] {
             record.state = state;
-            assert_eq!(record.due_at_epoch_s(), None, "{state:?}");
+            record.delete_at_epoch_s = None;
+            assert_eq!((record.due(), record.stage()), (None, None), "{state:?}");
+            record.delete_at_epoch_s = Some(7_000);
+            assert_eq!(record.due(), Some((Duty::Sweep, 7_000)), "{state:?}");
         }
+        record.deleted = Some(DeletionReport {
+            at_epoch_s: 7_001,
+            objects: 3,
+            size_bytes: 5,
+        });
+        assert_eq!(record.due(), None, "once is enough");
+    }
+
+    #[test]
+    fn a_record_goes_when_nothing_is_left_to_do() {
+        let mut record = sample_record("9292".parse().unwrap());
+        assert_eq!(record.expires_epoch_s(), None);
+        record.end(TaskState::Delivered, 500, "READY");
+        assert_eq!(record.expires_epoch_s(), Some(500 + KEPT_AFTER_END_S));
+        record.delete_at_epoch_s = Some(900);
+        assert_eq!(record.expires_epoch_s(), None, "its data must go first");
     }
 
     #[test]

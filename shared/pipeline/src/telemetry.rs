@@ -61,11 +61,21 @@ pub mod names {
     pub const APP_TOKEN_WITHOUT_DISABLE_ENTITLEMENT: &str = "AppTokenWithoutDisableEntitlement";
     /// Status updates that Kaltura accepted without taking them.
     pub const MISMATCHED_STATUS: &str = "MismatchedStatus";
+    /// Kept tasks that wait for their customer's turn.
+    pub const TASKS_WAITING: &str = "TasksWaiting";
+    /// The time left until a customer expects a running task; below 0 once it is late.
+    pub const DEADLINE_MARGIN_S: &str = "DeadlineMarginS";
+    /// What reconcile put right, by `What`.
+    pub const RECONCILED: &str = "Reconciled";
+    /// Tasks whose data was deleted.
+    pub const TASKS_SWEPT: &str = "TasksSwept";
+    /// How long the data overdue longest should have been deleted, in seconds.
+    pub const DELETION_OVERDUE_S: &str = "DeletionOverdueS";
     /// Conditional writes that met another's write.
     pub const RECORD_CONFLICTS: &str = "RecordConflicts";
 
     /// All of them.
-    pub const ALL: [&str; 23] = [
+    pub const ALL: [&str; 28] = [
         TASKS_LISTED,
         TASKS_KEPT,
         TASKS_SENT,
@@ -89,6 +99,11 @@ pub mod names {
         APP_TOKEN_WITHOUT_DISABLE_ENTITLEMENT,
         MISMATCHED_STATUS,
         RECORD_CONFLICTS,
+        TASKS_WAITING,
+        DEADLINE_MARGIN_S,
+        RECONCILED,
+        TASKS_SWEPT,
+        DELETION_OVERDUE_S,
     ];
 }
 

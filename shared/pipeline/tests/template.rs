@@ -87,3 +87,20 @@ fn the_loopback_exception_can_not_be_deployed() {
     assert!(!read("template.yaml").contains("REACH_ALLOW_LOOPBACK"));
     assert!(!read("samconfig.toml").contains("REACH_ALLOW_LOOPBACK"));
 }
+
+#[test]
+fn every_alarm_has_its_page_in_the_runbook_and_every_page_its_alarm() {
+    let (template, runbook) = (read("template.yaml"), read("infra/runbook.md"));
+    let alarms: BTreeSet<&str> = template
+        .lines()
+        .zip(template.lines().skip(1))
+        .filter(|(_, next)| next.trim() == "Type: AWS::CloudWatch::Alarm")
+        .map(|(name, _)| name.trim().trim_end_matches(':'))
+        .collect();
+    let pages: BTreeSet<&str> = runbook
+        .lines()
+        .filter_map(|line| line.strip_prefix("## "))
+        .collect();
+    assert!(alarms.len() > 10, "{alarms:?}");
+    assert_eq!(alarms, pages);
+}

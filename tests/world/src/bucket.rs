@@ -10,7 +10,7 @@ use bytes::Bytes;
 use media::PartSink;
 use pipeline::Result;
 use pipeline::memory::MemoryObjects;
-use pipeline::ports::{ObjectStore, SignedGet};
+use pipeline::ports::{Deleted, ObjectStore, SignedGet};
 
 /// The header value that the bucket asks for.
 const GOOD: &str = "signed";
@@ -72,6 +72,10 @@ impl ObjectStore for ServedBucket {
 
     async fn download(&self, key: &str, to: &std::path::Path) -> Result<u64> {
         self.objects.download(key, to).await
+    }
+
+    async fn delete_all(&self, prefix: &str) -> Result<Deleted> {
+        self.objects.delete_all(prefix).await
     }
 
     async fn sign_get(&self, key: &str, _now_epoch_s: u64) -> Result<SignedGet> {

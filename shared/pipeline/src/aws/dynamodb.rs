@@ -1,9 +1,10 @@
 //! The table: task records, the poll's lease and the vendor session.
 //!
-//! One table, key `pk`: `TASK#<id>`, `LEASE#<name>`, `SESSION#vendor`. Two sparse indexes: `due` (`due_kind`,
-//! `due_at_epoch_s`) holds the tasks that wait to be sent, `keys` (`key_watch`, `key_expires_epoch_s`) the keys to keep
-//! alive; both attributes are written from the record by [`TaskRecord::due_at_epoch_s`] and
-//! [`TaskRecord::key_is_watched`], so that record and index can't disagree.
+//! One table, key `pk`: `TASK#<id>`, `LEASE#<name>`, `SESSION#vendor`. Three sparse indexes: `due` (`due_kind`,
+//! `due_at_epoch_s`) holds the tasks that wait for something by [`Duty`], `stage` (`stage`, `created_epoch_s`) those that
+//! admission sees, `keys` (`key_watch`, `key_expires_epoch_s`) the keys to keep alive. Their attributes are written from the
+//! record by [`TaskRecord::due`], [`TaskRecord::stage`] and [`TaskRecord::key_is_watched`], so that record and index can't
+//! disagree.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,21 +13,21 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
-use kaltura::TaskId;
+use kaltura::{PartnerId, TaskId};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::failed;
 use crate::error::{Result, StepError};
-use crate::ports::{KnownTask, Leases, SessionStore, TaskStore};
-use crate::record::{RECORD_VERSION, TaskRecord, TaskState};
+use crate::ports::{KnownTask, Leases, SessionStore, StagedTask, TaskIndex, TaskStore};
+use crate::record::{Duty, RECORD_VERSION, Stage, TaskRecord, TaskState};
 use crate::session::CachedSession;
 
 const SERVICE: &str = "dynamodb";
 
-/// The index of tasks that wait to be sent.
+/// The index of tasks that wait for something. A partition takes 1,000 writes a second: tasks are few against that.
 const DUE_INDEX: &str = "due";
-/// The one partition of the `due` index. Waiting tasks are few against a partition's 1,000 writes a second.
-const DUE_KIND: &str = "send";
+/// The index of tasks by stage.
+const STAGE_INDEX: &str = "stage";
 /// The index of watched keys.
 const KEYS_INDEX: &str = "keys";
 /// The one partition of the `keys` index.
@@ -57,7 +58,12 @@ struct Indexed {
     #[serde(skip_serializing_if = "Option::is_none")]
     due_at_epoch_s: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    stage: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     key_watch: Option<&'static str>,
+    /// DynamoDB deletes the item by this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttl_epoch_s: Option<u64>,
 }
 
 /// What `known` reads of an item.
@@ -66,6 +72,14 @@ struct KnownItem {
     task_id: TaskId,
     state: TaskState,
     queue_time_epoch_s: u64,
+}
+
+/// What the `stage` index has of an item.
+#[derive(Deserialize)]
+struct StagedItem {
+    task_id: TaskId,
+    partner_id: PartnerId,
+    created_epoch_s: u64,
 }
 
 impl Table {
@@ -182,14 +196,16 @@ fn from_item<T: DeserializeOwned>(what: &str, item: Item) -> Result<T> {
 /// The item of a record, with its places in the indexes.
 fn record_item(record: &TaskRecord) -> Result<Item> {
     let pk = task_pk(&record.task_id);
-    let due_at_epoch_s = record.due_at_epoch_s();
+    let due = record.due();
     let mut item = to_item(&pk, record)?;
     item.extend(to_item(
         &pk,
         &Indexed {
-            due_kind: due_at_epoch_s.map(|_| DUE_KIND),
-            due_at_epoch_s,
+            due_kind: due.map(|(duty, _)| duty.name()),
+            due_at_epoch_s: due.map(|(_, at_epoch_s)| at_epoch_s),
+            stage: record.stage().map(Stage::name),
             key_watch: record.key_is_watched().then_some(KEY_WATCH),
+            ttl_epoch_s: record.expires_epoch_s(),
             pk: pk.clone(),
         },
     )?);
@@ -272,6 +288,7 @@ impl TaskStore for Table {
     async fn save(&self, record: &mut TaskRecord) -> Result<bool> {
         let expected = record.version;
         record.version += 1;
+        record.record_version = RECORD_VERSION;
         let values = HashMap::from([(":expected".to_owned(), AttributeValue::N(expected.to_string()))]);
         let item = record_item(record)?;
         let saved = self
@@ -297,15 +314,43 @@ impl TaskStore for Table {
             }
         }
     }
+}
 
-    async fn due(&self, now_epoch_s: u64, limit: usize) -> Result<Vec<TaskId>> {
-        let index = (DUE_INDEX, "due_kind", DUE_KIND, "due_at_epoch_s");
+#[async_trait]
+impl TaskIndex for Table {
+    async fn due(&self, duty: Duty, now_epoch_s: u64, limit: usize) -> Result<Vec<TaskId>> {
+        let index = (DUE_INDEX, "due_kind", duty.name(), "due_at_epoch_s");
         Ok(self
             .index(index, now_epoch_s, limit)
             .await?
             .into_iter()
             .map(|(id, _)| id)
             .collect())
+    }
+
+    async fn staged(&self, stage: Stage) -> Result<Vec<StagedTask>> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(STAGE_INDEX)
+            .key_condition_expression("#stage = :stage")
+            .expression_attribute_names("#stage", "stage")
+            .expression_attribute_values(":stage", AttributeValue::S(stage.name().to_owned()))
+            .into_paginator()
+            .items()
+            .send();
+        let mut staged = Vec::new();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(failed(SERVICE, "Query"))?;
+            let item: StagedItem = from_item(STAGE_INDEX, item)?;
+            staged.push(StagedTask {
+                task_id: item.task_id,
+                partner_id: item.partner_id,
+                created_epoch_s: item.created_epoch_s,
+            });
+        }
+        Ok(staged)
     }
 
     async fn keys_expiring(&self, before_epoch_s: u64, limit: usize) -> Result<Vec<(TaskId, u64)>> {

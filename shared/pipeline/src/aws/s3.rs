@@ -8,7 +8,7 @@ use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, Delete, ObjectIdentifier};
 use bytes::Bytes;
 use media::{PartSink, SinkError};
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use super::sign::{Addressing, object_url, sign_get};
 use super::{chain, endpoint_override, failed};
 use crate::config::setting;
 use crate::error::{Result, StepError};
-use crate::ports::{ObjectStore, SignedGet};
+use crate::ports::{Deleted, ObjectStore, SignedGet};
 
 const SERVICE: &str = "s3";
 
@@ -57,6 +57,65 @@ impl Bucket {
             Err(SdkError::ServiceError(error)) if error.err().is_no_such_key() => Ok(None),
             Err(error) => Err(failed(SERVICE, "GetObject")(error)),
         }
+    }
+
+    /// Deletes these versions, at most 1,000: as many as a page of versions has.
+    async fn delete(&self, identifiers: Vec<ObjectIdentifier>) -> Result<()> {
+        let delete = Delete::builder()
+            .set_objects(Some(identifiers))
+            .quiet(true)
+            .build()
+            .map_err(failed(SERVICE, "DeleteObjects"))?;
+        let answer = self
+            .client
+            .delete_objects()
+            .bucket(&self.name)
+            .delete(delete)
+            .send()
+            .await
+            .map_err(failed(SERVICE, "DeleteObjects"))?;
+        match answer.errors().first() {
+            None => Ok(()),
+            Some(error) => Err(StepError::Aws {
+                service: SERVICE,
+                action: "DeleteObjects",
+                detail: format!(
+                    "{} of the objects stay: {}",
+                    answer.errors().len(),
+                    error.code().unwrap_or_default()
+                ),
+            }),
+        }
+    }
+
+    /// Aborts uploads to keys that begin so.
+    async fn abort_uploads(&self, prefix: &str) -> Result<()> {
+        let uploads = self
+            .client
+            .list_multipart_uploads()
+            .bucket(&self.name)
+            .prefix(prefix)
+            .send()
+            .await
+            .map_err(failed(SERVICE, "ListMultipartUploads"))?;
+        for upload in uploads.uploads() {
+            // An emulator may take the prefix for no more than a hint.
+            let Some(key) = upload.key().filter(|key| key.starts_with(prefix)) else {
+                continue;
+            };
+            let abort = self
+                .client
+                .abort_multipart_upload()
+                .bucket(&self.name)
+                .key(key)
+                .set_upload_id(upload.upload_id().map(str::to_owned));
+            match abort.send().await {
+                Ok(_) => {}
+                Err(SdkError::ServiceError(error)) if error.err().is_no_such_upload() => {}
+                Err(error) => return Err(failed(SERVICE, "AbortMultipartUpload")(error)),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -123,6 +182,51 @@ impl ObjectStore for Bucket {
         }
         file.flush().await.map_err(file_failed)?;
         Ok(size_bytes)
+    }
+
+    async fn delete_all(&self, prefix: &str) -> Result<Deleted> {
+        let mut deleted = Deleted::default();
+        // Always the first page: what it names is gone when it is asked for again.
+        loop {
+            let page = self
+                .client
+                .list_object_versions()
+                .bucket(&self.name)
+                .prefix(prefix)
+                .send()
+                .await
+                .map_err(failed(SERVICE, "ListObjectVersions"))?;
+            let versions = page.versions();
+            let named = versions
+                .iter()
+                .map(|version| (version.key(), version.version_id()))
+                .chain(
+                    page.delete_markers()
+                        .iter()
+                        .map(|marker| (marker.key(), marker.version_id())),
+                );
+            let identifiers: Vec<ObjectIdentifier> = named
+                .filter_map(|(key, version_id)| {
+                    let version_id = version_id.map(str::to_owned);
+                    ObjectIdentifier::builder()
+                        .key(key?)
+                        .set_version_id(version_id)
+                        .build()
+                        .ok()
+                })
+                .collect();
+            if identifiers.is_empty() {
+                break;
+            }
+            self.delete(identifiers).await?;
+            deleted.objects += versions.len() as u64;
+            deleted.size_bytes += versions
+                .iter()
+                .filter_map(|version| u64::try_from(version.size()?).ok())
+                .sum::<u64>();
+        }
+        self.abort_uploads(prefix).await?;
+        Ok(deleted)
     }
 
     async fn sign_get(&self, key: &str, now_epoch_s: u64) -> Result<SignedGet> {

@@ -1,13 +1,14 @@
-//! Step Functions: the start of an execution, and the end of a wait.
+//! Step Functions: executions, and the end of a wait.
 
 use async_trait::async_trait;
 use aws_sdk_sfn::Client;
 use aws_sdk_sfn::error::SdkError;
+use aws_sdk_sfn::types::ExecutionStatus;
 use kaltura::TaskId;
 
 use super::failed;
 use crate::error::{Class, Result};
-use crate::ports::{Completions, Executions};
+use crate::ports::{Completions, ExecutionState, Executions};
 use crate::steps::StepInput;
 
 const SERVICE: &str = "states";
@@ -26,6 +27,12 @@ impl StateMachine {
             client,
             arn: arn.into(),
         }
+    }
+
+    /// An execution's ARN is its state machine's with another word and its name.
+    fn execution_arn(&self, task_id: &TaskId, attempt: u32) -> String {
+        let machine = self.arn.replacen(":stateMachine:", ":execution:", 1);
+        format!("{machine}:{}", StepInput::execution_name(task_id, attempt))
     }
 }
 
@@ -52,6 +59,33 @@ impl Executions for StateMachine {
             // way the attempt has its execution.
             Err(SdkError::ServiceError(error)) if error.err().is_execution_already_exists() => Ok(()),
             Err(error) => Err(failed(SERVICE, "StartExecution")(error)),
+        }
+    }
+
+    async fn look(&self, task_id: &TaskId, attempt: u32) -> Result<ExecutionState> {
+        let arn = self.execution_arn(task_id, attempt);
+        match self.client.describe_execution().execution_arn(arn).send().await {
+            Ok(execution) if *execution.status() == ExecutionStatus::Running => Ok(ExecutionState::Running),
+            Ok(_) => Ok(ExecutionState::Ended),
+            Err(SdkError::ServiceError(error)) if error.err().is_execution_does_not_exist() => {
+                Ok(ExecutionState::Missing)
+            }
+            Err(error) => Err(failed(SERVICE, "DescribeExecution")(error)),
+        }
+    }
+
+    async fn stop(&self, task_id: &TaskId, attempt: u32, why: &str) -> Result<()> {
+        let arn = self.execution_arn(task_id, attempt);
+        let stop = self
+            .client
+            .stop_execution()
+            .execution_arn(arn)
+            .error("Stopped")
+            .cause(why);
+        match stop.send().await {
+            Ok(_) => Ok(()),
+            Err(SdkError::ServiceError(error)) if error.err().is_execution_does_not_exist() => Ok(()),
+            Err(error) => Err(failed(SERVICE, "StopExecution")(error)),
         }
     }
 }

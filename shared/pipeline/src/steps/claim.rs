@@ -11,7 +11,7 @@ use super::{OrderMessage, StepInput, Task};
 use crate::context::Context;
 use crate::error::{Class, Result, StepError};
 use crate::plan::{Order, Plan};
-use crate::record::{DeliverableRecord, TaskState};
+use crate::record::{DeliverableRecord, FIRST_CHECK_AFTER_S, TaskState};
 use crate::telemetry::names;
 
 /// What became of a message.
@@ -134,6 +134,7 @@ async fn claim(task: &mut Task<'_>) -> Result<Claimed> {
     task.change(|record| {
         record.state = TaskState::Running;
         record.claimed_epoch_s = Some(now_epoch_s);
+        record.check_at_epoch_s = Some(now_epoch_s + FIRST_CHECK_AFTER_S);
         record.note(now_epoch_s, "claimed");
     })
     .await?;

@@ -1,14 +1,15 @@
 //! Fail: the three ends that are not a delivery.
 //!
 //! ERROR refunds the customer and is final, so it comes only with a terminal cause written down in the record; a task that
-//! is gone ends without a word; everything else is parked and tried again. Safe to repeat.
+//! is gone ends without a word; everything else is parked and tried again, unless the vendor has set a time after which it is
+//! given up. Safe to repeat.
 
 use kaltura::{TaskStatus, UpdateJob};
 use serde::Deserialize;
 
-use super::{StepInput, Task, claim};
+use super::{StepInput, Task, claim, finalize};
 use crate::context::Context;
-use crate::error::{Class, Result, StepError};
+use crate::error::{Class, Failure, Refusal, Result, StepError};
 use crate::record::TaskState;
 use crate::telemetry::names;
 
@@ -67,7 +68,16 @@ async fn error(task: &mut Task<'_>) -> Result<()> {
     Ok(())
 }
 
-async fn gone(task: &mut Task<'_>) -> Result<()> {
+/// Closes a task that is no longer ours. Where all was delivered, it may have been our own READY that ended it, with its
+/// answer or our own note of it lost: READY once more is accepted then, and by nothing else (spec 1.3).
+pub(super) async fn gone(task: &mut Task<'_>) -> Result<()> {
+    let deliverables = &task.record.deliverables;
+    if !deliverables.is_empty() && deliverables.iter().all(|deliverable| deliverable.ready) {
+        match finalize::finalize(task).await {
+            Err(error) if error.class() == Class::Gone => {}
+            outcome => return outcome,
+        }
+    }
     let now_epoch_s = task.ctx.clock.now_epoch_s();
     task.change(|record| record.end(TaskState::Gone, now_epoch_s, "no longer ours at kaltura"))
         .await?;
@@ -76,9 +86,33 @@ async fn gone(task: &mut Task<'_>) -> Result<()> {
 }
 
 async fn park(task: &mut Task<'_>) -> Result<()> {
+    park_for(task, "out of retries", 0).await
+}
+
+/// Parks the task for `at_least_s` at least, or gives it up.
+pub(super) async fn park_for(task: &mut Task<'_>, why: &str, at_least_s: u64) -> Result<()> {
     let now_epoch_s = task.ctx.clock.now_epoch_s();
-    task.change(|record| record.park(now_epoch_s, "out of retries"))
-        .await?;
+    let give_up_after_s = task.ctx.config.give_up_after_s;
+    if give_up_after_s > 0 && now_epoch_s >= task.record.kept_epoch_s + give_up_after_s {
+        let refusal = Refusal::GivenUp {
+            hours: give_up_after_s / 3_600,
+        };
+        let failure = Failure {
+            name: refusal.name().to_owned(),
+            detail: format!("{refusal}: {why}"),
+            customer_text: refusal.customer_text(),
+            step: "fail".to_owned(),
+        };
+        task.change(|record| record.failure = Some(failure.clone()))
+            .await?;
+        return error(task).await;
+    }
+    task.change(|record| {
+        record.park(now_epoch_s, why);
+        let until_epoch_s = record.parking.until_epoch_s.max(now_epoch_s + at_least_s);
+        record.parking.until_epoch_s = until_epoch_s;
+    })
+    .await?;
     metrics::counter!(names::TASKS_PARKED).increment(1);
     Ok(())
 }

@@ -16,7 +16,7 @@ pub async fn run(ctx: &Context, input: &StepInput) -> Result<()> {
     super::run(ctx, "finalize", input, finalize).await
 }
 
-async fn finalize(task: &mut Task<'_>) -> Result<()> {
+pub(super) async fn finalize(task: &mut Task<'_>) -> Result<()> {
     let ctx = task.ctx;
     let deliverables = &task.record.deliverables;
     let Some(output_object_id) = deliverables.first().and_then(|first| first.asset_id.clone()) else {

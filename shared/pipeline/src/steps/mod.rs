@@ -11,6 +11,8 @@ pub mod fetch;
 pub mod finalize;
 pub mod poll;
 pub mod process;
+pub mod reconcile;
+pub mod sweep;
 pub mod upload;
 
 use std::time::Instant;
@@ -219,12 +221,17 @@ impl<'a> Task<'a> {
         Ok(())
     }
 
-    /// Makes a call with the task's access key. If the key has died, it is extended with the vendor KS and the call made
-    /// once more: a call that was refused for its key has done nothing.
+    /// Makes a call with the task's access key. A key that could die within the call is extended before; one that has died
+    /// all the same is extended with the vendor KS and the call made once more: a call that was refused for its key has done
+    /// nothing.
     pub async fn with_key<T>(
         &mut self,
         call: impl AsyncFn(TaskClient<'_>) -> std::result::Result<T, kaltura::Error>,
     ) -> Result<T> {
+        let longest_s = self.ctx.kaltura.config().time_outs.upload.as_secs();
+        if self.record.key_expires_epoch_s <= self.ctx.clock.now_epoch_s() + longest_s {
+            self.extend_key().await?;
+        }
         let first = {
             let key = &self.record.access_key;
             call(self.ctx.kaltura.task(&self.record.task_id, key)).await

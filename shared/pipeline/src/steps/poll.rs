@@ -1,20 +1,21 @@
 //! Poll: what Kaltura has for us, kept and sent.
 //!
 //! getJobs answers from a search index that lags behind (spec 1.2): it is a hint. What is new is kept under a condition
-//! before it is sent, and what is kept but not sent is sent by the next poll, so that a crash at any point loses nothing
-//! and a double does no harm. Paged by `createdAt`, not by offset: the server refuses offsets from 10,000 on, and pages
+//! before it is sent, and what is kept but not sent is sent by a later poll, so that a crash at any point loses nothing
+//! and a double does no harm. How much is sent, and whose, [`crate::admission`] says. Paged by `createdAt`, not by offset: the server refuses offsets from 10,000 on, and pages
 //! shift while tasks leave PENDING.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use futures::StreamExt;
 use kaltura::{EntryVendorTask, JobQuery, PartnerId, TaskId, TaskStatus};
 
 use super::{Task, key_expiry};
+use crate::admission;
 use crate::context::Context;
 use crate::error::Result;
-use crate::ports::KnownTask;
-use crate::record::{Parking, RECORD_VERSION, TaskRecord, TaskState};
+use crate::ports::{KnownTask, StagedTask};
+use crate::record::{Duty, Parking, RECORD_VERSION, Stage, TaskRecord, TaskState};
 use crate::telemetry::names;
 
 /// The lease's name.
@@ -26,7 +27,7 @@ const LEASE_S: u64 = 120;
 const PAGE: u32 = 500;
 /// Records written at once.
 const WRITES_AT_ONCE: usize = 16;
-/// How many waiting tasks one poll sends again.
+/// How many tasks that are due one poll sends again.
 const RESENDS: usize = 500;
 
 /// What a poll did.
@@ -44,6 +45,8 @@ pub struct PollReport {
     pub kept: usize,
     /// Messages sent.
     pub sent: usize,
+    /// Kept tasks that wait for their customer's turn.
+    pub waiting: usize,
 }
 
 /// Polls once. `holder` names this run for the lease: the request id of the invocation.
@@ -63,6 +66,7 @@ pub async fn run(ctx: &Context, holder: &str) -> Result<PollReport> {
         ctx,
         report: PollReport::default(),
         oldest_unclaimed_epoch_s: None,
+        kept: Vec::new(),
     }
     .all()
     .await;
@@ -73,6 +77,7 @@ pub async fn run(ctx: &Context, holder: &str) -> Result<PollReport> {
         listed = report.listed,
         kept = report.kept,
         sent = report.sent,
+        waiting = report.waiting,
         left_alone = report.left_alone,
         unreadable = report.unreadable,
         "poll done"
@@ -84,6 +89,8 @@ struct Poll<'a> {
     ctx: &'a Context,
     report: PollReport,
     oldest_unclaimed_epoch_s: Option<u64>,
+    /// What this poll keeps: the index may not tell of it yet.
+    kept: Vec<StagedTask>,
 }
 
 impl Poll<'_> {
@@ -92,12 +99,15 @@ impl Poll<'_> {
             self.list(status).await?;
         }
         self.send_due().await?;
+        self.admit().await?;
         let now_epoch_s = self.ctx.clock.now_epoch_s();
         let age_s = self
             .oldest_unclaimed_epoch_s
             .map_or(0, |oldest| now_epoch_s.saturating_sub(oldest));
         #[expect(clippy::cast_precision_loss, reason = "an age in seconds is far below 2^52")]
         metrics::gauge!(names::OLDEST_UNCLAIMED_AGE_S).set(age_s as f64);
+        #[expect(clippy::cast_precision_loss, reason = "a count far below 2^52")]
+        metrics::gauge!(names::TASKS_WAITING).set(self.report.waiting as f64);
         Ok(self.report)
     }
 
@@ -122,7 +132,7 @@ impl Poll<'_> {
                 let count = u64::try_from(page.rejected.len()).unwrap_or(u64::MAX);
                 metrics::counter!(names::TASKS_LEFT_ALONE, "Reason" => "Unreadable").increment(count);
             }
-            self.admit(&page.jobs).await?;
+            self.keep_new(&page.jobs).await?;
             if in_page < PAGE as usize {
                 return Ok(());
             }
@@ -139,8 +149,8 @@ impl Poll<'_> {
         }
     }
 
-    /// Keeps what is new and sends it.
-    async fn admit(&mut self, jobs: &[EntryVendorTask]) -> Result<()> {
+    /// Keeps what is new.
+    async fn keep_new(&mut self, jobs: &[EntryVendorTask]) -> Result<()> {
         let ours: Vec<&EntryVendorTask> = jobs.iter().filter(|job| self.is_enabled(job)).collect();
         let ids: Vec<TaskId> = ours.iter().map(|job| job.id.clone()).collect();
         let known = self.ctx.tasks.known(&ids).await?;
@@ -161,7 +171,8 @@ impl Poll<'_> {
         self.report.kept += admitted.len();
         let kept = u64::try_from(admitted.len()).unwrap_or(u64::MAX);
         metrics::counter!(names::TASKS_KEPT).increment(kept);
-        self.send(admitted).await
+        self.kept.extend(admitted.iter().map(StagedTask::of));
+        Ok(())
     }
 
     fn is_enabled(&mut self, job: &EntryVendorTask) -> bool {
@@ -190,41 +201,77 @@ impl Poll<'_> {
         self.oldest_unclaimed_epoch_s = self.oldest_unclaimed_epoch_s.into_iter().chain(oldest).min();
     }
 
-    /// Sends again what waits and is due: kept but not sent, sent but never claimed, parked long enough.
+    /// Sends again what was never claimed, and lets parked tasks wait for their turn again.
     async fn send_due(&mut self) -> Result<()> {
         let now_epoch_s = self.ctx.clock.now_epoch_s();
-        let mut due = Vec::new();
-        for task_id in self.ctx.tasks.due(now_epoch_s, RESENDS).await? {
+        let mut again = Vec::new();
+        for task_id in self.ctx.tasks.due(Duty::Send, now_epoch_s, RESENDS).await? {
             // The index lags: the record decides.
             let Some(record) = self.ctx.tasks.load(&task_id).await? else {
                 continue;
             };
-            if record.due_at_epoch_s().is_none_or(|due_at| due_at > now_epoch_s) {
-                continue;
-            }
-            if record.state != TaskState::Parked {
-                due.push(record);
-                continue;
-            }
-            // A parked task goes on as a new attempt, written down before it is sent: its old execution can't act then.
-            let mut task = Task::of(self.ctx, record);
-            let next = task.record.attempt + 1;
-            let restarted = task
-                .change(|record| {
-                    record.state = TaskState::Kept;
-                    record.attempt = next;
-                    record.note(now_epoch_s, "goes on after parking");
-                })
-                .await;
-            // `change` loads under the old attempt only on a conflict; then somebody else has moved the task.
-            match restarted {
-                Ok(()) => due.push(task.record),
-                Err(error) => {
-                    tracing::warn!(task_id = %task_id, %error, "a parked task could not be restarted");
-                }
+            match record.state {
+                TaskState::Queued if record.is_due(Duty::Send, now_epoch_s) => again.push(record),
+                TaskState::Parked if record.is_due(Duty::Send, now_epoch_s) => self.resume(record).await,
+                // Kept by a version that had no stages: written once more, it gets one.
+                TaskState::Kept => self.resume(record).await,
+                _ => {}
             }
         }
-        self.send(due).await
+        self.send(again).await
+    }
+
+    /// A parked task goes on as a new attempt, written down before it is sent: its old execution can't act then.
+    async fn resume(&mut self, record: TaskRecord) {
+        let now_epoch_s = self.ctx.clock.now_epoch_s();
+        let was_parked = record.state == TaskState::Parked;
+        let mut task = Task::of(self.ctx, record);
+        let attempt = task.record.attempt + u32::from(was_parked);
+        let resumed = task
+            .change(|record| {
+                record.state = TaskState::Kept;
+                record.attempt = attempt;
+                if was_parked {
+                    record.note(now_epoch_s, "goes on after parking");
+                }
+            })
+            .await;
+        match resumed {
+            Ok(()) => self.kept.push(StagedTask::of(&task.record)),
+            // `change` loads under the old attempt only on a conflict; then somebody else has moved the task.
+            Err(error) => {
+                tracing::warn!(task_id = %task.record.task_id, %error, "a parked task could not be resumed");
+            }
+        }
+    }
+
+    /// Sends as many of the waiting as there is room for, the customers in turn.
+    async fn admit(&mut self) -> Result<()> {
+        let mut waiting = self.ctx.tasks.staged(Stage::Waiting).await?;
+        waiting.append(&mut self.kept);
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let mut in_flight: BTreeMap<PartnerId, usize> = BTreeMap::new();
+        for task in self.ctx.tasks.staged(Stage::InFlight).await? {
+            *in_flight.entry(task.partner_id).or_default() += 1;
+        }
+        let chosen = admission::choose(waiting.clone(), &in_flight, self.ctx.config.capacity);
+        waiting.sort_by(|one, other| one.task_id.cmp(&other.task_id));
+        waiting.dedup_by(|one, other| one.task_id == other.task_id);
+        self.report.waiting = waiting.len().saturating_sub(chosen.len());
+        let ctx = self.ctx;
+        let records: Vec<Result<Option<TaskRecord>>> = futures::stream::iter(chosen)
+            .map(|task| async move { ctx.tasks.load(&task.task_id).await })
+            .buffered(WRITES_AT_ONCE)
+            .collect()
+            .await;
+        // The index lags: what was sent meanwhile is no longer Kept.
+        let mut kept = Vec::new();
+        for record in records {
+            kept.extend(record?.filter(|record| record.state == TaskState::Kept));
+        }
+        self.send(kept).await
     }
 
     /// Sends tasks, and writes down which were taken. The rest stays as it is and is due again.
@@ -325,6 +372,7 @@ fn record_of(job: &EntryVendorTask, now_epoch_s: u64) -> TaskRecord {
         kept_epoch_s: now_epoch_s,
         sent_epoch_s: None,
         claimed_epoch_s: None,
+        check_at_epoch_s: None,
         ended_epoch_s: None,
         order_key: None,
         plan: None,
@@ -334,6 +382,7 @@ fn record_of(job: &EntryVendorTask, now_epoch_s: u64) -> TaskRecord {
         failure: None,
         parking: Parking::default(),
         delete_at_epoch_s: None,
+        deleted: None,
         history: Vec::new(),
     };
     record.note(now_epoch_s, "kept");

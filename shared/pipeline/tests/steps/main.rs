@@ -10,5 +10,6 @@
 
 mod bad_input;
 mod delivery;
+mod life;
 
 use step_world as world;

@@ -16,7 +16,8 @@ pub async fn conform(bed: &Bed) {
     let dynamo = aws_sdk_dynamodb::Client::new(stack.sdk());
     make_table(&dynamo, "conformance").await;
     let table = Table::new(dynamo, "conformance");
-    conformance::task_store(&table, "7", async || {}).await.unwrap();
+    conformance::task_index(&table, "7", async || {}).await.unwrap();
+    conformance::task_store(&table, "8").await.unwrap();
     conformance::leases(&table).await.unwrap();
     conformance::session_store(&table).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -42,6 +43,8 @@ async fn make_table(dynamo: &aws_sdk_dynamodb::Client, name: &str) {
         ("due_at_epoch_s", ScalarAttributeType::N),
         ("key_watch", ScalarAttributeType::S),
         ("key_expires_epoch_s", ScalarAttributeType::N),
+        ("stage", ScalarAttributeType::S),
+        ("created_epoch_s", ScalarAttributeType::N),
     ]);
     let key = |name: &str, kind| {
         KeySchemaElement::builder()
@@ -50,16 +53,20 @@ async fn make_table(dynamo: &aws_sdk_dynamodb::Client, name: &str) {
             .build()
             .unwrap()
     };
-    let index = |name: &str, hash: &str, range: &str| {
+    let index = |name: &str, hash: &str, range: &str, with: &[&str]| {
+        let projection = if with.is_empty() {
+            Projection::builder().projection_type(ProjectionType::KeysOnly)
+        } else {
+            let with = with.iter().map(|name| (*name).to_owned()).collect();
+            Projection::builder()
+                .projection_type(ProjectionType::Include)
+                .set_non_key_attributes(Some(with))
+        };
         GlobalSecondaryIndex::builder()
             .index_name(name)
             .key_schema(key(hash, KeyType::Hash))
             .key_schema(key(range, KeyType::Range))
-            .projection(
-                Projection::builder()
-                    .projection_type(ProjectionType::KeysOnly)
-                    .build(),
-            )
+            .projection(projection.build())
             .build()
             .unwrap()
     };
@@ -76,8 +83,14 @@ async fn make_table(dynamo: &aws_sdk_dynamodb::Client, name: &str) {
         .billing_mode(BillingMode::PayPerRequest)
         .set_attribute_definitions(Some(attributes.collect()))
         .key_schema(key("pk", KeyType::Hash))
-        .global_secondary_indexes(index("due", "due_kind", "due_at_epoch_s"))
-        .global_secondary_indexes(index("keys", "key_watch", "key_expires_epoch_s"))
+        .global_secondary_indexes(index("due", "due_kind", "due_at_epoch_s", &[]))
+        .global_secondary_indexes(index("keys", "key_watch", "key_expires_epoch_s", &[]))
+        .global_secondary_indexes(index(
+            "stage",
+            "stage",
+            "created_epoch_s",
+            &["task_id", "partner_id"],
+        ))
         .send()
         .await
         .unwrap();

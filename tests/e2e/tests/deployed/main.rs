@@ -14,6 +14,7 @@ mod adapters;
 mod bed;
 mod captions;
 mod endings;
+mod life;
 mod signed_get;
 
 use std::process::ExitCode;
@@ -50,6 +51,8 @@ fn main() -> ExitCode {
         endings::entry_deleted_midway,
         endings::aborted_midway,
         endings::parked_and_taken_up_again,
+        life::withdrawn_and_stopped_from_outside,
+        life::deleted_in_time,
         signed_get::opens_just_what_was_signed,
         adapters::conform,
     ];

@@ -1,0 +1,196 @@
+//! Reconcile: tasks that are worked on, looked at from outside.
+//!
+//! A running task is looked at 20 minutes after its claim and then each hour, found by the `due` index in bounded batches:
+//! has the customer withdrawn it, does its execution run, has it ended without our end, does it run for too long. What was
+//! never claimed, or was parked, is poll's to send again; what has ended, sweep's to delete. Safe to repeat: each look writes
+//! down when the next one is, whatever came of it.
+
+use futures::StreamExt;
+use kaltura::TaskStatus;
+
+use super::{StepInput, Task, fail};
+use crate::context::Context;
+use crate::error::{Class, Result, StepError};
+use crate::ports::ExecutionState;
+use crate::record::{CHECK_EVERY_S, Duty, FIRST_CHECK_AFTER_S};
+use crate::telemetry::names;
+
+/// How many tasks one run looks at; the rest is due again at the next.
+const AT_MOST: usize = 400;
+/// How many are looked at side by side.
+const AT_ONCE: usize = 8;
+/// After a look that failed, the next one comes after this time.
+const AGAIN_AFTER_S: u64 = 10 * 60;
+/// A function works on for so long after its execution was stopped: Lambda's longest time-out, and a minute.
+const FUNCTION_ENDS_WITHIN_S: u64 = 16 * 60;
+/// `serviceType` of machine work.
+const MACHINE: i64 = 2;
+
+/// What a look comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Found {
+    /// All is as it should be.
+    Well,
+    /// The customer has withdrawn the task, or it has ended elsewhere: closed.
+    Gone,
+    /// Its execution was never started: started.
+    Unstarted,
+    /// Its execution has ended without our end: parked.
+    Orphaned,
+    /// Its execution ran for too long: stopped and parked.
+    Overdue,
+}
+
+impl Found {
+    /// The name, as the metric has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Well => "Well",
+            Self::Gone => "Gone",
+            Self::Unstarted => "Unstarted",
+            Self::Orphaned => "Orphaned",
+            Self::Overdue => "Overdue",
+        }
+    }
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct ReconcileReport {
+    /// Tasks looked at.
+    pub looked_at: usize,
+    /// Of them, those that something was put right for.
+    pub put_right: usize,
+    /// Of them, those that could not be looked at now.
+    pub failed: usize,
+}
+
+/// Looks at all tasks that are due.
+pub async fn run(ctx: &Context) -> Result<ReconcileReport> {
+    let now_epoch_s = ctx.clock.now_epoch_s();
+    let due = ctx.tasks.due(Duty::Check, now_epoch_s, AT_MOST).await?;
+    let outcomes: Vec<Result<Option<Found>>> = futures::stream::iter(due)
+        .map(|task_id| async move {
+            // The index lags: the record decides.
+            let Some(record) = ctx.tasks.load(&task_id).await? else {
+                return Ok(None);
+            };
+            if !record.is_due(Duty::Check, now_epoch_s) {
+                return Ok(None);
+            }
+            let input = StepInput {
+                task_id,
+                attempt: record.attempt,
+            };
+            super::run(ctx, "reconcile", &input, look).await.map(Some)
+        })
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
+    let mut report = ReconcileReport::default();
+    for outcome in outcomes {
+        match outcome {
+            Ok(None) => continue,
+            Ok(Some(Found::Well)) => {}
+            Ok(Some(found)) => {
+                report.put_right += 1;
+                metrics::counter!(names::RECONCILED, "What" => found.name()).increment(1);
+            }
+            // Logged by the frame; one task's fault must not keep the others from being looked at.
+            Err(_) => report.failed += 1,
+        }
+        report.looked_at += 1;
+    }
+    tracing::info!(
+        looked_at = report.looked_at,
+        put_right = report.put_right,
+        failed = report.failed,
+        "running tasks looked at"
+    );
+    Ok(report)
+}
+
+async fn look(task: &mut Task<'_>) -> Result<Found> {
+    // First the time of the next look: a task whose look fails must not stand before the others for ever.
+    look_again_after(task, AGAIN_AFTER_S).await?;
+    let ctx = task.ctx;
+    note_deadline(task);
+    if let Err(error) = at_kaltura(task).await {
+        if error.class() != Class::Gone {
+            return Err(error);
+        }
+        let (task_id, attempt) = (task.record.task_id.clone(), task.record.attempt);
+        ctx.executions()?
+            .stop(&task_id, attempt, "the task is no longer ours at kaltura")
+            .await?;
+        fail::gone(task).await?;
+        return Ok(Found::Gone);
+    }
+    execution(task).await
+}
+
+/// Shown and alarmed, and nothing else: no promise lets one customer's order overtake another's.
+fn note_deadline(task: &Task<'_>) {
+    let Some(expected_epoch_s) = task.record.expected_finish_epoch_s else {
+        return;
+    };
+    #[expect(clippy::cast_precision_loss, reason = "times in seconds are far below 2^52")]
+    let margin_s = expected_epoch_s as f64 - task.ctx.clock.now_epoch_s() as f64;
+    metrics::histogram!(names::DEADLINE_MARGIN_S).record(margin_s);
+}
+
+/// Whether Kaltura still has the task for us.
+async fn at_kaltura(task: &mut Task<'_>) -> Result<()> {
+    let details = task.with_key(async |client| client.get().await).await?;
+    match details.status {
+        Some(TaskStatus::Pending | TaskStatus::Scheduled | TaskStatus::Processing) => Ok(()),
+        status => Err(StepError::GoneAtKaltura {
+            task_id: task.record.task_id.to_string(),
+            detail: format!("its status is {status:?}"),
+        }),
+    }
+}
+
+/// Whether its execution is as it should be.
+async fn execution(task: &mut Task<'_>) -> Result<Found> {
+    let executions = task.ctx.executions()?;
+    let (task_id, attempt) = (task.record.task_id.clone(), task.record.attempt);
+    match executions.look(&task_id, attempt).await? {
+        ExecutionState::Missing => {
+            executions.start(&task_id, attempt).await?;
+            look_again_after(task, FIRST_CHECK_AFTER_S).await?;
+            Ok(Found::Unstarted)
+        }
+        ExecutionState::Ended => {
+            // It may have ended between the record's load and here, by its own last step.
+            task.still_ours().await?;
+            if task.record.due().is_none_or(|(duty, _)| duty != Duty::Check) {
+                return Ok(Found::Well);
+            }
+            fail::park_for(task, "its execution has ended without it", 0).await?;
+            Ok(Found::Orphaned)
+        }
+        ExecutionState::Running if is_overdue(task) => {
+            executions.stop(&task_id, attempt, "it runs for too long").await?;
+            fail::park_for(task, "its execution ran for too long", FUNCTION_ENDS_WITHIN_S).await?;
+            Ok(Found::Overdue)
+        }
+        ExecutionState::Running => {
+            look_again_after(task, CHECK_EVERY_S).await?;
+            Ok(Found::Well)
+        }
+    }
+}
+
+/// Machines are done within hours; people have as long as they need.
+fn is_overdue(task: &Task<'_>) -> bool {
+    let now_epoch_s = task.ctx.clock.now_epoch_s();
+    let claimed_epoch_s = task.record.claimed_epoch_s.unwrap_or(now_epoch_s);
+    task.record.service_type == MACHINE && now_epoch_s > claimed_epoch_s + task.ctx.config.run_limit_s
+}
+
+async fn look_again_after(task: &mut Task<'_>, pause_s: u64) -> Result<()> {
+    let at_epoch_s = task.ctx.clock.now_epoch_s() + pause_s;
+    task.change(|record| record.check_at_epoch_s = Some(at_epoch_s))
+        .await
+}

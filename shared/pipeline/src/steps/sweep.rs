@@ -1,0 +1,146 @@
+//! Sweep: what was stored for tasks that have ended, once the customer's deletion policy says so.
+//!
+//! Found by the `due` index. Media, orders, transcripts, drafts and deliverables go, in all versions, and with them what the
+//! record knew of their content; the record itself stays with a report of what went when. Safe to repeat: what is gone is
+//! counted as nothing. The bucket's lifecycle rule is only the backstop.
+
+use futures::StreamExt;
+
+use crate::context::Context;
+use crate::error::{Result, StepError};
+use crate::ports::Deleted;
+use crate::record::{DeletionReport, Duty, TaskRecord};
+use crate::telemetry::names;
+
+/// How many tasks one run sweeps; the rest is due again at the next.
+const AT_MOST: usize = 200;
+/// How many are swept side by side.
+const AT_ONCE: usize = 4;
+
+/// What a run did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct SweepReport {
+    /// Tasks swept.
+    pub swept: usize,
+    /// Tasks that could not be swept now.
+    pub failed: usize,
+    /// Objects and versions deleted.
+    pub objects: u64,
+    /// Their size together.
+    pub size_bytes: u64,
+}
+
+/// Sweeps all tasks that are due.
+pub async fn run(ctx: &Context) -> Result<SweepReport> {
+    let now_epoch_s = ctx.clock.now_epoch_s();
+    let due = ctx.tasks.due(Duty::Sweep, now_epoch_s, AT_MOST).await?;
+    let outcomes: Vec<Result<Option<(Deleted, u64)>>> = futures::stream::iter(due)
+        .map(|task_id| async move {
+            // The index lags: the record decides.
+            let record = ctx.tasks.load(&task_id).await?;
+            let Some(record) = record.filter(|record| record.is_due(Duty::Sweep, now_epoch_s)) else {
+                return Ok(None);
+            };
+            let outcome = sweep(ctx, record, now_epoch_s).await;
+            if let Err(error) = &outcome {
+                tracing::error!(task_id = %task_id, name = error.name(), %error, "a task could not be swept");
+            }
+            outcome.map(Some)
+        })
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
+    let mut report = SweepReport::default();
+    let mut overdue_s = 0;
+    for outcome in outcomes {
+        match outcome {
+            Ok(None) => {}
+            Ok(Some((deleted, late_s))) => {
+                report.swept += 1;
+                report.objects += deleted.objects;
+                report.size_bytes += deleted.size_bytes;
+                overdue_s = overdue_s.max(late_s);
+            }
+            Err(_) => report.failed += 1,
+        }
+    }
+    metrics::counter!(names::TASKS_SWEPT).increment(u64::try_from(report.swept).unwrap_or(u64::MAX));
+    #[expect(clippy::cast_precision_loss, reason = "a time in seconds is far below 2^52")]
+    metrics::gauge!(names::DELETION_OVERDUE_S).set(overdue_s as f64);
+    tracing::info!(
+        swept = report.swept,
+        failed = report.failed,
+        objects = report.objects,
+        size_bytes = report.size_bytes,
+        "data of ended tasks deleted"
+    );
+    Ok(report)
+}
+
+/// Deletes what was stored for a task; answers what that was, and how many seconds after its time.
+async fn sweep(ctx: &Context, record: TaskRecord, now_epoch_s: u64) -> Result<(Deleted, u64)> {
+    let late_s = now_epoch_s.saturating_sub(record.delete_at_epoch_s.unwrap_or(now_epoch_s));
+    let objects = ctx.objects()?;
+    let mut deleted = Deleted::default();
+    for prefix in prefixes(&record) {
+        let some = objects.delete_all(&prefix).await?;
+        deleted.objects += some.objects;
+        deleted.size_bytes += some.size_bytes;
+    }
+    let mut swept = record;
+    // The ending is no attempt's to change any more, so the record is written under its version alone.
+    swept.deleted = Some(DeletionReport {
+        at_epoch_s: now_epoch_s,
+        objects: deleted.objects,
+        size_bytes: deleted.size_bytes,
+    });
+    (swept.plan, swept.order_key, swept.media, swept.result) = (None, None, None, None);
+    swept.note(
+        now_epoch_s,
+        format!(
+            "deleted {} objects, {} bytes",
+            deleted.objects, deleted.size_bytes
+        ),
+    );
+    if ctx.tasks.save(&mut swept).await? {
+        tracing::info!(
+            task_id = %swept.task_id,
+            partner_id = %swept.partner_id,
+            objects = deleted.objects,
+            size_bytes = deleted.size_bytes,
+            late_s,
+            "data deleted"
+        );
+        return Ok((deleted, late_s));
+    }
+    Err(StepError::RecordConflict {
+        task_id: swept.task_id.to_string(),
+        times: 1,
+    })
+}
+
+/// Where the steps store what belongs to a task. Each ends behind the task's id, so that no other task's begins like it.
+fn prefixes(record: &TaskRecord) -> [String; 4] {
+    let task_id = &record.task_id;
+    [
+        format!("media/{task_id}/"),
+        format!("transcripts/{task_id}/"),
+        format!("deliverables/{task_id}/"),
+        format!("orders/{task_id}.json"),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::sample_record;
+
+    #[test]
+    fn no_prefix_begins_another_tasks() {
+        let short = sample_record("92".parse().unwrap());
+        let long = sample_record("929".parse().unwrap());
+        for prefix in prefixes(&short) {
+            assert!(prefixes(&long).iter().all(|other| !other.starts_with(&prefix)));
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! A task's life beside the straight way: admission, looks from outside, and ends that were lost.
+
+use std::collections::BTreeMap;
+
+use kaltura::PartnerId;
+use kaltura_sim::{CustomerSpec, OrderRequest, PartnerId as SimPartner};
+use pipeline::Class;
+use pipeline::ports::{Clock, OrderQueue, TaskStore};
+use pipeline::record::{FIRST_CHECK_AFTER_S, TaskState};
+use pipeline::steps::fail::{self, Ending};
+use pipeline::steps::reconcile::{self, ReconcileReport};
+use pipeline::steps::{StepInput, fetch, finalize};
+use step_world::{World, order};
+
+const HOUR_S: u64 = 60 * 60;
+
+async fn looked(world: &World) -> ReconcileReport {
+    reconcile::run(&world.ctx).await.unwrap()
+}
+
+fn put_right(looked_at: usize, put_right: usize) -> ReconcileReport {
+    ReconcileReport {
+        looked_at,
+        put_right,
+        failed: 0,
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_is_well_is_looked_at_each_hour() {
+    let world = World::new().await;
+    let input = world.begin(order()).await;
+    assert_eq!(looked(&world).await, put_right(0, 0));
+    world.advance(FIRST_CHECK_AFTER_S);
+    assert_eq!(looked(&world).await, put_right(1, 0));
+    world.advance(HOUR_S - 1);
+    assert_eq!(looked(&world).await, put_right(0, 0));
+    world.advance(1);
+    assert_eq!(looked(&world).await, put_right(1, 0));
+    let record = world.record(&input.task_id).await;
+    assert_eq!((record.state, record.attempt), (TaskState::Running, 1));
+}
+
+#[tokio::test]
+async fn a_withdrawn_task_is_stopped_and_closed() {
+    let world = World::new().await;
+    let input = world.begin(order()).await;
+    world.sim.abort_order(&input.task_id.as_str().into()).unwrap();
+    world.advance(FIRST_CHECK_AFTER_S);
+    assert_eq!(looked(&world).await, put_right(1, 1));
+    assert_eq!(world.record(&input.task_id).await.state, TaskState::Gone);
+    assert_eq!(world.states.stopped(), [(input.task_id.clone(), 1)]);
+    assert_eq!(
+        fetch::run(&world.ctx, &input).await.unwrap_err().class(),
+        Class::Gone,
+        "a step that still runs does nothing"
+    );
+}
+
+#[tokio::test]
+async fn a_start_that_was_lost_is_made_up_for() {
+    let world = World::new().await;
+    let input = world.begin(order()).await;
+    world.states.forget(&input.task_id, 1);
+    world.advance(FIRST_CHECK_AFTER_S);
+    assert_eq!(looked(&world).await, put_right(1, 1));
+    assert_eq!(world.states.started(), [(input.task_id.clone(), 1)]);
+    world.run_to_the_end(&input).await;
+    assert_eq!(world.record(&input.task_id).await.state, TaskState::Delivered);
+}
+
+/// An execution that died where nobody could say so: the task is parked, and goes on where it stopped.
+#[tokio::test]
+async fn an_execution_that_ended_alone_is_noticed() {
+    let world = World::new().await;
+    let input = world.begin(order()).await;
+    fetch::run(&world.ctx, &input).await.unwrap();
+    world.states.end(&input.task_id, 1);
+    world.advance(FIRST_CHECK_AFTER_S);
+    assert_eq!(looked(&world).await, put_right(1, 1));
+    let record = world.record(&input.task_id).await;
+    assert_eq!((record.state, record.attempt), (TaskState::Parked, 1));
+
+    world.advance(10 * 60);
+    world.poll().await;
+    world.claim_all().await;
+    let second = StepInput { attempt: 2, ..input };
+    assert_eq!(world.states.started().last(), Some(&(second.task_id.clone(), 2)));
+    world.run_to_the_end(&second).await;
+    assert_eq!(world.record(&second.task_id).await.state, TaskState::Delivered);
+    let fetched = world.report(&second.task_id).calls;
+    let manifests = fetched.iter().filter(|call| call.service == "playmanifest");
+    assert_eq!(manifests.count(), 1, "the media was not fetched again");
+}
+
+/// The function that a stopped execution waited for may run on: the next attempt waits it out.
+#[tokio::test]
+async fn what_runs_for_too_long_is_stopped_and_waited_out() {
+    let world = World::with(&[("RUN_LIMIT_HOURS", "2")]).await;
+    let input = world.begin(order()).await;
+    world.advance(2 * HOUR_S);
+    assert_eq!(looked(&world).await, put_right(1, 0), "two hours it may");
+    world.advance(HOUR_S);
+    assert_eq!(looked(&world).await, put_right(1, 1));
+    assert_eq!(world.states.stopped(), [(input.task_id.clone(), 1)]);
+    let record = world.record(&input.task_id).await;
+    assert_eq!(record.state, TaskState::Parked);
+    assert!(record.parking.until_epoch_s >= world.clock.now_epoch_s() + 16 * 60);
+}
+
+/// READY was taken, its answer lost, and what would have asked again died: the order was delivered, and the record says so.
+#[tokio::test]
+async fn a_delivery_whose_end_was_lost_is_not_taken_for_gone() {
+    let world = World::new().await;
+    let input = world.begin_and_process().await;
+    world.upload_until_done(&input).await.unwrap();
+    let before = world.record(&input.task_id).await;
+    finalize::run(&world.ctx, &input).await.unwrap();
+    // As if the last write had never come about.
+    let mut lost = world.record(&input.task_id).await;
+    lost.state = before.state;
+    lost.ended_epoch_s = None;
+    assert!(world.table.save(&mut lost).await.unwrap());
+    world.states.end(&input.task_id, 1);
+
+    world.advance(FIRST_CHECK_AFTER_S);
+    assert_eq!(looked(&world).await, put_right(1, 1));
+    assert_eq!(world.record(&input.task_id).await.state, TaskState::Delivered);
+    assert_eq!(
+        world
+            .report(&input.task_id)
+            .assets
+            .iter()
+            .filter(|asset| asset.by_vendor)
+            .count(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn an_order_is_given_up_only_where_the_vendor_says_so() {
+    for (hours, state) in [("0", TaskState::Parked), ("3", TaskState::Failed)] {
+        let world = World::with(&[("GIVE_UP_AFTER_HOURS", hours)]).await;
+        let input = world.begin(order()).await;
+        world.advance(3 * HOUR_S);
+        fail::run(&world.ctx, &input, Ending::Parked).await.unwrap();
+        assert_eq!(world.record(&input.task_id).await.state, state);
+        let report = world.report(&input.task_id);
+        assert_eq!(report.refunded, state == TaskState::Failed);
+        if report.refunded {
+            let told = report.task["errDescription"].as_str().unwrap();
+            assert!(told.contains("within 3 hours"), "{told}");
+        }
+    }
+}
+
+/// No call is made with a key that could die within it.
+#[tokio::test]
+async fn a_key_near_its_end_is_extended_before_it_is_used() {
+    let world = World::new().await;
+    let input = world.begin(order()).await;
+    let record = world.record(&input.task_id).await;
+    let left_s = record.key_expires_epoch_s - world.clock.now_epoch_s();
+    world.advance(left_s - 60);
+    fetch::run(&world.ctx, &input).await.unwrap();
+    assert!(world.record(&input.task_id).await.key_expires_epoch_s > record.key_expires_epoch_s);
+    let calls = world.report(&input.task_id).calls;
+    assert!(
+        calls
+            .iter()
+            .all(|call| call.code.as_deref() != Some("INVALID_KS")),
+        "no call met a dead key"
+    );
+}
+
+fn of_customer(partner: i64, created_epoch_s: i64) -> OrderRequest {
+    OrderRequest {
+        customer: CustomerSpec {
+            partner_id: SimPartner(partner),
+            ..CustomerSpec::default()
+        },
+        created_at_epoch_s: Some(created_epoch_s),
+        ..OrderRequest::default()
+    }
+}
+
+/// 5,000 orders of one customer, and then one each of ten others: the ten are sent with the first, whether the flood is there
+/// or not; the flood takes what is free, and no more than its share.
+#[tokio::test]
+async fn a_flood_of_one_customers_orders_delays_nobody_elses() {
+    const FLOOD: i64 = 101;
+    let mut sent_at = BTreeMap::new();
+    for flood in [0, 5_000] {
+        let world = World::with(&[("CAPACITY", "100"), ("CAPACITY_PER_CUSTOMER", "50")]).await;
+        let start_epoch_s = world.sim.now_ms() / 1_000 - 10_000;
+        for number in 0..flood {
+            world.place(of_customer(FLOOD, start_epoch_s + number)).await;
+        }
+        for partner in 201..=210 {
+            world.place(of_customer(partner, start_epoch_s + 6_000)).await;
+        }
+        let report = world.poll().await;
+        let sent = world.queue.take_all();
+        let places: Vec<usize> = (0..)
+            .zip(&sent)
+            .filter(|(_, (_, partner))| *partner != PartnerId::from(FLOOD))
+            .map(|(place, _)| place)
+            .collect();
+        assert_eq!(places.len(), 10, "all ten at once");
+        assert!(places.iter().all(|place| *place <= 10), "and first: {places:?}");
+        let of_flood = sent.len() - 10;
+        assert_eq!(of_flood, usize::try_from(flood).unwrap().min(50));
+        assert_eq!(report.waiting, usize::try_from(flood).unwrap() - of_flood);
+
+        // As long as nothing ends, nothing more is sent; what ends makes room.
+        assert_eq!(world.poll().await.sent, 0);
+        for (task_id, _) in sent.iter().take(7) {
+            let mut record = world.record(task_id).await;
+            record.end(TaskState::Delivered, world.clock.now_epoch_s(), "READY");
+            assert!(world.table.save(&mut record).await.unwrap());
+        }
+        sent_at.insert(flood, places);
+        let freed = sent
+            .iter()
+            .take(7)
+            .filter(|(_, partner)| *partner == PartnerId::from(FLOOD));
+        assert_eq!(world.poll().await.sent, freed.count(), "the flood's own share");
+    }
+    let worst = |flood: i64| sent_at[&flood].iter().max().copied().unwrap();
+    assert!(worst(5_000) <= worst(0) + 1, "{sent_at:?}");
+}
+
+/// A message that was lost, or lies in the dead-letter queue, keeps its place in flight and is sent again.
+#[tokio::test]
+async fn what_was_never_claimed_is_sent_again_and_counts_once() {
+    let world = World::with(&[("CAPACITY", "2")]).await;
+    for _ in 0..3 {
+        world.place(order()).await;
+    }
+    assert_eq!(world.poll().await.sent, 2);
+    let lost = world.queue.take_all();
+    world.advance(20 * 60);
+    let report = world.poll().await;
+    assert_eq!((report.sent, report.waiting), (2, 1));
+    let mut again = world.queue.take_all();
+    again.sort();
+    let mut lost = lost;
+    lost.sort();
+    assert_eq!(again, lost);
+    world.queue.send(&again).await.unwrap();
+}
