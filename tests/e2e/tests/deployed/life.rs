@@ -43,7 +43,7 @@ pub async fn withdrawn_and_stopped_from_outside(bed: &Bed) {
     .await;
     bed.sim().abort_order(&placed.task_id).unwrap();
     change(bed, &task_id, |record| {
-        record.check_at_epoch_s = Some(now_epoch_s())
+        record.check_at_epoch_s = Some(now_epoch_s());
     })
     .await;
     bed.stack.reconcile_now().await.unwrap();
