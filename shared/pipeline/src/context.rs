@@ -12,7 +12,9 @@ use kaltura::{ClientConfig, ServiceUrl};
 use crate::aws;
 use crate::config::{Config, Env, setting};
 use crate::error::Result;
-use crate::ports::{Clock, Completions, Executions, Leases, ObjectStore, OrderQueue, SystemClock, TaskStore};
+use crate::ports::{
+    Clock, Completions, Executions, Leases, MediaFetcher, ObjectStore, OrderQueue, SystemClock, TaskStore,
+};
 use crate::session::VendorSessions;
 use crate::telemetry;
 
@@ -46,7 +48,7 @@ pub struct Parts {
     /// The waits of the state machine.
     pub completions: Option<Arc<dyn Completions>>,
     /// The media fetcher.
-    pub fetcher: Option<media::Fetcher>,
+    pub fetcher: Option<Arc<dyn MediaFetcher>>,
     /// The engine.
     pub engine: Option<Arc<dyn engines::Engine>>,
 }
@@ -79,7 +81,7 @@ impl Context {
     );
     part!(
         /// The media fetcher, where the function has it.
-        fetcher: &media::Fetcher
+        fetcher: &Arc<dyn MediaFetcher>
     );
     part!(
         /// The engine, where the function has it.
@@ -149,7 +151,7 @@ impl Builder {
             allow_loopback: self.config.allow_loopback,
             ..media::FetchConfig::default()
         };
-        self.parts.fetcher = Some(media::Fetcher::new(config)?);
+        self.parts.fetcher = Some(Arc::new(media::Fetcher::new(config)?));
         Ok(self)
     }
 

@@ -13,6 +13,7 @@ pub mod conformance;
 pub mod context;
 pub mod error;
 pub mod function;
+pub mod invariants;
 pub mod memory;
 pub mod plan;
 pub mod ports;

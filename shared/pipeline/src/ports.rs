@@ -9,7 +9,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use bytes::Bytes;
 use kaltura::{PartnerId, TaskId};
-use media::PartSink;
+use media::{FetchError, FetchReport, HlsRequest, MediaSource, PartSink};
 
 use crate::error::{Class, Result};
 use crate::record::{Duty, Stage, TaskRecord, TaskState};
@@ -159,6 +159,48 @@ pub trait ObjectStore: Send + Sync {
     async fn delete_all(&self, prefix: &str) -> Result<Deleted>;
     /// Signs a GET of the object by headers (SigV4), valid for about 15 minutes from `now_epoch_s`.
     async fn sign_get(&self, key: &str, now_epoch_s: u64) -> Result<SignedGet>;
+}
+
+/// What is fetched from a playback address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaKind {
+    /// The sound of an HLS stream.
+    HlsAudio,
+    /// Picture and sound of an HLS stream.
+    HlsAudioVideo,
+    /// A file as it is.
+    Progressive,
+}
+
+/// Where media comes from.
+#[async_trait]
+pub trait MediaFetcher: Send + Sync {
+    /// Fetches the media behind `url` into the sink, whole or not at all. Safe to repeat with another sink.
+    async fn fetch(
+        &self,
+        url: &str,
+        kind: MediaKind,
+        sink: &dyn PartSink,
+    ) -> std::result::Result<FetchReport, FetchError>;
+}
+
+#[async_trait]
+impl MediaFetcher for media::Fetcher {
+    async fn fetch(
+        &self,
+        url: &str,
+        kind: MediaKind,
+        sink: &dyn PartSink,
+    ) -> std::result::Result<FetchReport, FetchError> {
+        let source = MediaSource::new(url);
+        match kind {
+            MediaKind::HlsAudio => media::fetch_hls(self, &source, &HlsRequest::audio_only(), sink).await,
+            MediaKind::HlsAudioVideo => {
+                media::fetch_hls(self, &source, &HlsRequest::audio_video(), sink).await
+            }
+            MediaKind::Progressive => media::fetch_progressive(self, &source, sink).await,
+        }
+    }
 }
 
 /// What the state machine says of an execution.

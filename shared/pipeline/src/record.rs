@@ -208,6 +208,13 @@ pub struct HistoryEntry {
     pub attempt: u32,
     /// What happened, in a few words.
     pub what: String,
+    /// How often, one after the other; the time is the last one's.
+    #[serde(default = "once")]
+    pub times: u32,
+}
+
+fn once() -> u32 {
+    1
 }
 
 /// All that the pipeline knows of one task.
@@ -278,15 +285,23 @@ pub struct TaskRecord {
 }
 
 impl TaskRecord {
-    /// Adds a line to the history; the oldest go when it is full.
+    /// Adds a line to the history; the oldest go when it is full. The same again is counted.
     pub fn note(&mut self, at_epoch_s: u64, what: impl Into<String>) {
+        let what = what.into();
+        let last = self.history.last_mut();
+        if let Some(last) = last.filter(|last| last.attempt == self.attempt && last.what == what) {
+            last.at_epoch_s = at_epoch_s;
+            last.times = last.times.saturating_add(1);
+            return;
+        }
         if self.history.len() >= HISTORY_ENTRIES {
             self.history.remove(0);
         }
         self.history.push(HistoryEntry {
             at_epoch_s,
             attempt: self.attempt,
-            what: what.into(),
+            what,
+            times: 1,
         });
     }
 
@@ -479,9 +494,19 @@ mod tests {
     fn history_keeps_the_latest() {
         let mut record = sample_record("9292".parse().unwrap());
         for at in 0..250 {
-            record.note(at, "x");
+            record.note(at, format!("event {at}"));
         }
         assert_eq!(record.history.len(), HISTORY_ENTRIES);
         assert_eq!(record.history.last().unwrap().at_epoch_s, 249);
+        for at in 300..400 {
+            record.note(at, "the same");
+        }
+        let last = record.history.last().unwrap();
+        assert_eq!((last.at_epoch_s, last.times), (399, 100));
+        assert_eq!(
+            record.history[HISTORY_ENTRIES - 2].what,
+            "event 249",
+            "it drove nothing out"
+        );
     }
 }

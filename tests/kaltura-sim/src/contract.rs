@@ -5,6 +5,7 @@ use crate::params;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, OnceLock};
 
 /// Fields of an object by name.
 pub(crate) type Fields = Map<String, Value>;
@@ -94,8 +95,14 @@ const ABSTRACT: [&str; 4] = [
 ];
 
 impl Contract {
-    pub(crate) fn embedded() -> Result<Self, serde_json::Error> {
-        serde_json::from_str(include_str!("../contract/kaltura-api.json"))
+    /// The contract, read once a process.
+    pub(crate) fn embedded() -> Result<Arc<Self>, serde_json::Error> {
+        static READ: OnceLock<Arc<Contract>> = OnceLock::new();
+        if let Some(read) = READ.get() {
+            return Ok(read.clone());
+        }
+        let read: Self = serde_json::from_str(include_str!("../contract/kaltura-api.json"))?;
+        Ok(READ.get_or_init(|| Arc::new(read)).clone())
     }
 
     /// The action, and its name as the contract spells it: names are matched in any case.

@@ -10,11 +10,11 @@ use crate::world::Shared;
 use axum::http::Method;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RANGE};
 use futures::StreamExt as _;
+use std::io::Write as _;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt as _;
 
 /// What the server calls itself.
 pub(crate) const USER_AGENT: &str =
@@ -223,7 +223,8 @@ async fn get(
         .join("uploads")
         .join(format!("{asset}-{}", crate::session::random_name(8)));
     let mut received = 0_u64;
-    let mut file = match tokio::fs::File::create(&path).await {
+    // Files of imports are small, and a write that waits for no other thread happens where a test expects it.
+    let mut file = match std::fs::File::create(&path) {
         Ok(file) => file,
         Err(error) => return Attempt::Failed(error.to_string()),
     };
@@ -231,7 +232,7 @@ async fn get(
         match tokio::time::timeout(stall, response.body.next()).await {
             Ok(Some(Ok(chunk))) => {
                 received += chunk.len() as u64;
-                if let Err(error) = file.write_all(&chunk).await {
+                if let Err(error) = file.write_all(&chunk) {
                     return Attempt::Failed(error.to_string());
                 }
             }
@@ -239,9 +240,6 @@ async fn get(
             Ok(Some(Err(error))) => return failed(format!("CURL Error: [{error}]"), received > 0),
             Err(_) => return failed("CURL Error: [time-out]".to_owned(), received > 0),
         }
-    }
-    if let Err(error) = file.flush().await {
-        return Attempt::Failed(error.to_string());
     }
     match announced {
         Some(expected) if received < expected => failed(

@@ -29,7 +29,7 @@ pub(crate) struct Shared {
     pub(crate) app_token_id: String,
     pub(crate) app_token: String,
     pub(crate) clock: SimClock,
-    pub(crate) contract: Contract,
+    pub(crate) contract: Arc<Contract>,
     pub(crate) media: MediaStore,
     pub(crate) web: Arc<dyn Web>,
     pub(crate) work_dir: PathBuf,

@@ -157,7 +157,7 @@ impl World {
                 objects: Some(Arc::new(bucket.clone())),
                 executions: Some(states.clone()),
                 completions: Some(states.clone()),
-                fetcher: Some(media::Fetcher::new(fetch_config).unwrap()),
+                fetcher: Some(Arc::new(media::Fetcher::new(fetch_config).unwrap())),
                 engine: Some(engine.clone()),
             },
         };

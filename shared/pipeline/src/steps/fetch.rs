@@ -4,15 +4,14 @@
 //! the checks on addresses (`media`). Repeating it is safe: nothing is visible in S3 before an upload is complete, and what
 //! the record names is not fetched again.
 
-use kaltura::{FlavorAsset, PlaybackContext, PlaybackSource, StreamerType};
-use media::{HlsRequest, MediaSource};
-
 use super::{StepInput, Task};
 use crate::context::Context;
 use crate::error::{Refusal, Result, StepError};
 use crate::plan::MediaNeed;
+use crate::ports::MediaKind;
 use crate::record::StoredMedia;
 use crate::telemetry::names;
+use kaltura::{FlavorAsset, PlaybackContext, PlaybackSource, StreamerType};
 
 /// Fetches the media of a task.
 pub async fn run(ctx: &Context, input: &StepInput) -> Result<()> {
@@ -70,16 +69,12 @@ async fn fetch(task: &mut Task<'_>) -> Result<()> {
 
     let key = format!("media/{}/{}.mp4", task.record.task_id, task.record.attempt);
     let sink = ctx.objects()?.sink(&key, "video/mp4").await?;
-    let source = MediaSource::new(url.as_str());
-    let report = match (streamer, plan.media) {
-        (StreamerType::AppleHttp, MediaNeed::Audio) => {
-            media::fetch_hls(ctx.fetcher()?, &source, &HlsRequest::audio_only(), sink.as_ref()).await?
-        }
-        (StreamerType::AppleHttp, MediaNeed::AudioVideo) => {
-            media::fetch_hls(ctx.fetcher()?, &source, &HlsRequest::audio_video(), sink.as_ref()).await?
-        }
-        _ => media::fetch_progressive(ctx.fetcher()?, &source, sink.as_ref()).await?,
+    let kind = match (streamer, plan.media) {
+        (StreamerType::AppleHttp, MediaNeed::Audio) => MediaKind::HlsAudio,
+        (StreamerType::AppleHttp, MediaNeed::AudioVideo) => MediaKind::HlsAudioVideo,
+        _ => MediaKind::Progressive,
     };
+    let report = ctx.fetcher()?.fetch(url.as_str(), kind, sink.as_ref()).await?;
     metrics::counter!(names::MEDIA_BYTES).increment(report.bytes_out);
     let now_epoch_s = ctx.clock.now_epoch_s();
     let stored = StoredMedia {

@@ -26,6 +26,9 @@ use crate::error::{Class, Failure, Refusal, Result, StepError};
 use crate::record::TaskRecord;
 use crate::telemetry::names;
 
+/// A key that can't be extended for so long after it died will never be.
+const GIVE_UP_KEY_AFTER_S: u64 = 7 * 24 * 60 * 60;
+
 /// How often a change of a record is tried against others' writes.
 const SAVE_TRIES: u32 = 5;
 
@@ -262,13 +265,31 @@ impl<'a> Task<'a> {
 
     /// Extends the access key with the vendor KS and keeps the new one. Allowed in PROCESSING and SCHEDULED (spec D5);
     /// the old key stays valid, so a repeat is harmless.
+    ///
+    /// The server refuses where the entry is not there, or where it can't make a session (spec 1.4). The latter passes; with a
+    /// key that has been dead for a week, it is the former.
     pub async fn extend_key(&mut self) -> Result<()> {
         let task_id = self.record.task_id.clone();
         let extended = self
             .ctx
             .sessions
             .with(async |ks| self.ctx.kaltura.vendor(ks).extend_access_key(&task_id).await)
-            .await?;
+            .await;
+        let extended = match extended {
+            Err(error) if error.name() == "FAILED_EXTEND_ACCESS_KEY" => {
+                let dead_since_epoch_s = self.record.key_expires_epoch_s;
+                if self.ctx.clock.now_epoch_s() > dead_since_epoch_s + GIVE_UP_KEY_AFTER_S {
+                    let entry_id = self.record.entry_id.as_ref().map(ToString::to_string);
+                    return Err(Refusal::EntryGone {
+                        entry_id: entry_id.unwrap_or_default(),
+                        code: error.name().to_owned(),
+                    }
+                    .into());
+                }
+                return Err(error);
+            }
+            outcome => outcome?,
+        };
         let Some(key) = extended.access_key else {
             return Err(StepError::GoneAtKaltura {
                 task_id: task_id.to_string(),

@@ -6,6 +6,7 @@
 //! our own record are written to.
 
 use captions::CaptionFormat;
+use kaltura::objects::EntryStatus;
 use kaltura::{AssetId, AssetStatus, ContentResource, NewCaptionAsset};
 use serde::Serialize;
 
@@ -92,9 +93,15 @@ async fn deliver(
 
 /// Looks how far an asset is, and goes on from there.
 async fn look(task: &mut Task<'_>, index: usize, asset_id: &AssetId) -> Result<Option<u64>> {
-    let asset = task
+    let asset = match task
         .with_key(async |client| client.caption_get(asset_id).await)
-        .await?;
+        .await
+    {
+        Err(error) if error.name() == "CAPTION_ASSET_ID_NOT_FOUND" => {
+            return deleted(task, index, asset_id).await;
+        }
+        outcome => outcome?,
+    };
     let now_epoch_s = task.ctx.clock.now_epoch_s();
     let import = task.deliverable(index)?.import.clone();
     match asset.status {
@@ -128,10 +135,7 @@ async fn look(task: &mut Task<'_>, index: usize, asset_id: &AssetId) -> Result<O
         }
         // QUEUED: no content was ever set, or the answer of the call that set it was lost before it took effect.
         Some(AssetStatus::Queued) | None => set_content(task, index, asset_id).await,
-        Some(AssetStatus::Deleted) => Err(StepError::Refused(Refusal::Kaltura {
-            action: "captionAsset.get".to_owned(),
-            code: "asset deleted".to_owned(),
-        })),
+        Some(AssetStatus::Deleted) => deleted(task, index, asset_id).await,
         // IMPORTING and whatever else is under way: never a second setContent beside it.
         Some(_) => {
             let age_s = now_epoch_s.saturating_sub(import.begun_epoch_s.unwrap_or(now_epoch_s));
@@ -154,6 +158,37 @@ async fn look(task: &mut Task<'_>, index: usize, asset_id: &AssetId) -> Result<O
             Ok(Some(wait_s(import.looks)))
         }
     }
+}
+
+/// Our asset is not there any more: with its entry, which ends the order; or alone, which takes another one.
+async fn deleted(task: &mut Task<'_>, index: usize, asset_id: &AssetId) -> Result<Option<u64>> {
+    let entry_id = task
+        .record
+        .entry_id
+        .clone()
+        .ok_or_else(|| task.out_of_order("upload", "an entry"))?;
+    let entry = task
+        .with_key(async |client| client.entry(&entry_id).await)
+        .await?;
+    if entry.status.as_ref().is_some_and(EntryStatus::is_deleted) {
+        return Err(Refusal::EntryGone {
+            entry_id: entry_id.to_string(),
+            code: "deleted".to_owned(),
+        }
+        .into());
+    }
+    tracing::warn!(asset_id = %asset_id, "our asset was deleted at kaltura, another is added");
+    task.change_deliverable(
+        index,
+        |record| {
+            record.asset_id = None;
+            record.add_begun_epoch_s = None;
+            record.import = Import::default();
+        },
+        Some("asset deleted at kaltura"),
+    )
+    .await?;
+    Ok(Some(WAIT_FIRST_S))
 }
 
 /// Seconds until the next look: doubling, from [`WAIT_FIRST_S`] to [`WAIT_LONGEST_S`].

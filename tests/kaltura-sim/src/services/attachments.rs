@@ -8,8 +8,8 @@ use crate::report::AssetKind;
 use axum::http::{HeaderMap, Method};
 use futures::StreamExt as _;
 use serde_json::json;
+use std::io::Write as _;
 use std::path::PathBuf;
-use tokio::io::AsyncWriteExt as _;
 
 const ATTACHMENTS: AssetService = AssetService {
     kind: AssetKind::Attachment,
@@ -95,16 +95,14 @@ async fn download(call: &Call<'_>, url: &str, given_extension: &str) -> Result<(
     if !(200..300).contains(&answer.status) {
         return Err(format!("HTTP Error: [{}]", answer.status));
     }
-    let mut file = tokio::fs::OpenOptions::new()
+    let mut file = std::fs::OpenOptions::new()
         .create(true)
         .append(true)
         .open(&path)
-        .await
         .map_err(|error| error.to_string())?;
     while let Some(chunk) = answer.body.next().await {
-        file.write_all(&chunk?).await.map_err(|error| error.to_string())?;
+        file.write_all(&chunk?).map_err(|error| error.to_string())?;
     }
-    file.flush().await.map_err(|error| error.to_string())?;
     Ok((path, extension))
 }
 

@@ -1,0 +1,280 @@
+//! What must hold of every task, whatever was killed, doubled, delayed or refused: one catalogue, with a number and a name each.
+//!
+//! The simulation checks all of them at the end of each story and those of the record after each write; the end-to-end tests
+//! check them on what was delivered; reconcile checks those of the record in production. Pure: what is seen is handed in.
+
+use kaltura::AssetId;
+
+use crate::record::{TaskRecord, TaskState};
+
+/// An invariant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Invariant {
+    /// 1: an order never has two READY assets of one deliverable.
+    OneAssetADeliverable,
+    /// 2: a task recorded as delivered is READY at Kaltura.
+    DeliveredIsReady,
+    /// 3: a task that is READY at Kaltura has a READY asset for each deliverable of its plan.
+    ReadyHasItsAssets,
+    /// 4: ERROR at Kaltura comes with a terminal cause in the record.
+    ErrorHasItsCause,
+    /// 5: a task that is READY at Kaltura is never recorded as failed, gone or parked for good.
+    ReadyIsNoFailure,
+    /// 6: only assets that carry our own task's mark are in the record.
+    OnlyOwnAssets,
+    /// 7: an ended task waits for nothing but its deletion, and holds no place in flight.
+    EndedIsQuiet,
+    /// 8: no asset is seen READY that the record has no id of.
+    ReadyHasAnId,
+    /// 9: in the end every order has ended, as Kaltura has it: none is lost.
+    NoneIsLost,
+    /// 10: a customer is charged for a delivery or refunded for a failure, never both.
+    ChargedOrRefunded,
+    /// 11: what a customer's policy deletes is deleted.
+    DeletedInTime,
+}
+
+impl Invariant {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 11] = [
+        Self::OneAssetADeliverable,
+        Self::DeliveredIsReady,
+        Self::ReadyHasItsAssets,
+        Self::ErrorHasItsCause,
+        Self::ReadyIsNoFailure,
+        Self::OnlyOwnAssets,
+        Self::EndedIsQuiet,
+        Self::ReadyHasAnId,
+        Self::NoneIsLost,
+        Self::ChargedOrRefunded,
+        Self::DeletedInTime,
+    ];
+
+    /// Its number.
+    pub fn number(self) -> usize {
+        Self::ALL
+            .iter()
+            .position(|other| *other == self)
+            .map_or(0, |place| place + 1)
+    }
+}
+
+/// What was broken, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// Which.
+    pub invariant: Invariant,
+    /// The task, and what was seen.
+    pub seen: String,
+}
+
+/// An asset at Kaltura, as the customer sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenAsset {
+    /// The asset.
+    pub id: AssetId,
+    /// Its `partnerData`.
+    pub mark: String,
+    /// Whether it is READY.
+    pub is_ready: bool,
+}
+
+/// A task at Kaltura, as the customer sees it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SeenTask {
+    /// `EntryVendorTaskStatus`, as Kaltura's number.
+    pub status: i64,
+    /// The assets that the vendor added for it.
+    pub assets: Vec<SeenAsset>,
+    /// Whether the customer was charged.
+    pub is_charged: bool,
+    /// Whether the customer was refunded.
+    pub is_refunded: bool,
+}
+
+/// `EntryVendorTaskStatus` READY.
+const READY: i64 = 2;
+/// `EntryVendorTaskStatus` ERROR.
+const ERROR: i64 = 6;
+
+/// What of a record alone is broken.
+pub fn of_record(record: &TaskRecord) -> Vec<Broken> {
+    let mut broken = Vec::new();
+    let mut check = |holds: bool, invariant: Invariant, what: &str| {
+        if !holds {
+            let seen = format!("task {} ({}): {what}", record.task_id, record.state.name());
+            broken.push(Broken { invariant, seen });
+        }
+    };
+    let deliverables = &record.deliverables;
+    check(
+        deliverables
+            .iter()
+            .all(|one| !one.ready || one.asset_id.is_some()),
+        Invariant::ReadyHasAnId,
+        "a deliverable is ready without an asset",
+    );
+    check(
+        record.state != TaskState::Delivered
+            || (!deliverables.is_empty() && deliverables.iter().all(|one| one.ready)),
+        Invariant::DeliveredIsReady,
+        "it is delivered, and not all of its deliverables are ready",
+    );
+    check(
+        record.state != TaskState::Failed || record.failure.is_some(),
+        Invariant::ErrorHasItsCause,
+        "it failed without a cause",
+    );
+    check(
+        !record.state.has_ended() || (record.stage().is_none() && record.ended_epoch_s.is_some()),
+        Invariant::EndedIsQuiet,
+        "it has ended, and still counts",
+    );
+    broken
+}
+
+/// What of a record and its task at Kaltura is broken, at any moment.
+pub fn of_task(record: &TaskRecord, task: &SeenTask) -> Vec<Broken> {
+    let mut broken = of_record(record);
+    let mut check = |holds: bool, invariant: Invariant, what: String| {
+        if !holds {
+            let seen = format!("task {} ({}): {what}", record.task_id, record.state.name());
+            broken.push(Broken { invariant, seen });
+        }
+    };
+    let marks = 0..record.deliverables.len().max(1);
+    for (index, mark) in marks.map(|index| (index, record.mark(index))) {
+        let ready = task
+            .assets
+            .iter()
+            .filter(|asset| asset.mark == mark && asset.is_ready);
+        let ready = ready.count();
+        check(
+            ready <= 1,
+            Invariant::OneAssetADeliverable,
+            format!("{ready} READY assets of deliverable {index}"),
+        );
+        check(
+            task.status != READY || ready == 1,
+            Invariant::ReadyHasItsAssets,
+            format!("READY with {ready} READY assets of deliverable {index}"),
+        );
+    }
+    for (index, deliverable) in record.deliverables.iter().enumerate() {
+        let own = deliverable.asset_id.as_ref().is_none_or(|id| {
+            let asset = task.assets.iter().find(|asset| asset.id == *id);
+            asset.is_some_and(|asset| asset.mark == record.mark(index))
+        });
+        check(
+            own,
+            Invariant::OnlyOwnAssets,
+            format!("asset {:?} is not ours", deliverable.asset_id),
+        );
+    }
+    check(
+        record.state != TaskState::Delivered || task.status == READY,
+        Invariant::DeliveredIsReady,
+        format!("kaltura has it at status {}", task.status),
+    );
+    check(
+        task.status != ERROR || record.failure.is_some(),
+        Invariant::ErrorHasItsCause,
+        "ERROR without a cause".to_owned(),
+    );
+    check(
+        task.status != READY || !matches!(record.state, TaskState::Failed | TaskState::Gone),
+        Invariant::ReadyIsNoFailure,
+        "READY at kaltura".to_owned(),
+    );
+    check(
+        !(task.is_charged && task.is_refunded),
+        Invariant::ChargedOrRefunded,
+        "charged and refunded".to_owned(),
+    );
+    broken
+}
+
+/// What is broken once everything has had the time to come to its end.
+pub fn in_the_end(record: &TaskRecord, task: &SeenTask, now_epoch_s: u64) -> Vec<Broken> {
+    let mut broken = of_task(record, task);
+    if !record.state.has_ended() {
+        broken.push(Broken {
+            invariant: Invariant::NoneIsLost,
+            seen: format!(
+                "task {} ({}) has not ended: {:?}",
+                record.task_id,
+                record.state.name(),
+                record.history.last()
+            ),
+        });
+    }
+    if record
+        .delete_at_epoch_s
+        .is_some_and(|at| at + 3_600 < now_epoch_s)
+        && record.deleted.is_none()
+    {
+        broken.push(Broken {
+            invariant: Invariant::DeletedInTime,
+            seen: format!("task {}: its data is still there", record.task_id),
+        });
+    }
+    broken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::sample_record;
+
+    fn names(broken: &[Broken]) -> Vec<Invariant> {
+        broken.iter().map(|one| one.invariant).collect()
+    }
+
+    #[test]
+    fn numbers_are_those_of_the_catalogue() {
+        assert_eq!(Invariant::OneAssetADeliverable.number(), 1);
+        assert_eq!(Invariant::DeletedInTime.number(), 11);
+    }
+
+    #[test]
+    fn each_break_is_seen() {
+        let mut record = sample_record("9292".parse().unwrap());
+        assert_eq!(of_record(&record), []);
+        record.state = TaskState::Failed;
+        assert_eq!(
+            names(&of_record(&record)),
+            [Invariant::ErrorHasItsCause, Invariant::EndedIsQuiet]
+        );
+        record.state = TaskState::Running;
+        let asset = |id: &str, is_ready| SeenAsset {
+            id: AssetId::parse(id).unwrap(),
+            mark: record.mark(0),
+            is_ready,
+        };
+        let mut task = SeenTask {
+            status: 3,
+            assets: vec![asset("0_a", true), asset("0_b", true)],
+            ..SeenTask::default()
+        };
+        assert_eq!(names(&of_task(&record, &task)), [Invariant::OneAssetADeliverable]);
+        task.assets = vec![asset("0_a", false)];
+        task.status = READY;
+        assert_eq!(names(&of_task(&record, &task)), [Invariant::ReadyHasItsAssets]);
+        task.status = ERROR;
+        task.is_charged = true;
+        task.is_refunded = true;
+        assert_eq!(
+            names(&of_task(&record, &task)),
+            [Invariant::ErrorHasItsCause, Invariant::ChargedOrRefunded]
+        );
+        task = SeenTask {
+            status: 3,
+            ..SeenTask::default()
+        };
+        record.delete_at_epoch_s = Some(10);
+        assert_eq!(
+            names(&in_the_end(&record, &task, 10_000)),
+            [Invariant::NoneIsLost, Invariant::DeletedInTime]
+        );
+    }
+}

@@ -1,0 +1,282 @@
+//! The ports of one run of a function: each call may be the last one.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use kaltura::transport::{Answer, Exchange, Fault, Request, Transport};
+use kaltura::{PartnerId, TaskId};
+use media::{Container, FetchError, FetchReport, PartSink};
+use pipeline::memory::{ManualClock, MemoryObjects, MemoryTable};
+use pipeline::ports::{
+    Clock, Completions, Deleted, ExecutionState, Executions, KnownTask, Leases, MediaFetcher, MediaKind,
+    ObjectStore, OrderQueue, SessionStore, SignedGet, StagedTask, TaskIndex, TaskStore,
+};
+use pipeline::record::{Duty, Stage, TaskRecord};
+use pipeline::session::CachedSession;
+use pipeline::{Class, Result, StepError};
+use step_world::InProcess;
+
+use crate::chaos::Run;
+use crate::machine::Machine;
+
+fn lost() -> StepError {
+    StepError::Aws {
+        service: "simulated",
+        action: "call",
+        detail: "no answer".to_owned(),
+    }
+}
+
+/// The table, and what is broken of a record that is written to it.
+pub struct Table {
+    pub run: Run,
+    pub store: Arc<MemoryTable>,
+    pub broken: Arc<dyn Fn(&TaskRecord) + Send + Sync>,
+}
+
+#[async_trait]
+impl TaskStore for Table {
+    async fn keep(&self, record: &TaskRecord) -> Result<bool> {
+        (self.broken)(record);
+        self.run.call("table.keep", lost, self.store.keep(record)).await
+    }
+
+    async fn load(&self, task_id: &TaskId) -> Result<Option<TaskRecord>> {
+        let load = TaskStore::load(self.store.as_ref(), task_id);
+        self.run.call("table.load", lost, load).await
+    }
+
+    async fn known(&self, task_ids: &[TaskId]) -> Result<HashMap<TaskId, KnownTask>> {
+        self.run
+            .call("table.known", lost, self.store.known(task_ids))
+            .await
+    }
+
+    async fn save(&self, record: &mut TaskRecord) -> Result<bool> {
+        (self.broken)(record);
+        let save = TaskStore::save(self.store.as_ref(), record);
+        self.run.call("table.save", lost, save).await
+    }
+}
+
+#[async_trait]
+impl TaskIndex for Table {
+    async fn due(&self, duty: Duty, now_epoch_s: u64, limit: usize) -> Result<Vec<TaskId>> {
+        let due = self.store.due(duty, now_epoch_s, limit);
+        self.run.call("table.due", lost, due).await
+    }
+
+    async fn staged(&self, stage: Stage) -> Result<Vec<StagedTask>> {
+        self.run
+            .call("table.staged", lost, self.store.staged(stage))
+            .await
+    }
+
+    async fn keys_expiring(&self, before_epoch_s: u64, limit: usize) -> Result<Vec<(TaskId, u64)>> {
+        let keys = self.store.keys_expiring(before_epoch_s, limit);
+        self.run.call("table.keys", lost, keys).await
+    }
+}
+
+#[async_trait]
+impl Leases for Table {
+    async fn take(&self, name: &str, holder: &str, now_epoch_s: u64, ttl_s: u64) -> Result<bool> {
+        let take = self.store.take(name, holder, now_epoch_s, ttl_s);
+        self.run.call("table.take", lost, take).await
+    }
+
+    async fn give_back(&self, name: &str, holder: &str) -> Result<()> {
+        let give_back = self.store.give_back(name, holder);
+        self.run.call("table.give_back", lost, give_back).await
+    }
+}
+
+#[async_trait]
+impl SessionStore for Table {
+    async fn load(&self) -> Result<Option<CachedSession>> {
+        let load = SessionStore::load(self.store.as_ref());
+        self.run.call("session.load", lost, load).await
+    }
+
+    async fn save(&self, session: &CachedSession) -> Result<()> {
+        let save = SessionStore::save(self.store.as_ref(), session);
+        self.run.call("session.save", lost, save).await
+    }
+}
+
+/// What waits in the queue; shared by all runs.
+pub type Sent = Arc<std::sync::Mutex<Vec<TaskId>>>;
+
+pub struct Queue {
+    pub run: Run,
+    pub sent: Sent,
+}
+
+#[async_trait]
+impl OrderQueue for Queue {
+    async fn send(&self, orders: &[(TaskId, PartnerId)]) -> Result<Vec<TaskId>> {
+        let send = async {
+            let ids = orders.iter().map(|(task_id, _)| task_id.clone());
+            crate::lock(&self.sent).extend(ids);
+            Ok(Vec::new())
+        };
+        self.run.call("queue.send", lost, send).await
+    }
+}
+
+pub struct Bucket {
+    pub run: Run,
+    pub objects: MemoryObjects,
+}
+
+#[async_trait]
+impl ObjectStore for Bucket {
+    async fn put(&self, key: &str, content: Bytes, content_type: &str) -> Result<()> {
+        let put = self.objects.put(key, content, content_type);
+        self.run.call("bucket.put", lost, put).await
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Bytes>> {
+        self.run.call("bucket.get", lost, self.objects.get(key)).await
+    }
+
+    async fn sink(&self, key: &str, content_type: &str) -> Result<Box<dyn PartSink>> {
+        self.objects.sink(key, content_type).await
+    }
+
+    async fn download(&self, key: &str, to: &Path) -> Result<u64> {
+        let download = self.objects.download(key, to);
+        self.run.call("bucket.download", lost, download).await
+    }
+
+    async fn delete_all(&self, prefix: &str) -> Result<Deleted> {
+        let delete = self.objects.delete_all(prefix);
+        self.run.call("bucket.delete_all", lost, delete).await
+    }
+
+    async fn sign_get(&self, key: &str, now_epoch_s: u64) -> Result<SignedGet> {
+        self.objects.sign_get(key, now_epoch_s).await
+    }
+}
+
+/// Media of nothing but bytes, stored in one part.
+pub struct Media {
+    pub run: Run,
+}
+
+#[async_trait]
+impl MediaFetcher for Media {
+    async fn fetch(
+        &self,
+        _url: &str,
+        _kind: MediaKind,
+        sink: &dyn PartSink,
+    ) -> std::result::Result<FetchReport, FetchError> {
+        let content = Bytes::from_static(b"sound");
+        let put = async { sink.put_whole(content.clone()).await.map_err(FetchError::from) };
+        let broken = || FetchError::from(media::SinkError::retryable("no answer"));
+        self.run.call("bucket.put_media", broken, put).await?;
+        Ok(FetchReport {
+            container: Container::Mp4,
+            tracks: Vec::new(),
+            duration_ms: Some(4_000),
+            segments: 1,
+            bytes_in: content.len() as u64,
+            bytes_out: content.len() as u64,
+            retries: 0,
+        })
+    }
+}
+
+/// The state machine, as functions start, look at, stop and complete it.
+pub struct States {
+    pub run: Run,
+    pub machine: Machine,
+}
+
+#[async_trait]
+impl Executions for States {
+    async fn start(&self, task_id: &TaskId, attempt: u32) -> Result<()> {
+        let start = async {
+            self.machine.start(task_id, attempt);
+            Ok(())
+        };
+        self.run.call("states.start", lost, start).await
+    }
+
+    async fn look(&self, task_id: &TaskId, attempt: u32) -> Result<ExecutionState> {
+        let look = async { Ok(self.machine.look(task_id, attempt)) };
+        self.run.call("states.look", lost, look).await
+    }
+
+    async fn stop(&self, task_id: &TaskId, attempt: u32, _why: &str) -> Result<()> {
+        let stop = async {
+            self.machine.stop(task_id, attempt);
+            Ok(())
+        };
+        self.run.call("states.stop", lost, stop).await
+    }
+}
+
+#[async_trait]
+impl Completions for States {
+    async fn succeed(&self, token: &engines::CompletionToken) -> Result<()> {
+        let succeed = async {
+            self.machine.complete(token.expose(), None);
+            Ok(())
+        };
+        self.run.call("states.succeed", lost, succeed).await
+    }
+
+    async fn fail(&self, token: &engines::CompletionToken, class: Class, _name: &str) -> Result<()> {
+        let fail = async {
+            self.machine.complete(token.expose(), Some(class.name()));
+            Ok(())
+        };
+        self.run.call("states.fail", lost, fail).await
+    }
+}
+
+/// Calls to Kaltura. A refusal here is a connection that never came about.
+pub struct Calls {
+    pub run: Run,
+    pub kaltura: InProcess,
+}
+
+impl std::fmt::Debug for Calls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Calls")
+    }
+}
+
+impl Transport for Calls {
+    fn post(&self, request: Request) -> Exchange<'_> {
+        let name = request
+            .url
+            .rsplit("/service/")
+            .next()
+            .unwrap_or_default()
+            .replace("/action/", ".");
+        Box::pin(async move {
+            let exchange = self.kaltura.post(request);
+            let broken = || Fault::Broken("no answer".to_owned());
+            let answer: std::result::Result<Answer, Fault> = self.run.call(&name, broken, exchange).await;
+            answer
+        })
+    }
+}
+
+/// The vendor's clock goes wrong by some seconds.
+pub struct SkewedClock {
+    pub time: Arc<ManualClock>,
+    pub skew_s: i64,
+}
+
+impl Clock for SkewedClock {
+    fn now_epoch_s(&self) -> u64 {
+        self.time.now_epoch_s().saturating_add_signed(self.skew_s)
+    }
+}

@@ -1,0 +1,525 @@
+//! A story: orders, and what becomes of them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::http::{HeaderMap, Method};
+use futures::future::{BoxFuture, FutureExt, LocalBoxFuture, join_all};
+use kaltura::{AssetId, TaskId};
+use kaltura_sim::{
+    AssetReport, CustomerSpec, Fault, FaultEffect, OrderReport, OrderRequest, PartnerId, PlacedOrder,
+    ProfileSpec, Sim, SimConfig, SimHandle, SimTime, Web, WebAnswer,
+};
+use pipeline::invariants::{self, Broken, Invariant, SeenAsset, SeenTask};
+use pipeline::memory::{ManualClock, MemoryObjects, MemoryTable};
+use pipeline::ports::{Clock, ObjectStore};
+use pipeline::record::{TaskRecord, TaskState};
+
+use crate::chaos::{Blow, Chaos, Plan};
+use crate::lock;
+use crate::machine::{Machine, Work};
+use crate::vendor::{Vendor, config};
+
+const START_EPOCH_S: u64 = 1_700_000_000;
+const HOUR_S: u64 = 3_600;
+/// By then everything must have come to its end: pauses of parked tasks grow to six hours.
+const CALM_AT_MOST_S: u64 = 7 * 24 * HOUR_S;
+
+/// What may happen in a story beside the vendor's own misfortunes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Turns {
+    /// Orders placed.
+    pub orders: usize,
+    /// How long the bad times last.
+    pub bad_times_s: u64,
+    /// Chance that a call of Kaltura's goes wrong in one of its ways.
+    pub kaltura_fails: f64,
+    /// Chance that a customer withdraws an order, and as large a one that the entry is deleted or the task reset.
+    pub customer_turns: f64,
+}
+
+/// What came of a story.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// What was broken.
+    pub broken: Vec<Broken>,
+    /// Orders by how they ended.
+    pub ends: BTreeMap<&'static str, usize>,
+    /// Blows that fell, by kind.
+    pub blows: BTreeMap<Blow, usize>,
+    /// States of the machine, by how often they were entered.
+    pub visited: BTreeMap<String, usize>,
+    /// Calls of functions.
+    pub invocations: usize,
+    /// Calls that Kaltura answered with a fault, by code.
+    pub faults: BTreeMap<String, usize>,
+    /// Least time that a running task's key had left, in seconds.
+    pub least_key_margin_s: Option<u64>,
+}
+
+/// A message in the queue.
+struct Message {
+    task_id: TaskId,
+    receives: u32,
+    visible_epoch_s: u64,
+}
+
+pub struct Story {
+    vendor: Vendor,
+    sim: Arc<SimHandle>,
+    time: Arc<ManualClock>,
+    machine: Machine,
+    chaos: Chaos,
+    messages: Mutex<Vec<Message>>,
+    broken: Arc<Mutex<Vec<Broken>>>,
+    placed: Vec<PlacedOrder>,
+    polls: u64,
+    next: [u64; 4],
+    invocations: Mutex<usize>,
+    least_key_margin_s: Option<u64>,
+}
+
+/// The bucket, as Kaltura's imports reach it: what was signed opens for a quarter of an hour.
+#[derive(Clone)]
+struct BucketWeb {
+    objects: MemoryObjects,
+    time: Arc<ManualClock>,
+}
+
+impl std::fmt::Debug for BucketWeb {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("BucketWeb")
+    }
+}
+
+impl Web for BucketWeb {
+    fn fetch(
+        &self,
+        method: Method,
+        url: String,
+        headers: HeaderMap,
+    ) -> BoxFuture<'_, Result<WebAnswer, String>> {
+        async move {
+            let signed = headers.get("authorization").and_then(|value| value.to_str().ok());
+            let signed_epoch_s: Option<u64> =
+                signed.and_then(|text| text.strip_prefix("signed at ")?.parse().ok());
+            let opens = signed_epoch_s.is_some_and(|at| self.time.now_epoch_s().abs_diff(at) <= 900);
+            if method != Method::GET || !opens {
+                return Ok(WebAnswer::of(403, ""));
+            }
+            let key = url.split_once(".amazonaws.com/").map_or("", |(_, key)| key);
+            Ok(match self.objects.get(key).await.unwrap() {
+                Some(content) => WebAnswer::of(200, content),
+                None => WebAnswer::of(404, ""),
+            })
+        }
+        .boxed()
+    }
+}
+
+impl Story {
+    /// Before anything has happened.
+    pub fn new(seed: u64, plan: Plan) -> Self {
+        let time = Arc::new(ManualClock::at(START_EPOCH_S));
+        let objects = MemoryObjects::default();
+        let web = Arc::new(BucketWeb {
+            objects: objects.clone(),
+            time: time.clone(),
+        });
+        let start_ms = i64::try_from(START_EPOCH_S * 1_000).unwrap();
+        let config_of_sim = SimConfig {
+            clock: SimTime::StandsAt(start_ms),
+            ..SimConfig::default()
+        };
+        let sim = Arc::new(Sim::in_process(config_of_sim, web).unwrap());
+        let broken: Arc<Mutex<Vec<Broken>>> = Arc::default();
+        let noted = broken.clone();
+        let chaos = Chaos::new(seed, plan);
+        let machine = Machine::default();
+        machine.set_time(START_EPOCH_S);
+        let vendor = Vendor {
+            config: config(&sim),
+            sim: sim.clone(),
+            chaos: chaos.clone(),
+            time: time.clone(),
+            table: Arc::new(MemoryTable::default()),
+            objects,
+            sent: Arc::default(),
+            machine: machine.clone(),
+            broken: Arc::new(move |record: &TaskRecord| lock(&noted).extend(invariants::of_record(record))),
+        };
+        Self {
+            vendor,
+            sim,
+            time,
+            machine,
+            chaos,
+            messages: Mutex::default(),
+            broken,
+            placed: Vec::new(),
+            polls: 0,
+            next: [START_EPOCH_S; 4],
+            invocations: Mutex::default(),
+            least_key_margin_s: None,
+        }
+    }
+
+    /// What goes wrong, and what did.
+    pub fn chaos(&self) -> &Chaos {
+        &self.chaos
+    }
+
+    fn now_epoch_s(&self) -> u64 {
+        self.time.now_epoch_s()
+    }
+
+    /// Places an order of captions.
+    pub async fn place(&mut self) {
+        let customer = 101 + i64::try_from(self.chaos.below(3)).unwrap();
+        let policy = 1 + i64::try_from(self.chaos.below(3)).unwrap();
+        let order = OrderRequest {
+            customer: CustomerSpec {
+                partner_id: PartnerId(customer),
+                ..CustomerSpec::default()
+            },
+            profile: ProfileSpec {
+                content_deletion_policy: policy,
+                ..ProfileSpec::default()
+            },
+            ..OrderRequest::default()
+        };
+        self.placed.push(self.sim.place_order(order).await.unwrap());
+    }
+
+    /// Tells the whole story: bad times, then good ones, until everything has ended.
+    pub async fn tell(mut self, turns: Turns) -> Outcome {
+        self.kaltura_goes_wrong(turns.kaltura_fails);
+        let bad_until_epoch_s = self.now_epoch_s() + turns.bad_times_s;
+        while self.now_epoch_s() < bad_until_epoch_s {
+            if self.placed.len() < turns.orders && self.chaos.happens(0.3) {
+                self.place().await;
+            }
+            if self.chaos.happens(turns.customer_turns) {
+                self.a_customer_turns();
+            }
+            let pause_s = 5 + self.chaos.below(90) as u64;
+            self.pass(pause_s).await;
+        }
+        while self.placed.len() < turns.orders {
+            self.place().await;
+        }
+        self.chaos.plan(Plan::Calm);
+        self.sim.clear_faults();
+        self.until_all_have_ended().await;
+        self.judge()
+    }
+
+    /// Good times, until everything has ended and is swept, or for long enough.
+    pub async fn until_all_have_ended(&mut self) {
+        let until_epoch_s = self.now_epoch_s() + CALM_AT_MOST_S;
+        while self.now_epoch_s() < until_epoch_s && !self.all_have_ended() {
+            let next_s = self
+                .machine
+                .next_epoch_s()
+                .map_or(300, |next| next.saturating_sub(self.now_epoch_s()));
+            self.pass(next_s.clamp(10, 600)).await;
+        }
+        // What is to be deleted at once has its hour.
+        for _ in 0..8 {
+            self.pass(600).await;
+        }
+    }
+
+    fn all_have_ended(&self) -> bool {
+        let records = self.vendor.table.all().unwrap();
+        let ended = records.iter().filter(|record| record.state.has_ended()).count();
+        ended == records.len() && self.unseen().next().is_none()
+    }
+
+    /// Orders that are still PENDING at Kaltura.
+    fn unseen(&self) -> impl Iterator<Item = &PlacedOrder> {
+        let pending = |order: &&PlacedOrder| self.sim.order(&order.task_id).unwrap().status == 1;
+        self.placed.iter().filter(pending)
+    }
+
+    fn kaltura_goes_wrong(&self, chance: f64) {
+        if chance <= 0.0 {
+            return;
+        }
+        let api = |code: &str| FaultEffect::Api {
+            code: code.to_owned(),
+            message: String::new(),
+        };
+        let effects = [
+            api("ACTION_BLOCKED"),
+            api("INTERNAL_SERVERL_ERROR"),
+            FaultEffect::HttpStatus { status: 503 },
+            FaultEffect::HttpStatus { status: 500 },
+            FaultEffect::Html,
+            FaultEffect::Empty,
+            FaultEffect::Truncated,
+            FaultEffect::Reset,
+            FaultEffect::ReplyLost,
+        ];
+        let share = chance / 9.0;
+        let mut faults: Vec<Fault> = effects
+            .into_iter()
+            .map(|effect| Fault {
+                probability: Some(share),
+                seed: self.chaos.below(1 << 30) as u64,
+                ..Fault::new(effect)
+            })
+            .collect();
+        for (service, action, effect) in [
+            ("import", "import", FaultEffect::ImportLate { ms: 1_200_000 }),
+            (
+                "import",
+                "import",
+                FaultEffect::ImportFails {
+                    description: "Failed while reading file. HTTP Error: [403]".to_owned(),
+                },
+            ),
+            ("caption_captionasset", "list", api("SERVICE_FORBIDDEN")),
+            (
+                "reach_entryvendortask",
+                "updateJob",
+                FaultEffect::ForbidProperties {
+                    names: vec!["status".to_owned()],
+                },
+            ),
+        ] {
+            faults.push(Fault {
+                probability: Some((chance * 3.0).min(0.5)),
+                seed: self.chaos.below(1 << 30) as u64,
+                ..Fault::new(effect).on(service, action)
+            });
+        }
+        self.sim.faults(faults);
+    }
+
+    fn a_customer_turns(&self) {
+        let Some(order) = self.placed.get(self.chaos.below(self.placed.len())) else {
+            return;
+        };
+        let status = self.sim.order(&order.task_id).unwrap().status;
+        match self.chaos.below(3) {
+            // A task in a final state stays as it is.
+            0 if matches!(status, 1 | 3) => self.sim.abort_order(&order.task_id).unwrap(),
+            1 => self.sim.delete_entry(&order.entry_id).unwrap(),
+            2 if status == 6 => self.sim.reset_order(&order.task_id).unwrap(),
+            _ => {}
+        }
+    }
+
+    /// Time passes, and whatever is due happens, all of it at the same time.
+    pub async fn pass(&mut self, seconds: u64) {
+        self.time.advance(seconds);
+        self.sim.advance_clock(Duration::from_secs(seconds));
+        let now_epoch_s = self.now_epoch_s();
+        self.machine.set_time(now_epoch_s);
+        let mut due: Vec<LocalBoxFuture<'_, ()>> = Vec::new();
+        let periods_s = [60, 600, 900, 3_600];
+        let mut runs = [false; 4];
+        for ((next_epoch_s, period_s), runs) in self.next.iter_mut().zip(periods_s).zip(&mut runs) {
+            if *next_epoch_s <= now_epoch_s {
+                *next_epoch_s = now_epoch_s + period_s;
+                *runs = true;
+            }
+        }
+        self.polls += 1;
+        let [polls, reconciles, extends, sweeps] = runs;
+        if polls {
+            due.push(self.vendor.poll(format!("poll {}", self.polls)).boxed_local());
+        }
+        if reconciles {
+            due.push(self.vendor.reconcile().boxed_local());
+        }
+        if extends {
+            due.push(self.vendor.extend_keys().boxed_local());
+        }
+        if sweeps {
+            due.push(self.vendor.sweep().boxed_local());
+        }
+        for task_id in self.received() {
+            due.push(self.claim(task_id).boxed_local());
+        }
+        for execution in self.machine.due() {
+            due.push(self.go_on(execution).boxed_local());
+        }
+        self.chaos.shuffle(&mut due);
+        *lock(&self.invocations) += due.len();
+        join_all(due).await;
+        // Imports run beside, in the stand-in.
+        for _ in 0..30 {
+            tokio::task::yield_now().await;
+        }
+        self.look_around();
+    }
+
+    /// Messages that are delivered now: some twice, in any order.
+    fn received(&self) -> Vec<TaskId> {
+        let now_epoch_s = self.now_epoch_s();
+        let mut messages = lock(&self.messages);
+        for task_id in lock(&self.vendor.sent).drain(..) {
+            let copies = if self.chaos.happens(0.05) { 2 } else { 1 };
+            messages.extend((0..copies).map(|_| Message {
+                task_id: task_id.clone(),
+                receives: 0,
+                visible_epoch_s: now_epoch_s,
+            }));
+        }
+        // Beyond five deliveries it lies in the dead-letter queue.
+        messages.retain(|message| message.receives < 5);
+        let mut received = Vec::new();
+        for message in messages
+            .iter_mut()
+            .filter(|message| message.visible_epoch_s <= now_epoch_s)
+        {
+            if self.chaos.happens(0.8) {
+                message.receives += 1;
+                message.visible_epoch_s = now_epoch_s + 210;
+                received.push(message.task_id.clone());
+            }
+        }
+        received
+    }
+
+    async fn claim(&self, task_id: TaskId) {
+        let done = Box::pin(self.vendor.claim(task_id.clone())).await;
+        // The deletion of a message that is done with may be lost, too.
+        if done && !self.chaos.happens(0.03) {
+            let mut messages = lock(&self.messages);
+            if let Some(place) = messages.iter().position(|message| message.task_id == task_id) {
+                messages.remove(place);
+            }
+        }
+    }
+
+    /// Takes an execution as far as it goes without waiting.
+    async fn go_on(&self, execution: crate::machine::Execution) {
+        match self.machine.step(&execution) {
+            Work::Passed => {}
+            Work::Call {
+                function,
+                ending,
+                token,
+            } => {
+                let call = self
+                    .vendor
+                    .call(&execution, &function, ending.as_deref(), token.as_deref());
+                let outcome = Box::pin(call).await;
+                let jitter = self.chaos.below(101) as u64;
+                self.machine.answered(&execution, token, outcome, jitter);
+            }
+        }
+    }
+
+    /// What must hold at any moment.
+    fn look_around(&mut self) {
+        let now_epoch_s = self.now_epoch_s();
+        for record in self.vendor.table.all().unwrap() {
+            if record.key_is_watched() {
+                let margin_s = record.key_expires_epoch_s.saturating_sub(now_epoch_s);
+                let least_s = self.least_key_margin_s.unwrap_or(u64::MAX).min(margin_s);
+                self.least_key_margin_s = Some(least_s);
+            }
+            let Ok(report) = self.sim.order(&record.task_id.as_str().into()) else {
+                continue;
+            };
+            lock(&self.broken).extend(invariants::of_task(&record, &seen(&report)));
+        }
+    }
+
+    /// What must hold in the end.
+    pub fn judge(self) -> Outcome {
+        let mut broken = std::mem::take(&mut *lock(&self.broken));
+        let mut outcome = Outcome {
+            blows: self.chaos.struck(),
+            visited: self.machine.visited(),
+            invocations: *lock(&self.invocations),
+            least_key_margin_s: self.least_key_margin_s,
+            ..Outcome::default()
+        };
+        let records = self.vendor.table.all().unwrap();
+        for order in &self.placed {
+            let report = self.sim.order(&order.task_id).unwrap();
+            for call in &report.calls {
+                if let Some(code) = &call.code {
+                    *outcome.faults.entry(code.clone()).or_default() += 1;
+                }
+            }
+            let record = records
+                .iter()
+                .find(|record| record.task_id.as_str() == order.task_id.as_str());
+            let Some(record) = record else {
+                // Withdrawn before anybody saw it.
+                if report.status != 7 {
+                    broken.push(Broken {
+                        invariant: Invariant::NoneIsLost,
+                        seen: format!("task {} was never seen, status {}", order.task_id, report.status),
+                    });
+                }
+                *outcome.ends.entry("unseen").or_default() += 1;
+                continue;
+            };
+            broken.extend(invariants::in_the_end(record, &seen(&report), self.now_epoch_s()));
+            if std::env::var("SIMULATION_SEED").is_ok() {
+                println!("task {} at status {}:", record.task_id, report.status);
+                for line in &record.history {
+                    println!(
+                        "  {} {} {}",
+                        line.at_epoch_s - START_EPOCH_S,
+                        line.attempt,
+                        line.what
+                    );
+                }
+            }
+            // No end of ours while Kaltura still waits for it.
+            if record.state.has_ended()
+                && record.state != TaskState::LeftAlone
+                && matches!(report.status, 1 | 3)
+            {
+                broken.push(Broken {
+                    invariant: Invariant::NoneIsLost,
+                    seen: format!(
+                        "task {} ({}) is at status {} at kaltura: {:?}",
+                        record.task_id,
+                        record.state.name(),
+                        report.status,
+                        record.history
+                    ),
+                });
+            }
+            *outcome.ends.entry(record.state.name()).or_default() += 1;
+        }
+        broken.sort_by(|one, other| one.seen.cmp(&other.seen));
+        broken.dedup();
+        outcome.broken = broken;
+        outcome
+    }
+}
+
+/// A task as the customer sees it.
+fn seen(report: &OrderReport) -> SeenTask {
+    // An entry that the customer deletes takes its assets along; what was delivered was delivered.
+    let is_deleted = |asset: &AssetReport| asset.status == 3 && report.entry["status"] == "3";
+    let assets = report.assets.iter().filter(|asset| asset.by_vendor);
+    SeenTask {
+        status: report.status,
+        assets: assets
+            .map(|asset| SeenAsset {
+                id: AssetId::parse(asset.id.as_str()).unwrap(),
+                mark: asset
+                    .fields
+                    .get("partnerData")
+                    .and_then(|mark| mark.as_str())
+                    .unwrap_or_default()
+                    .to_owned(),
+                is_ready: asset.status == 2 || (report.status == 2 && is_deleted(asset)),
+            })
+            .collect(),
+        is_charged: report.charged,
+        is_refunded: report.refunded,
+    }
+}
