@@ -1,8 +1,9 @@
-//! The HTTP side: the guarded client, requests with their redirects, downloads that resume, and the
-//! window of downloads under way.
+//! The HTTP side: the guarded client, requests with their redirects, downloads that resume, a file in
+//! ranges, and the window of downloads under way.
 
 mod download;
 mod fetcher;
+mod ranges;
 mod resolver;
 pub(crate) mod slab;
 mod window;
@@ -10,4 +11,5 @@ mod window;
 pub(crate) use download::{ByteSpan, Want};
 pub use fetcher::Fetcher;
 pub(crate) use fetcher::Session;
+pub(crate) use ranges::file_wants;
 pub(crate) use window::{Piece, Window};

@@ -1,4 +1,4 @@
-//! Progressive files: one address, streamed into parts as it is.
+//! Progressive files: one address, in ranges side by side where the server gives them, into parts as it is.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::error::FetchError;
 use crate::fault::Fault;
 use crate::hls::or_abort;
 use crate::mp4::probe::Probe;
-use crate::net::{Piece, Session, Want, Window};
+use crate::net::{Piece, Session, Window, file_wants};
 use crate::parts::PartWriter;
 use crate::report::{Container, FetchReport};
 use crate::sink::PartSink;
@@ -15,7 +15,8 @@ use crate::{Fetcher, MediaSource};
 
 /// Fetches one file and writes it unchanged into `sink`.
 ///
-/// The file's length must be the one the server announced, and an MP4's boxes must be whole. Safe to
+/// The file comes in several ranges at once where its server gives ranges, all of one length and ETag. Its
+/// length must be the one the server announced, and an MP4's boxes must be whole. Safe to
 /// repeat: a fetch starts from nothing, and on error the sink is aborted.
 pub async fn fetch_progressive(
     fetcher: &Fetcher,
@@ -32,14 +33,8 @@ pub async fn fetch_progressive(
 
 async fn run(session: &Arc<Session>, sink: &dyn PartSink) -> Result<FetchReport, FetchError> {
     let at = redact(session.origin());
-    let limit = session.limits().total_bytes;
-    let want = Want {
-        url: session.origin().clone(),
-        span: None,
-        encrypted: false,
-        limit,
-    };
-    let mut window = Window::new(Arc::clone(session), std::iter::once(want), 1);
+    let wants = file_wants(session).await;
+    let mut window = Window::new(Arc::clone(session), wants, session.config().window_segments);
     let mut parts = PartWriter::new(sink, session.config());
     let mut probe: Option<Probe> = None;
     let mut container = None;
@@ -51,7 +46,11 @@ async fn run(session: &Arc<Session>, sink: &dyn PartSink) -> Result<FetchReport,
                 continue;
             }
         };
-        let Piece::Bytes(slab) = piece else { break };
+        let slab = match piece {
+            Piece::Bytes(slab) => slab,
+            Piece::End => continue,
+            Piece::Done => break,
+        };
         let bytes = slab.as_ref();
         let kind = *container.get_or_insert_with(|| sniff(bytes));
         if kind == Container::Mp4 {

@@ -65,13 +65,42 @@ async fn a_large_file_goes_up_in_parts_with_the_first_last() {
     assert!(sink.object().unwrap() == filler);
     let order = sink.part_order();
     assert_eq!((order.len(), order.last()), (5, Some(&1)), "{order:?}");
+    // A look at it, and as many ranges as come at once.
+    assert_eq!(server.count("large.mp4"), 1 + config().window_segments);
+}
+
+#[tokio::test]
+async fn a_server_without_ranges_gives_the_file_at_once() {
+    let server = Server::of(clips::movie())
+        .await
+        .with("movie.mp4", Fault::IgnoresRange);
+    let (outcome, sink) = progressive(config(), &server, "movie.mp4").await;
+    assert_eq!(outcome.unwrap().retries, 0);
+    assert!(sink.object().unwrap() == std::fs::read(clips::movie().join("movie.mp4")).unwrap());
+    assert_eq!(server.count("movie.mp4"), 2);
+}
+
+#[tokio::test]
+async fn ranges_of_a_file_that_changed_are_not_put_together() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("file.bin"), vec![9; 3 << 20]).unwrap();
+    let server = Server::of(dir.path())
+        .await
+        .with_times("file.bin", Fault::CutShort(60), 1);
+    let error = progressive(config(), &server, "file.bin").await.0.unwrap_err();
+    assert_eq!(
+        (error.name(), error.class()),
+        ("MediaChanged", Class::Retryable),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_reset_file_goes_on_where_it_broke() {
     let server = Server::of(clips::movie())
         .await
-        .with_times("movie.mp4", Fault::Reset(70), 2);
+        // Once where the file is looked at, which is not repeated.
+        .with_times("movie.mp4", Fault::Reset(70), 3);
     let (outcome, sink) = progressive(config(), &server, "movie.mp4").await;
     assert_eq!(outcome.unwrap().retries, 2);
     assert!(sink.object().unwrap() == std::fs::read(clips::movie().join("movie.mp4")).unwrap());

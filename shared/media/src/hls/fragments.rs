@@ -95,7 +95,8 @@ fn wants(session: &Session, plan: &Plan) -> Result<Vec<Want>, FetchError> {
     let mut wants = vec![Want {
         url: init.url.clone(),
         span: init.span,
-        encrypted: false,
+        whole: None,
+        opaque: false,
         limit,
     }];
     for segment in &list.segments {
@@ -111,7 +112,8 @@ fn wants(session: &Session, plan: &Plan) -> Result<Vec<Want>, FetchError> {
         wants.push(Want {
             url: segment.url.clone(),
             span: segment.span,
-            encrypted: false,
+            whole: None,
+            opaque: false,
             limit,
         });
     }

@@ -93,7 +93,8 @@ impl Step<'_> {
         Want {
             url: self.segment.url.clone(),
             span: self.segment.span,
-            encrypted: self.segment.key.is_some(),
+            whole: None,
+            opaque: self.segment.key.is_some(),
             limit,
         }
     }

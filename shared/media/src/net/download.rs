@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, ETAG, TRANSFER_ENCODING};
+use reqwest::header::{CONTENT_TYPE, TRANSFER_ENCODING};
 use reqwest::{Response, StatusCode, Version};
 use tokio::sync::mpsc::Sender;
 use tokio::time::Instant;
 use url::Url;
 
-use super::fetcher::{Session, Tries, content_range, refusal};
+use super::fetcher::{Session, Tries, content_range, etag, refusal};
 use super::slab::{Slab, SlabPool};
 use crate::address::redact;
 use crate::error::FetchError;
@@ -21,13 +21,22 @@ pub(crate) struct ByteSpan {
     pub(crate) bytes: u64,
 }
 
+/// What tells one state of a file from another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WholeFile {
+    pub(crate) bytes: u64,
+    pub(crate) etag: Option<String>,
+}
+
 /// What to download.
 #[derive(Debug, Clone)]
 pub(crate) struct Want {
     pub(crate) url: Url,
     pub(crate) span: Option<ByteSpan>,
+    /// The file that `span` must be of, where it was looked at before.
+    pub(crate) whole: Option<WholeFile>,
     /// Its first byte may be anything: no page can be told from it.
-    pub(crate) encrypted: bool,
+    pub(crate) opaque: bool,
     /// Most bytes taken.
     pub(crate) limit: u64,
 }
@@ -103,7 +112,8 @@ impl Download<'_> {
     async fn attempt(&mut self) -> Result<(), Interrupted> {
         if self.received == 0 {
             // What an answer said that gave nothing (a page, say) is no fact about the file.
-            (self.total, self.etag) = (None, None);
+            self.total = None;
+            self.etag = self.want.whole.as_ref().and_then(|file| file.etag.clone());
         }
         let start = self.want.span.map_or(0, |span| span.first);
         let from = start + self.received;
@@ -135,7 +145,7 @@ impl Download<'_> {
                 let left = usize::try_from(span.bytes - self.received).unwrap_or(usize::MAX);
                 bytes = &bytes[..bytes.len().min(left)];
             }
-            if self.received == 0 && !self.want.encrypted && bytes.first() == Some(&b'<') {
+            if self.received == 0 && !self.want.opaque && bytes.first() == Some(&b'<') {
                 let what = "it begins with '<', so it is a page".to_owned();
                 return Err(FetchError::NotMedia { at, what }.into());
             }
@@ -207,6 +217,11 @@ impl Download<'_> {
                 "bytes from {first} answered, from {from} asked for"
             )));
         }
+        if let (Some(file), Some(now)) = (&self.want.whole, whole)
+            && file.bytes != now
+        {
+            return Err(changed(format!("it has {now} bytes, {} before", file.bytes)));
+        }
         let total = match self.want.span {
             Some(span) => Some(span.bytes),
             None => whole.map(|whole| whole.saturating_sub(start)),
@@ -217,12 +232,8 @@ impl Download<'_> {
             return Err(changed(format!("it has {now} bytes, {before} before")));
         }
         self.total = total.or(self.total);
-        let etag = response
-            .headers()
-            .get(ETAG)
-            .and_then(|tag| tag.to_str().ok())
-            .map(str::to_owned);
-        if let (Some(before), Some(now), true) = (&self.etag, &etag, self.received > 0)
+        let etag = etag(response);
+        if let (Some(before), Some(now)) = (&self.etag, &etag)
             && before != now
         {
             return Err(changed("its ETag is another".to_owned()));

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{CONTENT_RANGE, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE};
+use reqwest::header::{CONTENT_RANGE, ETAG, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE};
 use reqwest::{Client, Response, StatusCode, redirect};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
@@ -282,6 +282,12 @@ impl Session {
 pub(super) fn refusal(response: &Response) -> ManifestRefusal {
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
     ManifestRefusal::from_headers(header("x-kaltura"), header("x-kaltura-app"))
+}
+
+/// The state of the file that an answer is of, where the server tells.
+pub(super) fn etag(response: &Response) -> Option<String> {
+    let tag = response.headers().get(ETAG)?.to_str().ok()?;
+    Some(tag.to_owned())
 }
 
 /// The first byte and the whole length from a `Content-Range`.

@@ -133,7 +133,8 @@ mod tests {
         let want = Want {
             url: session.origin().clone(),
             span: None,
-            encrypted: false,
+            whole: None,
+            opaque: false,
             limit: 64 << 20,
         };
         let mut window = Window::new(Arc::clone(&session), std::iter::repeat_n(want, SEGMENTS), 8);
