@@ -1,6 +1,6 @@
 //! One file as ranges that come side by side, where its server gives ranges.
 //!
-//! Servers cap the rate of a connection, not of a reader: sixteen ranges at once come sixteen times as fast.
+//! Servers cap the rate of a connection, not of a reader: thirty ranges at once come thirty times as fast.
 
 use url::Url;
 
@@ -9,7 +9,7 @@ use super::fetcher::{Session, content_range, etag};
 
 /// Smallest range, in bytes. Below it, the wait for the first byte would outweigh what is won.
 const LEAST_RANGE_BYTES: u64 = 512 << 10;
-/// Largest range, in bytes. Twice a download's share of the buffer, which the connection's own buffers make up for; more,
+/// Largest range, in bytes. A few times a download's share of the buffer, which the connection's own buffers make up for; more,
 /// and those behind the first would stand still before they are through.
 const MOST_RANGE_BYTES: u64 = 2 << 20;
 
