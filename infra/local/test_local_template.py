@@ -39,7 +39,7 @@ class LocalTemplate(unittest.TestCase):
             r"|/Resources/\w+/Metadata"
             r"|/Resources/\w+/Properties/(CodeUri|DefinitionUri)"
             r"|/Resources/WorkPolicy"
-            r"|/Resources/(ErrorRate|KalturaRefuses|Orphaned)Alarm"
+            r"|/Resources/(ErrorRate|KalturaRefuses|Orphaned|Invariant)Alarm"
             r"|/Resources/Claim/Properties/Events/Orders/Properties/ScalingConfig/MaximumConcurrency"
             rf"|{statement}/Action"
             r"|/Resources/ProcessRole/Properties/Policies/0/PolicyDocument/Statement/\d+/Resource"

@@ -67,6 +67,8 @@ pub mod names {
     pub const DEADLINE_MARGIN_S: &str = "DeadlineMarginS";
     /// What reconcile put right, by `What`.
     pub const RECONCILED: &str = "Reconciled";
+    /// Invariants found broken, by `Number` (`crate::invariants`): never anything but 0.
+    pub const INVARIANTS_BROKEN: &str = "InvariantsBroken";
     /// Tasks whose data was deleted.
     pub const TASKS_SWEPT: &str = "TasksSwept";
     /// How long the data overdue longest should have been deleted, in seconds.
@@ -75,7 +77,7 @@ pub mod names {
     pub const RECORD_CONFLICTS: &str = "RecordConflicts";
 
     /// All of them.
-    pub const ALL: [&str; 28] = [
+    pub const ALL: [&str; 29] = [
         TASKS_LISTED,
         TASKS_KEPT,
         TASKS_SENT,
@@ -102,6 +104,7 @@ pub mod names {
         TASKS_WAITING,
         DEADLINE_MARGIN_S,
         RECONCILED,
+        INVARIANTS_BROKEN,
         TASKS_SWEPT,
         DELETION_OVERDUE_S,
     ];

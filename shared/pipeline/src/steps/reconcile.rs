@@ -11,6 +11,7 @@ use kaltura::TaskStatus;
 use super::{StepInput, Task, fail};
 use crate::context::Context;
 use crate::error::{Class, Result, StepError};
+use crate::invariants;
 use crate::ports::ExecutionState;
 use crate::record::{CHECK_EVERY_S, Duty, FIRST_CHECK_AFTER_S};
 use crate::telemetry::names;
@@ -115,6 +116,7 @@ async fn look(task: &mut Task<'_>) -> Result<Found> {
     look_again_after(task, AGAIN_AFTER_S).await?;
     let ctx = task.ctx;
     note_deadline(task);
+    note_broken(task);
     if let Err(error) = at_kaltura(task).await {
         if error.class() != Class::Gone {
             return Err(error);
@@ -137,6 +139,15 @@ fn note_deadline(task: &Task<'_>) {
     #[expect(clippy::cast_precision_loss, reason = "times in seconds are far below 2^52")]
     let margin_s = expected_epoch_s as f64 - task.ctx.clock.now_epoch_s() as f64;
     metrics::histogram!(names::DEADLINE_MARGIN_S).record(margin_s);
+}
+
+/// What the simulation rules out is looked for here, too.
+fn note_broken(task: &Task<'_>) {
+    for broken in invariants::of_record(&task.record) {
+        let number = broken.invariant.number().to_string();
+        metrics::counter!(names::INVARIANTS_BROKEN, "Number" => number).increment(1);
+        tracing::error!(invariant = ?broken.invariant, seen = broken.seen, "an invariant is broken");
+    }
 }
 
 /// Whether Kaltura still has the task for us.

@@ -11,11 +11,11 @@
 )]
 
 mod adapters;
+mod afterwards;
 mod bed;
 mod captions;
 mod endings;
 mod life;
-mod secrets;
 mod signed_get;
 
 use std::process::ExitCode;
@@ -65,7 +65,8 @@ fn main() -> ExitCode {
     let conclusion = libtest_mimic::run(&arguments, cases);
     if let Some(bed) = Arc::into_inner(bed).and_then(OnceLock::into_inner) {
         if !conclusion.has_failed() && arguments.filter.is_none() {
-            runtime.block_on(secrets::none_was_told(&bed));
+            runtime.block_on(afterwards::all_invariants_hold(&bed));
+            runtime.block_on(afterwards::no_secret_was_told(&bed));
         }
         runtime.block_on(bed.stack.down());
     }

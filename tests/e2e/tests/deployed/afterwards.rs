@@ -1,12 +1,14 @@
-//! Nothing secret is told: after all cases, the real keys, sessions, tokens and signatures are looked for in whatever an operator
-//! or a customer can read.
+//! What must hold after all cases: no invariant is broken; and nothing secret was told. For that, the real keys, sessions,
+//! tokens and signatures are looked for in whatever an operator or a customer can read.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use aws_sdk_sfn::types::ExecutionListItem;
+use kaltura::{AssetId, TaskId};
 use pipeline::aws::dynamodb::Table;
-use pipeline::ports::SessionStore;
+use pipeline::invariants::{self, SeenAsset, SeenTask};
+use pipeline::ports::{SessionStore, TaskStore};
 
 use crate::bed::Bed;
 
@@ -108,8 +110,34 @@ async fn readable(bed: &Bed) -> BTreeMap<String, String> {
     texts
 }
 
+/// Looks for whatever the simulation rules out, in what the cases have left.
+pub async fn all_invariants_hold(bed: &Bed) {
+    let client = aws_sdk_dynamodb::Client::new(bed.stack.sdk());
+    let table = Table::new(client, bed.stack.output("TasksTable").unwrap());
+    for order in bed.sim().orders() {
+        let task_id = TaskId::parse(order.task_id.as_str()).unwrap();
+        let record = TaskStore::load(&table, &task_id).await.unwrap().unwrap();
+        let report = bed.sim().order(&order.task_id).unwrap();
+        let assets = report.assets.iter().filter(|asset| asset.by_vendor);
+        let task = SeenTask {
+            status: report.status,
+            assets: assets
+                .map(|asset| SeenAsset {
+                    id: AssetId::parse(asset.id.as_str()).unwrap(),
+                    mark: asset.fields["partnerData"].as_str().unwrap().to_owned(),
+                    is_ready: asset.status == 2,
+                })
+                .collect(),
+            is_charged: report.charged,
+            is_refunded: report.refunded,
+        };
+        assert_eq!(invariants::of_task(&record, &task), []);
+        assert!(record.state.has_ended(), "{record:?}");
+    }
+}
+
 /// Looks for each secret in each text.
-pub async fn none_was_told(bed: &Bed) {
+pub async fn no_secret_was_told(bed: &Bed) {
     let (secrets, texts) = (secrets(bed).await, readable(bed).await);
     let logged: usize = texts.values().map(String::len).sum();
     assert!(
