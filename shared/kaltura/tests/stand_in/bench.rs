@@ -9,8 +9,8 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::routing::get;
 use kaltura::{
     AccessKey, AppToken, AppTokenHashType, AppTokenSecret, AssetLanguage, AssetStatus, CallObserver,
-    CallReport, CaptionType, Client, ClientConfig, ContentResource, EntryId, NewCaptionAsset, PartnerId,
-    ServiceUrl, TaskClient, TaskId, TaskStatus, UpdateJob, VendorClient, VendorSession,
+    CallReport, CaptionAsset, CaptionType, Client, ClientConfig, ContentResource, EntryId, NewCaptionAsset,
+    PartnerId, ServiceUrl, TaskClient, TaskId, TaskStatus, UpdateJob, VendorClient, VendorSession,
 };
 use kaltura_sim::{OrderReport, OrderRequest, Sim, SimConfig, SimHandle};
 use serde_json::Value;
@@ -110,6 +110,12 @@ impl Bench {
 
     pub async fn set(&self, order: &Order, status: TaskStatus) -> kaltura::Result<()> {
         self.update(order, UpdateJob::new(status)).await
+    }
+
+    /// A new caption of the order's, in English, without content.
+    pub async fn captioned(&self, order: &Order) -> CaptionAsset {
+        let new = caption(CaptionType::Srt, english());
+        self.task(order).caption_add(&order.entry_id, &new).await.unwrap()
     }
 
     /// A call as the guide words it, which our types wouldn't let anybody make; answers the exception's code.

@@ -39,10 +39,7 @@ async fn d01_an_address_is_always_imported_later() {
     let bench = Bench::start().await;
     let order = bench.place(OrderRequest::default()).await;
     let task = bench.task(&order);
-    let asset = task
-        .caption_add(&order.entry_id, &caption(CaptionType::Srt, english()))
-        .await
-        .unwrap();
+    let asset = bench.captioned(&order).await;
     let content = bench.files.signed("a.srt");
     assert_eq!(
         serde_json::to_value(&content).unwrap()["forceAsyncDownload"],
@@ -98,10 +95,7 @@ async fn d03_an_upload_token_is_no_asset() {
     let bench = Bench::start().await;
     let order = bench.place(OrderRequest::default()).await;
     let task = bench.task(&order);
-    let asset = task
-        .caption_add(&order.entry_id, &caption(CaptionType::Srt, english()))
-        .await
-        .unwrap();
+    let asset = bench.captioned(&order).await;
     let token = task.upload_file("a.srt", SRT.into()).await.unwrap();
     let of_the_guide = json!({
         "id": asset.id, "contentResource": { "objectType": "KalturaAssetResource", "assetId": token },
@@ -374,11 +368,7 @@ async fn d13_the_server_adds_to_the_label() {
             ..OrderRequest::default()
         })
         .await;
-    let asset = bench
-        .task(&order)
-        .caption_add(&order.entry_id, &caption(CaptionType::Srt, english()))
-        .await
-        .unwrap();
+    let asset = bench.captioned(&order).await;
     assert_eq!(asset.label.as_deref(), Some("English"), "ours is without it");
     let ready = UpdateJob::new(TaskStatus::Ready).output_object_id(asset.id.as_str());
     bench.update(&order, ready).await.unwrap();

@@ -40,6 +40,14 @@ fn media(folder: &Path) -> PathBuf {
     path
 }
 
+async fn order_on(bench: &Bench, entry: EntrySpec) -> PlacedOrder {
+    let order = OrderRequest {
+        entry,
+        ..OrderRequest::default()
+    };
+    bench.order(order).await
+}
+
 async fn order(bench: &Bench, media: &Path) -> PlacedOrder {
     let entry = EntrySpec {
         media: Some(media.to_owned()),
@@ -50,12 +58,7 @@ async fn order(bench: &Bench, media: &Path) -> PlacedOrder {
         ],
         ..EntrySpec::default()
     };
-    bench
-        .order(OrderRequest {
-            entry,
-            ..OrderRequest::default()
-        })
-        .await
+    order_on(bench, entry).await
 }
 
 async fn context(bench: &Bench, placed: &PlacedOrder, streamer: &str, with_ks: bool) -> Value {
@@ -197,12 +200,7 @@ async fn named_sound_tracks_stand_beside_the_picture() {
         ],
         ..EntrySpec::default()
     };
-    let placed = bench
-        .order(OrderRequest {
-            entry,
-            ..OrderRequest::default()
-        })
-        .await;
+    let placed = order_on(&bench, entry).await;
     let (url, master) = master(&bench, &placed).await;
     let lines: Vec<&str> = master.lines().collect();
     assert!(
@@ -242,12 +240,7 @@ async fn encrypted_segments_open_with_the_key_beside_them() {
             protection,
             ..EntrySpec::default()
         };
-        let placed = bench
-            .order(OrderRequest {
-                entry,
-                ..OrderRequest::default()
-            })
-            .await;
+        let placed = order_on(&bench, entry).await;
         let (url, master) = master(&bench, &placed).await;
         let variant = master
             .lines()
