@@ -231,7 +231,9 @@ impl Client {
                 retry_in,
             });
             let Some(pause) = retry_in else { return outcome };
-            tokio::time::sleep(pause).await;
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
             attempt += 1;
         }
     }

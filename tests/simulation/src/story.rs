@@ -44,6 +44,8 @@ pub struct Turns {
 pub struct Outcome {
     /// What was broken.
     pub broken: Vec<Broken>,
+    /// The whole story of each task that ended badly.
+    pub told: Vec<String>,
     /// Orders by how they ended.
     pub ends: BTreeMap<&'static str, usize>,
     /// Blows that fell, by kind.
@@ -441,6 +443,7 @@ impl Story {
             least_key_margin_s: self.least_key_margin_s,
             ..Outcome::default()
         };
+        let mut told = Vec::new();
         let records = self.vendor.table.all().unwrap();
         for order in &self.placed {
             let report = self.sim.order(&order.task_id).unwrap();
@@ -463,18 +466,11 @@ impl Story {
                 *outcome.ends.entry("unseen").or_default() += 1;
                 continue;
             };
-            broken.extend(invariants::in_the_end(record, &seen(&report), self.now_epoch_s()));
-            if std::env::var("SIMULATION_SEED").is_ok() {
-                println!("task {} at status {}:", record.task_id, report.status);
-                for line in &record.history {
-                    println!(
-                        "  {} {} {}",
-                        line.at_epoch_s - START_EPOCH_S,
-                        line.attempt,
-                        line.what
-                    );
-                }
+            let at_the_end = invariants::in_the_end(record, &seen(&report), self.now_epoch_s());
+            if !at_the_end.is_empty() {
+                told.push(tell_of(record, &report));
             }
+            broken.extend(at_the_end);
             // No end of ours while Kaltura still waits for it.
             if record.state.has_ended()
                 && record.state != TaskState::LeftAlone
@@ -496,8 +492,39 @@ impl Story {
         broken.sort_by(|one, other| one.seen.cmp(&other.seen));
         broken.dedup();
         outcome.broken = broken;
+        outcome.told = told;
         outcome
     }
+}
+
+/// What both sides know of a task, line by line.
+fn tell_of(record: &TaskRecord, report: &OrderReport) -> String {
+    let mut lines = vec![format!("task {} at status {}", record.task_id, report.status)];
+    lines.extend(record.history.iter().map(|entry| {
+        let at_s = entry.at_epoch_s.saturating_sub(START_EPOCH_S);
+        format!("  {at_s} s, attempt {}: {}", entry.attempt, entry.what)
+    }));
+    lines.extend(
+        report
+            .calls
+            .iter()
+            .filter(|call| call.service != "reach_entryvendortask")
+            .map(|call| {
+                let at_s = call.at_ms / 1_000 - i64::try_from(START_EPOCH_S).unwrap();
+                format!(
+                    "  {at_s} s: {}.{} {:?} {}",
+                    call.service, call.action, call.code, call.params
+                )
+            }),
+    );
+    lines.extend(
+        report
+            .assets
+            .iter()
+            .filter(|asset| asset.by_vendor)
+            .map(|asset| format!("  asset {} at {}", asset.id, asset.status)),
+    );
+    lines.join("\n")
 }
 
 /// A task as the customer sees it.
@@ -516,7 +543,7 @@ fn seen(report: &OrderReport) -> SeenTask {
                     .and_then(|mark| mark.as_str())
                     .unwrap_or_default()
                     .to_owned(),
-                is_ready: asset.status == 2 || (report.status == 2 && is_deleted(asset)),
+                is_ready: asset.status == 2 || (is_deleted(asset) && asset.file.is_some()),
             })
             .collect(),
         is_charged: report.charged,
