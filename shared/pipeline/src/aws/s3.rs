@@ -8,6 +8,7 @@ use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, Delete, ObjectIdentifier};
 use bytes::Bytes;
 use media::{PartSink, SinkError};
@@ -122,15 +123,8 @@ impl Bucket {
 #[async_trait]
 impl ObjectStore for Bucket {
     async fn put(&self, key: &str, content: Bytes, content_type: &str) -> Result<()> {
-        self.client
-            .put_object()
-            .bucket(&self.name)
-            .key(key)
-            .content_type(content_type)
-            .body(content.into())
-            .send()
+        put_object(&self.client, &self.name, key, content_type, content)
             .await
-            .map(|_| ())
             .map_err(failed(SERVICE, "PutObject"))
     }
 
@@ -246,6 +240,22 @@ impl ObjectStore for Bucket {
         let url = object_url(&self.addressing, &region, &self.name, key)?;
         sign_get(url, &region, credentials, at(now_epoch_s))
     }
+}
+
+/// Writes an object whole.
+async fn put_object(
+    client: &Client,
+    bucket: &str,
+    key: &str,
+    content_type: &str,
+    content: Bytes,
+) -> std::result::Result<(), SdkError<PutObjectError>> {
+    let put = client
+        .put_object()
+        .bucket(bucket)
+        .key(key)
+        .content_type(content_type);
+    put.body(content.into()).send().await.map(|_| ())
 }
 
 fn at(epoch_s: u64) -> SystemTime {
@@ -367,15 +377,8 @@ impl PartSink for Multipart {
     }
 
     async fn put_whole(&self, data: Bytes) -> std::result::Result<(), SinkError> {
-        self.client
-            .put_object()
-            .bucket(&self.bucket)
-            .key(&self.key)
-            .content_type(&self.content_type)
-            .body(data.into())
-            .send()
+        put_object(&self.client, &self.bucket, &self.key, &self.content_type, data)
             .await
-            .map(|_| ())
             .map_err(|error| sink_failed(&error))
     }
 

@@ -11,7 +11,7 @@ use super::{OrderMessage, StepInput, Task};
 use crate::context::Context;
 use crate::error::{Class, Result, StepError};
 use crate::plan::{Order, Plan};
-use crate::record::{DeliverableRecord, FIRST_CHECK_AFTER_S, TaskState};
+use crate::record::{DeliverableRecord, FIRST_CHECK_AFTER_S, TaskRecord, TaskState};
 use crate::telemetry::names;
 
 /// What became of a message.
@@ -39,7 +39,7 @@ pub async fn run(ctx: &Context, message: &OrderMessage) -> Result<Claimed> {
             task_id: message.task_id.to_string(),
         })?;
     match record.state {
-        TaskState::Kept | TaskState::Queued => {}
+        _ if is_waiting(&record) => {}
         TaskState::Running => {
             // The start may have been lost: the name makes a second one harmless.
             ctx.executions()?.start(&record.task_id, record.attempt).await?;
@@ -115,6 +115,10 @@ async fn claim(task: &mut Task<'_>) -> Result<Claimed> {
         .put(&order_key, order_json.into(), "application/json")
         .await?;
     task.change(|record| {
+        // A double of this message may have been quicker: what works by now is not planned anew.
+        if !is_waiting(record) {
+            return;
+        }
         record.entry_id = Some(entry_id.clone());
         record.order_key = Some(order_key.clone());
         // A task that goes on after parking keeps what it has delivered so far.
@@ -125,6 +129,9 @@ async fn claim(task: &mut Task<'_>) -> Result<Claimed> {
         record.failure = None;
     })
     .await?;
+    if !is_waiting(&task.record) {
+        return Ok(Claimed::NothingToDo);
+    }
     let attempt = task.record.attempt;
     let external_task_id = StepInput::execution_name(&task.record.task_id, attempt);
     let processing = UpdateJob::new(TaskStatus::Processing).external_task_id(&external_task_id);
@@ -132,16 +139,26 @@ async fn claim(task: &mut Task<'_>) -> Result<Claimed> {
     let now_epoch_s = ctx.clock.now_epoch_s();
     let waited_s = now_epoch_s.saturating_sub(task.record.sent_epoch_s.unwrap_or(now_epoch_s));
     task.change(|record| {
-        record.state = TaskState::Running;
-        record.claimed_epoch_s = Some(now_epoch_s);
-        record.check_at_epoch_s = Some(now_epoch_s + FIRST_CHECK_AFTER_S);
-        record.note(now_epoch_s, "claimed");
+        if is_waiting(record) {
+            record.state = TaskState::Running;
+            record.claimed_epoch_s = Some(now_epoch_s);
+            record.check_at_epoch_s = Some(now_epoch_s + FIRST_CHECK_AFTER_S);
+            record.note(now_epoch_s, "claimed");
+        }
     })
     .await?;
+    if task.record.state != TaskState::Running {
+        return Ok(Claimed::NothingToDo);
+    }
     #[expect(clippy::cast_precision_loss, reason = "a wait in seconds is far below 2^52")]
     metrics::histogram!(names::QUEUE_WAIT_S).record(waited_s as f64);
     ctx.executions()?.start(&task.record.task_id, attempt).await?;
     Ok(Claimed::Started)
+}
+
+/// Whether nobody has claimed the task yet.
+fn is_waiting(record: &TaskRecord) -> bool {
+    matches!(record.state, TaskState::Kept | TaskState::Queued)
 }
 
 /// The task by its access key, and whether it had to be set PROCESSING for that.

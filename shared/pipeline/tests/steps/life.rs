@@ -7,9 +7,10 @@ use kaltura_sim::{CustomerSpec, OrderRequest, PartnerId as SimPartner};
 use pipeline::Class;
 use pipeline::ports::{Clock, OrderQueue, TaskStore};
 use pipeline::record::{FIRST_CHECK_AFTER_S, TaskState};
+use pipeline::steps::claim::{self, Claimed};
 use pipeline::steps::fail::{self, Ending};
 use pipeline::steps::reconcile::{self, ReconcileReport};
-use pipeline::steps::{StepInput, fetch, finalize};
+use pipeline::steps::{OrderMessage, StepInput, fetch, finalize};
 use step_world::{World, order};
 
 const HOUR_S: u64 = 60 * 60;
@@ -248,4 +249,23 @@ async fn what_was_never_claimed_is_sent_again_and_counts_once() {
     lost.sort();
     assert_eq!(again, lost);
     world.queue.send(&again).await.unwrap();
+}
+
+/// Two deliveries of one message at the same time: one execution, claimed once, whatever the other writes meanwhile.
+#[tokio::test]
+async fn a_message_that_is_claimed_twice_at_once_starts_once() {
+    let world = World::new().await;
+    let task_id = world.place(order()).await;
+    world.poll().await;
+    let message = OrderMessage {
+        task_id: task_id.clone(),
+    };
+    let (one, other) = tokio::join!(claim::run(&world.ctx, &message), claim::run(&world.ctx, &message));
+    let claimed = [one.unwrap(), other.unwrap()];
+    assert!(claimed.contains(&Claimed::Started), "{claimed:?}");
+    assert_eq!(world.states.started(), [(task_id.clone(), 1)]);
+    let record = world.record(&task_id).await;
+    let claims = record.history.iter().filter(|entry| entry.what == "claimed");
+    assert_eq!(claims.map(|entry| entry.times).sum::<u32>(), 1, "{record:?}");
+    world.run_to_the_end(&StepInput { task_id, attempt: 1 }).await;
 }
