@@ -184,6 +184,10 @@ pub struct DeliverableRecord {
     pub add_begun_epoch_s: Option<u64>,
     /// The asset, once Kaltura told its id. Only assets that stand here are ever written to.
     pub asset_id: Option<AssetId>,
+    /// How many adds lost their answer where the server refuses a list: each may have left an empty asset (QUEUED, shown to
+    /// nobody) that we can neither find nor delete.
+    #[serde(default)]
+    pub abandoned_adds: u32,
     /// The state of its content.
     pub import: Import,
     /// Whether the asset was seen READY.

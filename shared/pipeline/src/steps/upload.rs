@@ -314,16 +314,27 @@ async fn add_caption(task: &mut Task<'_>, index: usize, deliverable: &Deliverabl
         .clone()
         .ok_or_else(|| task.out_of_order("upload", "an entry"))?;
     let mark = task.record.mark(index);
-    if task.deliverable(index)?.add_begun_epoch_s.is_some()
-        && let Some(asset_id) = find_by_mark(task, &entry_id, &mark).await?
-    {
-        task.change_deliverable(
-            index,
-            |record| record.asset_id = Some(asset_id.clone()),
-            Some("asset found by its mark"),
-        )
-        .await?;
-        return Ok(Added::Before(asset_id));
+    if task.deliverable(index)?.add_begun_epoch_s.is_some() {
+        match find_by_mark(task, &entry_id, &mark).await? {
+            Found::Asset(asset_id) => {
+                task.change_deliverable(
+                    index,
+                    |record| record.asset_id = Some(asset_id.clone()),
+                    Some("asset found by its mark"),
+                )
+                .await?;
+                return Ok(Added::Before(asset_id));
+            }
+            Found::Nothing => {}
+            Found::Refused => {
+                task.change_deliverable(
+                    index,
+                    |record| record.abandoned_adds += 1,
+                    Some("an add lost its answer and the list is refused: an empty asset may be left"),
+                )
+                .await?;
+            }
+        }
     }
     task.still_ours().await?;
     let now_epoch_s = task.ctx.clock.now_epoch_s();
@@ -358,13 +369,17 @@ async fn add_caption(task: &mut Task<'_>, index: usize, deliverable: &Deliverabl
     Ok(Added::Now(asset.id))
 }
 
+/// What there is of an add whose answer was lost.
+enum Found {
+    Asset(AssetId),
+    Nothing,
+    /// The server doesn't let us look.
+    Refused,
+}
+
 /// Looks for the asset of a lost answer by the mark in its `partnerData`. Where the server refuses a list (the customer's
 /// rules may, spec 1.1), there is nothing to find it by, and another is added; the empty one stays QUEUED and invisible.
-async fn find_by_mark(
-    task: &mut Task<'_>,
-    entry_id: &kaltura::EntryId,
-    mark: &str,
-) -> Result<Option<AssetId>> {
+async fn find_by_mark(task: &mut Task<'_>, entry_id: &kaltura::EntryId, mark: &str) -> Result<Found> {
     match task
         .with_key(async |client| client.caption_list(entry_id).await)
         .await
@@ -372,10 +387,10 @@ async fn find_by_mark(
         Ok(assets) => Ok(assets
             .into_iter()
             .find(|asset| asset.partner_data.as_deref() == Some(mark))
-            .map(|asset| asset.id)),
+            .map_or(Found::Nothing, |asset| Found::Asset(asset.id))),
         Err(StepError::Kaltura(error)) if error.is_forbidden() => {
             tracing::warn!("an add lost its answer and captionAsset.list is refused: adding again");
-            Ok(None)
+            Ok(Found::Refused)
         }
         Err(error) => Err(error),
     }

@@ -151,6 +151,36 @@ async fn an_add_whose_answer_was_lost_makes_no_second_asset() {
     );
 }
 
+/// Where the server lets nobody look, another asset is added; the empty one stays, and the record says so.
+#[tokio::test]
+async fn an_add_that_can_not_be_looked_for_leaves_an_empty_asset_on_record() {
+    let world = World::new().await;
+    let input = world.begin_and_process().await;
+    let forbidden = FaultEffect::Api {
+        code: "SERVICE_FORBIDDEN".to_owned(),
+        message: String::new(),
+    };
+    world.sim.faults(vec![
+        Fault::new(FaultEffect::ReplyLost)
+            .on("caption_captionasset", "add")
+            .times(1),
+        Fault::new(forbidden).on("caption_captionasset", "list"),
+    ]);
+    upload::run(&world.ctx, &input).await.unwrap_err();
+    world.upload_until_done(&input).await.unwrap();
+    let report = world.report(&input.task_id);
+    let mut statuses: Vec<i64> = report
+        .delivered(AssetKind::Caption)
+        .map(|asset| asset.status)
+        .collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [0, 2], "one QUEUED, one READY");
+    assert_eq!(
+        world.record(&input.task_id).await.deliverables[0].abandoned_adds,
+        1
+    );
+}
+
 #[tokio::test]
 async fn a_refused_import_is_signed_afresh_and_goes_up_by_token_in_the_end() {
     let world = World::new().await;
