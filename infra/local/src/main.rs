@@ -252,6 +252,11 @@ fn show(task: &TaskView, since: Duration) {
         task.partner_id,
         task.place()
     );
+    if task.has_ended() {
+        for fault in &task.faults {
+            println!("{:10} task {}: {fault}", "", task.id);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -34,6 +34,8 @@ pub struct TaskView {
     pub steps: Vec<StepTime>,
     /// The terminal cause, or why the task was parked.
     pub cause: Option<String>,
+    /// Each try of a state that failed, in order: the state, the error's name, and what the function said.
+    pub faults: Vec<String>,
 }
 
 impl TaskView {
@@ -121,11 +123,12 @@ impl Watcher {
         let Some(record) = self.record(id).await? else {
             return Ok(None);
         };
-        let steps = self.steps(&record).await?;
-        Ok(Some(view(&record, steps)))
+        let events = self.history(&record).await?;
+        Ok(Some(view(&record, step_times(&events), faults(&events))))
     }
 
-    async fn steps(&self, record: &TaskRecord) -> Result<Vec<StepTime>> {
+    /// What the execution of the record's attempt went through: empty where it is claimed and not yet started.
+    async fn history(&self, record: &TaskRecord) -> Result<Vec<HistoryEvent>> {
         let name = StepInput::execution_name(&record.task_id, record.attempt);
         let arn = format!(
             "{}:{name}",
@@ -147,7 +150,6 @@ impl Watcher {
                     events.extend(answer.events);
                     token = answer.next_token;
                 }
-                // Claimed, and not yet started.
                 Err(error)
                     if error
                         .as_service_error()
@@ -158,13 +160,13 @@ impl Watcher {
                 Err(error) => return Err(LocalError::aws("GetExecutionHistory")(error)),
             }
             if token.is_none() {
-                return Ok(step_times(&events));
+                return Ok(events);
             }
         }
     }
 }
 
-fn view(record: &TaskRecord, steps: Vec<StepTime>) -> TaskView {
+fn view(record: &TaskRecord, steps: Vec<StepTime>, faults: Vec<String>) -> TaskView {
     let format = record
         .plan
         .as_ref()
@@ -192,6 +194,7 @@ fn view(record: &TaskRecord, steps: Vec<StepTime>) -> TaskView {
         attempt: record.attempt,
         steps,
         cause,
+        faults,
     }
 }
 
@@ -234,11 +237,30 @@ fn step_times(events: &[HistoryEvent]) -> Vec<StepTime> {
     steps
 }
 
+/// The tries that failed, each with the state that it belongs to.
+fn faults(events: &[HistoryEvent]) -> Vec<String> {
+    let mut state = "";
+    let mut faults = Vec::new();
+    for event in events {
+        if let Some(entered) = &event.state_entered_event_details {
+            state = &entered.name;
+        }
+        if let Some(failed) = &event.task_failed_event_details {
+            faults.push(format!(
+                "{state}: {}: {}",
+                failed.error.as_deref().unwrap_or_default(),
+                failed.cause.as_deref().unwrap_or_default()
+            ));
+        }
+    }
+    faults
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use aws_sdk_sfn::primitives::DateTime;
-    use aws_sdk_sfn::types::{HistoryEventType, StateEnteredEventDetails};
+    use aws_sdk_sfn::types::{HistoryEventType, StateEnteredEventDetails, TaskFailedEventDetails};
 
     fn entered(name: &str, at_ms: i64) -> HistoryEvent {
         HistoryEvent::builder()
@@ -279,6 +301,29 @@ mod tests {
                 ("AwaitImport".to_owned(), 2_000),
                 ("Upload".to_owned(), 1_500)
             ]
+        );
+    }
+
+    #[test]
+    fn a_fault_names_its_state() {
+        let failed = HistoryEvent::builder()
+            .timestamp(DateTime::from_millis(2_000))
+            .r#type(HistoryEventType::TaskFailed)
+            .id(2)
+            .task_failed_event_details(
+                TaskFailedEventDetails::builder()
+                    .resource_type("lambda")
+                    .resource("invoke")
+                    .error("Retryable")
+                    .cause("HttpStatus: 503")
+                    .build()
+                    .unwrap(),
+            )
+            .build()
+            .unwrap();
+        assert_eq!(
+            faults(&[entered("Fetch", 1_000), failed, entered("Park", 3_000)]),
+            ["Fetch: Retryable: HttpStatus: 503"]
         );
     }
 

@@ -1,9 +1,10 @@
 """How fast media comes into S3, beside the tools one would take else: see `run`, which calls this.
 
 The media is 720p25 H.264 with B-frames and AAC at some 2.1 Mbit/s: one minute is encoded once, and repeated without
-encoding to 10 and 60 minutes, as HLS of 10 s segments and as MP4. `origin` serves it on loopback with a wait before each
-answer and a rate for each connection. Ours (`fetch`) remuxes and uploads to an S3 API on loopback (ministack); the others
-stop at a local file, ffmpeg and yt-dlp with an MP4, streamlink with a transport stream, aria2c and curl with the segments.
+encoding to 10 and 60 minutes, as HLS of 10 s segments and as MP4. `media-bench-origin` serves it on loopback with a wait
+before each answer and a rate for each connection. Ours (`media-bench-fetch`) remuxes and uploads to an S3 API on loopback
+(ministack); the others stop at a local file, ffmpeg and yt-dlp with an MP4, streamlink with a transport stream, aria2c and
+curl with the segments.
 `ours-16` keeps to sixteen connections, as aria2c and curl do.
 
 The programs of a case take turns, round by round, so that what else the machine does meets all alike. Wall time is from
@@ -129,7 +130,7 @@ def command(name, options, case, media, address, work):
     if name.startswith("ours"):
         arguments = ["--address", url, "--bucket", BUCKET, "--key", "movie.mp4",
                      "--kind", "progressive" if case.progressive else "hls"]
-        return [options.programs / "fetch", *arguments, *(["--window-segments", "16"] if name == "ours-16" else [])]
+        return [options.programs / "media-bench-fetch", *arguments, *(["--window-segments", "16"] if name == "ours-16" else [])]
     if name == "ffmpeg":
         bitstream = [] if case.progressive else ["-bsf:a", "aac_adtstoasc"]
         return ["ffmpeg", "-v", "error", "-nostdin", "-i", url, "-c", "copy", *bitstream, work / "movie.mp4"]
@@ -190,7 +191,7 @@ def once(name, options, case, media, address, s3):
 
 def run_case(case, rounds, options, s3):
     media = made(options.media, case.minutes)
-    origin = [options.programs / "origin", "--root", media, "--first-byte-ms", str(case.first_byte_ms),
+    origin = [options.programs / "media-bench-origin", "--root", media, "--first-byte-ms", str(case.first_byte_ms),
               "--connection-bytes-per-s", str(case.connection_bytes_per_s)]
     runs = {name: [] for name in case.programs}
     with Service(origin, stdout=subprocess.PIPE, text=True) as server:

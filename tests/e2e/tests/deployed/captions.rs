@@ -33,7 +33,7 @@ async fn order_in(bed: &Bed, format: CaptionFormat, number: &str, speech: usize)
         .await;
     let task = bed.ended(&placed, RECOGNISED_WITHIN).await;
     let passed: Vec<&str> = task.steps.iter().map(|step| step.name.as_str()).collect();
-    assert_eq!(passed.last(), Some(&"Delivered"), "{passed:?}");
+    assert_eq!(passed.last(), Some(&"Delivered"), "{task:?}");
 
     let cues = delivered(&bed.report(&placed), format, number);
     let described: serde_json::Value =
