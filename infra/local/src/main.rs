@@ -147,7 +147,7 @@ async fn run(arguments: &Arguments) -> Result<bool, LocalError> {
     );
     let outcome = work(arguments, media, &mut stack).await;
     if arguments.keep {
-        eprintln!("left running; end it with Ctrl-C");
+        eprintln!("left running, for `cargo run -p reachctl -- --local list`; end it with Ctrl-C");
         std::future::pending::<()>().await;
     }
     stack.down().await;

@@ -10,7 +10,7 @@ use kaltura_sim::{OrderRequest, PlacedOrder, Sim, SimConfig, SimHandle};
 use pipeline::record::TaskRecord;
 
 use crate::deploy::{STACK, deploy};
-use crate::emulator::{Emulator, authorization};
+use crate::emulator::{Emulator, REGION, ROOT_KEY, authorization};
 use crate::error::{LocalError, Result};
 use crate::layout::{FUNCTIONS, Layout};
 use crate::speech::{self, Speech};
@@ -143,6 +143,7 @@ impl LocalStack {
         );
         deploy(&layout, &emulator, &parameters).await?;
         let outputs = emulator.stack_outputs(STACK).await?;
+        leave_word(&layout, &emulator)?;
         let watcher = Watcher::new(
             &sdk,
             output(&outputs, "TasksTable")?,
@@ -397,6 +398,15 @@ fn output<'a>(outputs: &'a HashMap<String, String>, name: &str) -> Result<&'a st
         .ok_or_else(|| LocalError::NoOutput {
             name: name.to_owned(),
         })
+}
+
+/// Leaves word of where the emulated AWS is, for `reachctl --local`.
+fn leave_word(layout: &Layout, emulator: &Emulator) -> Result<()> {
+    let word = serde_json::json!({
+        "endpoint_url": emulator.endpoint(), "region": REGION, "root_key": ROOT_KEY, "stack": STACK,
+    });
+    let path = layout.work.join("aws.json");
+    std::fs::write(&path, format!("{word}\n")).map_err(LocalError::file(&path))
 }
 
 /// Puts the app token into the emulated Secrets Manager, as an operator does on AWS; answers the secret's ARN.

@@ -188,22 +188,13 @@ fn view(record: &TaskRecord, steps: Vec<StepTime>, faults: Vec<String>) -> TaskV
     TaskView {
         id: record.task_id.to_string(),
         partner_id: record.partner_id.number(),
-        service: service_name(record.service_feature),
+        service: record.service(),
         format,
         state: record.state,
         attempt: record.attempt,
         steps,
         cause,
         faults,
-    }
-}
-
-/// The name of a service feature (spec 1.7), or its number.
-pub(crate) fn service_name(feature: i64) -> String {
-    match feature {
-        1 => "captions".to_owned(),
-        2 => "translation".to_owned(),
-        other => other.to_string(),
     }
 }
 

@@ -6,7 +6,7 @@
 use kaltura::{PartnerId, TaskId};
 
 use crate::memory::sample_record;
-use crate::ports::{Leases, ObjectStore, OrderQueue, SessionStore, StagedTask, TaskStore};
+use crate::ports::{Gate, GateClosed, Leases, ObjectStore, OrderQueue, SessionStore, StagedTask, TaskStore};
 use crate::record::{Duty, RESEND_AFTER_S, Stage, TaskState};
 use crate::session::CachedSession;
 
@@ -57,6 +57,16 @@ pub async fn task_store(store: &dyn TaskStore, prefix: &str) -> Verdict {
             .get(&other.task_id)
             .is_some_and(|task| task.queue_time_epoch_s == 77),
         "known tells the queue time",
+    )?;
+    let found = async |state, limit| store.in_state(state, limit).await.map_err(text);
+    let kept = found(TaskState::Kept, 10).await?;
+    hold(
+        kept.contains(&first) && kept.contains(&second) && found(TaskState::Kept, 1).await?.len() == 1,
+        "tasks are found by their state, up to the limit",
+    )?;
+    hold(
+        found(TaskState::LeftAlone, 10).await?.is_empty(),
+        "none is found of a state that none is in",
     )?;
 
     let mut stale = record.clone();
@@ -169,6 +179,25 @@ pub async fn task_index(store: &dyn TaskStore, prefix: &str, wait: impl AsyncFn(
         keys == [(second.clone(), 900_000)],
         "an ended task's key is watched no more",
     )
+}
+
+/// A gate is open until it is closed, and again once it is opened.
+pub async fn gate(store: &dyn Gate) -> Verdict {
+    let closed = async || store.closed().await.map_err(text);
+    hold(closed().await?.is_none(), "a gate that nobody closed is open")?;
+    for why in ["a test", "another reason, which counts"] {
+        let why = GateClosed {
+            since_epoch_s: 100,
+            why: why.to_owned(),
+        };
+        store.close(&why).await.map_err(text)?;
+        hold(closed().await? == Some(why), "a closed gate says why")?;
+    }
+    for _ in 0..2 {
+        store.open().await.map_err(text)?;
+        hold(closed().await?.is_none(), "an opened gate is open")?;
+    }
+    Ok(())
 }
 
 /// A lease is one holder's until it ends or is given back.
@@ -322,6 +351,7 @@ mod tests {
         task_index(&table, "7", async || {}).await.unwrap();
         task_store(&table, "8").await.unwrap();
         leases(&table).await.unwrap();
+        gate(&table).await.unwrap();
         session_store(&table).await.unwrap();
         let queue = MemoryQueue::default();
         order_queue(&queue).await.unwrap();

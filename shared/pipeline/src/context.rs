@@ -13,7 +13,8 @@ use crate::aws;
 use crate::config::{Config, Env, setting};
 use crate::error::Result;
 use crate::ports::{
-    Clock, Completions, Executions, Leases, MediaFetcher, ObjectStore, OrderQueue, SystemClock, TaskStore,
+    Clock, Completions, Executions, Gate, Leases, MediaFetcher, ObjectStore, OrderQueue, SystemClock,
+    TaskStore,
 };
 use crate::session::VendorSessions;
 use crate::telemetry;
@@ -28,6 +29,8 @@ pub struct Context {
     pub tasks: Arc<dyn TaskStore>,
     /// The timers' leases.
     pub leases: Arc<dyn Leases>,
+    /// The gate before the queue.
+    pub gate: Arc<dyn Gate>,
     /// The vendor session.
     pub sessions: Arc<VendorSessions>,
     /// Kaltura's API.
@@ -182,7 +185,8 @@ impl Builder {
             config: self.config,
             clock,
             tasks: table.clone(),
-            leases: table,
+            leases: table.clone(),
+            gate: table,
             sessions: Arc::new(sessions),
             kaltura,
             parts: self.parts,

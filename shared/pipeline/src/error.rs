@@ -112,6 +112,12 @@ pub enum Refusal {
         /// That time.
         hours: u64,
     },
+    /// An operator of ours has ended the order.
+    #[error("ended by an operator")]
+    ByOperator {
+        /// What the customer is told, in the operator's words.
+        text: String,
+    },
     /// Nobody speaks in the media, so there is nothing to caption; Kaltura refuses a file without a cue.
     #[error("the transcript has no words")]
     NoSpeech,
@@ -140,6 +146,7 @@ impl Refusal {
             Self::NoSource { .. } => "NoSource",
             Self::EntryGone { .. } => "EntryGone",
             Self::GivenUp { .. } => "GivenUp",
+            Self::ByOperator { .. } => "ByOperator",
             Self::NoSpeech => "NoSpeech",
             Self::Kaltura { .. } => "KalturaRefused",
         }
@@ -186,6 +193,7 @@ impl Refusal {
             Self::GivenUp { hours } => {
                 format!("The order could not be fulfilled within {hours} hours. Please order it again later.")
             }
+            Self::ByOperator { text } => text.clone(),
             Self::NoSpeech => "No speech was found in the media, so there is nothing to caption.".into(),
             Self::Kaltura { code, .. } => {
                 format!("The result could not be delivered to this entry ({code}). Please check the entry.")

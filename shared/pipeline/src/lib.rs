@@ -15,6 +15,7 @@ pub mod error;
 pub mod function;
 pub mod invariants;
 pub mod memory;
+pub mod operator;
 pub mod plan;
 pub mod ports;
 pub mod record;

@@ -14,8 +14,8 @@ use media::{PartSink, SinkError};
 
 use crate::error::{Class, Result, StepError};
 use crate::ports::{
-    AppTokenSource, Clock, Completions, Deleted, ExecutionState, Executions, KnownTask, Leases, ObjectStore,
-    OrderQueue, SessionStore, SignedGet, StagedTask, TaskIndex, TaskStore,
+    AppTokenSource, Clock, Completions, Deleted, ExecutionState, Executions, Gate, GateClosed, KnownTask,
+    Leases, ObjectStore, OrderQueue, SessionStore, SignedGet, StagedTask, TaskIndex, TaskStore,
 };
 use crate::record::{Duty, Parking, RECORD_VERSION, Stage, TaskRecord, TaskState};
 use crate::session::CachedSession;
@@ -51,6 +51,7 @@ impl Clock for ManualClock {
 pub struct MemoryTable {
     tasks: Mutex<BTreeMap<String, String>>,
     leases: Mutex<HashMap<String, (String, u64)>>,
+    gate: Mutex<Option<GateClosed>>,
     session: Mutex<Option<CachedSession>>,
 }
 
@@ -149,6 +150,12 @@ impl TaskIndex for MemoryTable {
         Ok(staged)
     }
 
+    async fn in_state(&self, state: TaskState, limit: usize) -> Result<Vec<TaskId>> {
+        let all = self.all()?.into_iter();
+        let found = all.filter(|record| record.state == state);
+        Ok(found.take(limit).map(|record| record.task_id).collect())
+    }
+
     async fn keys_expiring(&self, before_epoch_s: u64, limit: usize) -> Result<Vec<(TaskId, u64)>> {
         let mut keys: Vec<(TaskId, u64)> = self
             .all()?
@@ -181,6 +188,23 @@ impl Leases for MemoryTable {
         if leases.get(name).is_some_and(|(by, _)| by == holder) {
             leases.remove(name);
         }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Gate for MemoryTable {
+    async fn closed(&self) -> Result<Option<GateClosed>> {
+        Ok(lock(&self.gate).clone())
+    }
+
+    async fn close(&self, closed: &GateClosed) -> Result<()> {
+        *lock(&self.gate) = Some(closed.clone());
+        Ok(())
+    }
+
+    async fn open(&self) -> Result<()> {
+        *lock(&self.gate) = None;
         Ok(())
     }
 }
@@ -455,6 +479,7 @@ pub fn sample_record(task_id: TaskId) -> TaskRecord {
         result: None,
         deliverables: Vec::new(),
         failure: None,
+        fail_text: None,
         parking: Parking::default(),
         delete_at_epoch_s: None,
         deleted: None,

@@ -78,6 +78,27 @@ impl StagedTask {
     }
 }
 
+/// That an operator has closed the gate, and why.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct GateClosed {
+    /// Since when.
+    pub since_epoch_s: u64,
+    /// Why, and who says so: for people.
+    pub why: String,
+}
+
+/// The gate before the queue. While it is closed, orders are kept and none is sent; what was sent is worked to its end. So
+/// the vendor runs dry.
+#[async_trait]
+pub trait Gate: Send + Sync {
+    /// `None` while the gate is open, as it is where nobody ever closed it.
+    async fn closed(&self) -> Result<Option<GateClosed>>;
+    /// Closes the gate. Safe to repeat: the last reason counts.
+    async fn close(&self, closed: &GateClosed) -> Result<()>;
+    /// Opens the gate. Safe to repeat.
+    async fn open(&self) -> Result<()>;
+}
+
 /// The tasks' indexes. Eventually consistent: what they name is a hint, to be checked against the record.
 #[async_trait]
 pub trait TaskIndex: Send + Sync {
@@ -85,6 +106,8 @@ pub trait TaskIndex: Send + Sync {
     async fn due(&self, duty: Duty, now_epoch_s: u64, limit: usize) -> Result<Vec<TaskId>>;
     /// All tasks in a stage, oldest first.
     async fn staged(&self, stage: Stage) -> Result<Vec<StagedTask>>;
+    /// Tasks in a state, in no order. Reads the whole table: for people, not for functions.
+    async fn in_state(&self, state: TaskState, limit: usize) -> Result<Vec<TaskId>>;
     /// Running tasks whose key expires before that time, soonest first, with the expiry. A hint, like `due`.
     async fn keys_expiring(&self, before_epoch_s: u64, limit: usize) -> Result<Vec<(TaskId, u64)>>;
 }

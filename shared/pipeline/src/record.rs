@@ -3,7 +3,7 @@
 //! What lives here: the record, its states, what may change it, and which index it stands in. What does not: how it is
 //! stored ([`crate::aws`]), and the order's own data (the order as Kaltura sent it is an object in S3).
 
-use kaltura::{AccessKey, AssetId, EntryId, PartnerId, TaskId};
+use kaltura::{AccessKey, AssetId, EntryId, PartnerId, ServiceFeature, TaskId};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Failure, StepError};
@@ -23,6 +23,9 @@ pub const FIRST_CHECK_AFTER_S: u64 = 20 * 60;
 /// A running task is looked at so often after that: whether the customer has withdrawn it, and whether its execution runs.
 pub const CHECK_EVERY_S: u64 = 60 * 60;
 
+/// A function works on for so long after its execution was stopped: Lambda's longest time-out, and a minute.
+pub const FUNCTION_ENDS_WITHIN_S: u64 = 16 * 60;
+
 /// The first pause of a parked task; doubled each time up to [`PARK_LONGEST_S`].
 pub const PARK_FIRST_S: u64 = 10 * 60;
 
@@ -36,7 +39,7 @@ pub const KEPT_AFTER_END_S: u64 = 400 * 24 * 60 * 60;
 const HISTORY_ENTRIES: usize = 100;
 
 /// Where a task is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum TaskState {
     /// Seen and kept, not yet in the queue.
@@ -201,6 +204,9 @@ pub struct Parking {
     pub times: u32,
     /// When it is due again.
     pub until_epoch_s: u64,
+    /// Before this it must not go on, whoever asks: a function of the former attempt may still work.
+    #[serde(default)]
+    pub not_before_epoch_s: u64,
 }
 
 /// One line of a task's history.
@@ -277,6 +283,9 @@ pub struct TaskRecord {
     pub deliverables: Vec<DeliverableRecord>,
     /// The terminal cause, if a step met one.
     pub failure: Option<Failure>,
+    /// What an operator wants the customer told, with ERROR: the next attempt does nothing else.
+    #[serde(default)]
+    pub fail_text: Option<String>,
     /// Parking.
     pub parking: Parking,
     /// By when everything of the task must be deleted.
@@ -360,8 +369,12 @@ impl TaskRecord {
 
     /// Whether the key must be kept alive. The `keys` index holds just the records for which this is true.
     pub fn key_is_watched(&self) -> bool {
-        // A parked task has been claimed, so it is PROCESSING at Kaltura and its key can be extended.
-        matches!(self.state, TaskState::Running | TaskState::Parked)
+        // From the claim on it is PROCESSING at Kaltura; before, a key can't be extended. An operator may have parked it then.
+        match self.state {
+            TaskState::Running => true,
+            TaskState::Parked => self.claimed_epoch_s.is_some(),
+            _ => false,
+        }
     }
 
     /// Fails unless `attempt` may act on this record.
@@ -389,9 +402,14 @@ impl TaskRecord {
             .unwrap_or(PARK_LONGEST_S)
             .min(PARK_LONGEST_S);
         self.parking.times = self.parking.times.saturating_add(1);
-        self.parking.until_epoch_s = now_epoch_s + pause_s;
-        self.state = TaskState::Parked;
+        self.park_until(now_epoch_s + pause_s);
         self.note(now_epoch_s, format!("parked for {pause_s} s: {why}"));
+    }
+
+    /// Parks the task until then, or as long as a function of this attempt may still work.
+    pub fn park_until(&mut self, until_epoch_s: u64) {
+        self.parking.until_epoch_s = until_epoch_s.max(self.parking.not_before_epoch_s);
+        self.state = TaskState::Parked;
     }
 
     /// Ends the task.
@@ -403,6 +421,14 @@ impl TaskRecord {
             .as_ref()
             .and_then(|plan| plan.deletion.delete_at_epoch_s(now_epoch_s));
         self.note(now_epoch_s, format!("{}: {why}", state.name()));
+    }
+
+    /// What was ordered, by Kaltura's name in small letters, or the number of a service that this version doesn't know.
+    pub fn service(&self) -> String {
+        match ServiceFeature::from(self.service_feature) {
+            ServiceFeature::Other(number) => number.to_string(),
+            known => known.name().to_lowercase().replace('_', " "),
+        }
     }
 
     /// The mark that our asset of deliverable `index` carries in `partnerData`, by which it is found again.
@@ -492,6 +518,17 @@ mod tests {
         assert!(record.check_attempt(2).is_ok());
         record.end(TaskState::Delivered, 5, "READY");
         assert_eq!(record.check_attempt(2).unwrap_err().class(), crate::Class::Gone);
+    }
+
+    #[test]
+    fn a_service_has_a_name_for_people() {
+        let mut record = sample_record("9292".parse().unwrap());
+        let mut named = |number| {
+            record.service_feature = number;
+            record.service()
+        };
+        assert_eq!(named(4), "audio description");
+        assert_eq!(named(4_000), "4000");
     }
 
     #[test]

@@ -11,10 +11,11 @@ use kaltura::{PartnerId, TaskId};
 use media::{Container, FetchError, FetchReport, PartSink};
 use pipeline::memory::{ManualClock, MemoryObjects, MemoryTable};
 use pipeline::ports::{
-    Clock, Completions, Deleted, ExecutionState, Executions, KnownTask, Leases, MediaFetcher, MediaKind,
-    ObjectStore, OrderQueue, SessionStore, SignedGet, StagedTask, TaskIndex, TaskStore,
+    Clock, Completions, Deleted, ExecutionState, Executions, Gate, GateClosed, KnownTask, Leases,
+    MediaFetcher, MediaKind, ObjectStore, OrderQueue, SessionStore, SignedGet, StagedTask, TaskIndex,
+    TaskStore,
 };
-use pipeline::record::{Duty, Stage, TaskRecord};
+use pipeline::record::{Duty, Stage, TaskRecord, TaskState};
 use pipeline::session::CachedSession;
 use pipeline::{Class, Result, StepError};
 use step_world::InProcess;
@@ -75,6 +76,10 @@ impl TaskIndex for Table {
             .await
     }
 
+    async fn in_state(&self, state: TaskState, limit: usize) -> Result<Vec<TaskId>> {
+        self.store.in_state(state, limit).await
+    }
+
     async fn keys_expiring(&self, before_epoch_s: u64, limit: usize) -> Result<Vec<(TaskId, u64)>> {
         let keys = self.store.keys_expiring(before_epoch_s, limit);
         self.run.call("table.keys", lost, keys).await
@@ -91,6 +96,21 @@ impl Leases for Table {
     async fn give_back(&self, name: &str, holder: &str) -> Result<()> {
         let give_back = self.store.give_back(name, holder);
         self.run.call("table.give_back", lost, give_back).await
+    }
+}
+
+#[async_trait]
+impl Gate for Table {
+    async fn closed(&self) -> Result<Option<GateClosed>> {
+        self.run.call("table.gate", lost, self.store.closed()).await
+    }
+
+    async fn close(&self, closed: &GateClosed) -> Result<()> {
+        self.store.close(closed).await
+    }
+
+    async fn open(&self) -> Result<()> {
+        self.store.open().await
     }
 }
 

@@ -13,7 +13,7 @@ use kaltura_sim::{
 };
 use pipeline::invariants::{self, Broken, Invariant, SeenAsset, SeenTask};
 use pipeline::memory::{ManualClock, MemoryObjects, MemoryTable};
-use pipeline::ports::{Clock, ObjectStore};
+use pipeline::ports::{Clock, Gate, ObjectStore};
 use pipeline::record::{TaskRecord, TaskState};
 
 use crate::chaos::{Blow, Chaos, Plan};
@@ -37,6 +37,8 @@ pub struct Turns {
     pub kaltura_fails: f64,
     /// Chance that a customer withdraws an order, and as large a one that the entry is deleted or the task reset.
     pub customer_turns: f64,
+    /// Chance that an operator does something to an order, or to the gate.
+    pub operator_turns: f64,
 }
 
 /// What came of a story.
@@ -79,6 +81,7 @@ pub struct Story {
     polls: u64,
     next: [u64; 4],
     invocations: Mutex<usize>,
+    operator_turns: f64,
     least_key_margin_s: Option<u64>,
 }
 
@@ -163,6 +166,7 @@ impl Story {
             polls: 0,
             next: [START_EPOCH_S; 4],
             invocations: Mutex::default(),
+            operator_turns: 0.0,
             least_key_margin_s: None,
         }
     }
@@ -197,6 +201,7 @@ impl Story {
     /// Tells the whole story: bad times, then good ones, until everything has ended.
     pub async fn tell(mut self, turns: Turns) -> Outcome {
         self.kaltura_goes_wrong(turns.kaltura_fails);
+        self.operator_turns = turns.operator_turns;
         let bad_until_epoch_s = self.now_epoch_s() + turns.bad_times_s;
         while self.now_epoch_s() < bad_until_epoch_s {
             if self.placed.len() < turns.orders && self.chaos.happens(0.3) {
@@ -213,6 +218,8 @@ impl Story {
         }
         self.chaos.plan(Plan::Calm);
         self.sim.clear_faults();
+        self.operator_turns = 0.0;
+        self.vendor.table.open().await.unwrap();
         self.until_all_have_ended().await;
         self.judge()
     }
@@ -342,6 +349,12 @@ impl Story {
         }
         if sweeps {
             due.push(self.vendor.sweep().boxed_local());
+        }
+        if self.chaos.happens(self.operator_turns)
+            && let Some(order) = self.placed.get(self.chaos.below(self.placed.len()))
+        {
+            let task_id = TaskId::parse(order.task_id.as_str()).unwrap();
+            due.push(self.vendor.operate(task_id).boxed_local());
         }
         for task_id in self.received() {
             due.push(self.claim(task_id).boxed_local());

@@ -14,6 +14,7 @@ use kaltura_sim::SimHandle;
 use pipeline::config::{Config, Env};
 use pipeline::context::{Context, Parts};
 use pipeline::memory::{FixedAppToken, ManualClock, MemoryObjects, MemoryTable};
+use pipeline::operator::Operator;
 use pipeline::record::TaskRecord;
 use pipeline::session::VendorSessions;
 use pipeline::steps::fail::Ending;
@@ -98,7 +99,8 @@ impl Vendor {
             config: self.config.clone(),
             clock,
             tasks: table.clone(),
-            leases: table,
+            leases: table.clone(),
+            gate: table,
             kaltura,
             parts: Parts {
                 queue: Some(Arc::new(Queue {
@@ -140,6 +142,29 @@ impl Vendor {
         let run = Run::new(&self.chaos);
         let ctx = self.context(&run);
         run.live(sweep::run(&ctx)).await;
+    }
+
+    /// An operator does one thing or another, perhaps to this task; a refusal is an answer like any other.
+    pub async fn operate(&self, task_id: TaskId) {
+        let run = Run::new(&self.chaos);
+        let ctx = self.context(&run);
+        let operator = Operator {
+            tasks: ctx.tasks.clone(),
+            executions: ctx.executions().unwrap().clone(),
+            gate: ctx.gate.clone(),
+            clock: ctx.clock.clone(),
+            name: "an operator".to_owned(),
+        };
+        let work = async {
+            match self.chaos.below(8) {
+                0..=2 => drop(operator.retry(&task_id).await),
+                3..=4 => drop(operator.park(&task_id, 3_600, "a story").await),
+                5 => drop(operator.fail(&task_id, "An operator has ended this.").await),
+                6 => drop(operator.drain("a story").await),
+                _ => drop(operator.resume().await),
+            }
+        };
+        run.live(work).await;
     }
 
     /// Whether the message is done with.

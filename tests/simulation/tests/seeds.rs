@@ -27,6 +27,7 @@ fn told(seed: u64) -> Outcome {
         bad_times_s: 3_600,
         kaltura_fails: 0.3 * share(16),
         customer_turns: 0.05 * share(64),
+        operator_turns: 0.08 * share(256),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()

@@ -151,6 +151,7 @@ impl World {
             clock: clock.clone(),
             tasks: table.clone(),
             leases: table.clone(),
+            gate: table.clone(),
             kaltura,
             parts: Parts {
                 queue: Some(queue.clone()),

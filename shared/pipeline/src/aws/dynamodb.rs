@@ -1,6 +1,6 @@
 //! The table: task records, the poll's lease and the vendor session.
 //!
-//! One table, key `pk`: `TASK#<id>`, `LEASE#<name>`, `SESSION#vendor`. Three sparse indexes: `due` (`due_kind`,
+//! One table, key `pk`: `TASK#<id>`, `LEASE#<name>`, `GATE`, `SESSION#vendor`. Three sparse indexes: `due` (`due_kind`,
 //! `due_at_epoch_s`) holds the tasks that wait for something by [`Duty`], `stage` (`stage`, `created_epoch_s`) those that
 //! admission sees, `keys` (`key_watch`, `key_expires_epoch_s`) the keys to keep alive. Their attributes are written from the
 //! record by [`TaskRecord::due`], [`TaskRecord::stage`] and [`TaskRecord::key_is_watched`], so that record and index can't
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::failed;
 use crate::error::{Result, StepError};
-use crate::ports::{KnownTask, Leases, SessionStore, StagedTask, TaskIndex, TaskStore};
+use crate::ports::{Gate, GateClosed, KnownTask, Leases, SessionStore, StagedTask, TaskIndex, TaskStore};
 use crate::record::{Duty, RECORD_VERSION, Stage, TaskRecord, TaskState};
 use crate::session::CachedSession;
 
@@ -34,6 +34,8 @@ const KEYS_INDEX: &str = "keys";
 const KEY_WATCH: &str = "1";
 
 const SESSION_PK: &str = "SESSION#vendor";
+const TASK_PK: &str = "TASK#";
+const GATE_PK: &str = "GATE";
 
 /// `BatchGetItem` takes at most this many keys.
 const BATCH_KEYS: usize = 100;
@@ -80,6 +82,20 @@ struct StagedItem {
     task_id: TaskId,
     partner_id: PartnerId,
     created_epoch_s: u64,
+}
+
+/// What a scan reads of an item.
+#[derive(Deserialize)]
+struct FoundItem {
+    task_id: TaskId,
+}
+
+/// The gate as stored, while it is closed.
+#[derive(Serialize, Deserialize)]
+struct GateItem {
+    pk: String,
+    #[serde(flatten)]
+    closed: GateClosed,
 }
 
 impl Table {
@@ -160,7 +176,7 @@ impl Table {
                     .and_then(|value| value.as_n().ok())
                     .and_then(|n| n.parse().ok());
                 let id = pk
-                    .and_then(|pk| pk.strip_prefix("TASK#"))
+                    .and_then(|pk| pk.strip_prefix(TASK_PK))
                     .and_then(|id| TaskId::parse(id).ok());
                 match (id, sort) {
                     (Some(id), Some(sort)) => Ok((id, sort)),
@@ -175,7 +191,7 @@ impl Table {
 }
 
 fn task_pk(task_id: &TaskId) -> String {
-    format!("TASK#{task_id}")
+    format!("{TASK_PK}{task_id}")
 }
 
 fn unreadable(what: &str, detail: &dyn std::fmt::Display) -> StepError {
@@ -353,6 +369,31 @@ impl TaskIndex for Table {
         Ok(staged)
     }
 
+    async fn in_state(&self, state: TaskState, limit: usize) -> Result<Vec<TaskId>> {
+        let mut pages = self
+            .client
+            .scan()
+            .table_name(&self.name)
+            .filter_expression("#state = :state AND begins_with(pk, :task)")
+            .projection_expression("task_id")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":state", AttributeValue::S(state.name().to_owned()))
+            .expression_attribute_values(":task", AttributeValue::S(TASK_PK.to_owned()))
+            .into_paginator()
+            .items()
+            .send();
+        let mut found = Vec::new();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(failed(SERVICE, "Scan"))?;
+            let item: FoundItem = from_item("a found task", item)?;
+            found.push(item.task_id);
+            if found.len() >= limit {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
     async fn keys_expiring(&self, before_epoch_s: u64, limit: usize) -> Result<Vec<(TaskId, u64)>> {
         self.index(
             (KEYS_INDEX, "key_watch", KEY_WATCH, "key_expires_epoch_s"),
@@ -412,6 +453,41 @@ impl Leases for Table {
             }
             Err(error) => Err(failed(SERVICE, "DeleteItem")(error)),
         }
+    }
+}
+
+#[async_trait]
+impl Gate for Table {
+    async fn closed(&self) -> Result<Option<GateClosed>> {
+        let item = self.get(GATE_PK.to_owned()).await?;
+        let item: Option<GateItem> = item.map(|item| from_item(GATE_PK, item)).transpose()?;
+        Ok(item.map(|item| item.closed))
+    }
+
+    async fn close(&self, closed: &GateClosed) -> Result<()> {
+        let item = GateItem {
+            pk: GATE_PK.to_owned(),
+            closed: closed.clone(),
+        };
+        self.client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(to_item(GATE_PK, &item)?))
+            .send()
+            .await
+            .map_err(failed(SERVICE, "PutItem"))?;
+        Ok(())
+    }
+
+    async fn open(&self) -> Result<()> {
+        self.client
+            .delete_item()
+            .table_name(&self.name)
+            .key("pk", AttributeValue::S(GATE_PK.to_owned()))
+            .send()
+            .await
+            .map_err(failed(SERVICE, "DeleteItem"))?;
+        Ok(())
     }
 }
 

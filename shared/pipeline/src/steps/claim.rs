@@ -70,6 +70,9 @@ pub async fn run(ctx: &Context, message: &OrderMessage) -> Result<Claimed> {
 
 async fn claim(task: &mut Task<'_>) -> Result<Claimed> {
     let ctx = task.ctx;
+    if let Some(text) = task.record.fail_text.clone() {
+        return Err(crate::Refusal::ByOperator { text }.into());
+    }
     let (details, processing_already) = details(task).await?;
     if !matches!(
         details.status,

@@ -89,8 +89,9 @@ async fn park(task: &mut Task<'_>) -> Result<()> {
     park_for(task, "out of retries", 0).await
 }
 
-/// Parks the task for `at_least_s` at least, or gives it up.
-pub(super) async fn park_for(task: &mut Task<'_>, why: &str, at_least_s: u64) -> Result<()> {
+/// Parks the task, or gives it up. A function of this attempt may work on for `function_ends_within_s`: no new attempt
+/// begins before.
+pub(super) async fn park_for(task: &mut Task<'_>, why: &str, function_ends_within_s: u64) -> Result<()> {
     let now_epoch_s = task.ctx.clock.now_epoch_s();
     let give_up_after_s = task.ctx.config.give_up_after_s;
     if give_up_after_s > 0 && now_epoch_s >= task.record.kept_epoch_s + give_up_after_s {
@@ -108,9 +109,11 @@ pub(super) async fn park_for(task: &mut Task<'_>, why: &str, at_least_s: u64) ->
         return error(task).await;
     }
     task.change(|record| {
+        let parking = &mut record.parking;
+        parking.not_before_epoch_s = parking
+            .not_before_epoch_s
+            .max(now_epoch_s + function_ends_within_s);
         record.park(now_epoch_s, why);
-        let until_epoch_s = record.parking.until_epoch_s.max(now_epoch_s + at_least_s);
-        record.parking.until_epoch_s = until_epoch_s;
     })
     .await?;
     metrics::counter!(names::TASKS_PARKED).increment(1);

@@ -98,8 +98,17 @@ impl Poll<'_> {
         for status in [TaskStatus::Pending, TaskStatus::Scheduled] {
             self.list(status).await?;
         }
-        self.send_due().await?;
-        self.admit().await?;
+        match self.ctx.gate.closed().await? {
+            None => {
+                self.send_due().await?;
+                self.admit().await?;
+            }
+            Some(closed) => {
+                self.report.waiting = self.ctx.tasks.staged(Stage::Waiting).await?.len();
+                let since_epoch_s = closed.since_epoch_s;
+                tracing::warn!(since_epoch_s, why = %closed.why, "the gate is closed, nothing is sent");
+            }
+        }
         let now_epoch_s = self.ctx.clock.now_epoch_s();
         let age_s = self
             .oldest_unclaimed_epoch_s
@@ -380,6 +389,7 @@ fn record_of(job: &EntryVendorTask, now_epoch_s: u64) -> TaskRecord {
         result: None,
         deliverables: Vec::new(),
         failure: None,
+        fail_text: None,
         parking: Parking::default(),
         delete_at_epoch_s: None,
         deleted: None,

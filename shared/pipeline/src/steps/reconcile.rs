@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::error::{Class, Result, StepError};
 use crate::invariants;
 use crate::ports::ExecutionState;
-use crate::record::{CHECK_EVERY_S, Duty, FIRST_CHECK_AFTER_S};
+use crate::record::{CHECK_EVERY_S, Duty, FIRST_CHECK_AFTER_S, FUNCTION_ENDS_WITHIN_S};
 use crate::telemetry::names;
 
 /// How many tasks one run looks at; the rest is due again at the next.
@@ -22,8 +22,6 @@ const AT_MOST: usize = 400;
 const AT_ONCE: usize = 8;
 /// After a look that failed, the next one comes after this time.
 const AGAIN_AFTER_S: u64 = 10 * 60;
-/// A function works on for so long after its execution was stopped: Lambda's longest time-out, and a minute.
-const FUNCTION_ENDS_WITHIN_S: u64 = 16 * 60;
 /// `serviceType` of machine work.
 const MACHINE: i64 = 2;
 

@@ -11,5 +11,6 @@
 mod bad_input;
 mod delivery;
 mod life;
+mod operator;
 
 use step_world as world;

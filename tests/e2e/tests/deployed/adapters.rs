@@ -19,6 +19,7 @@ pub async fn conform(bed: &Bed) {
     conformance::task_index(&table, "7", async || {}).await.unwrap();
     conformance::task_store(&table, "8").await.unwrap();
     conformance::leases(&table).await.unwrap();
+    conformance::gate(&table).await.unwrap();
     conformance::session_store(&table).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let bucket = Bucket::new(stack.sdk(), stack.output("WorkBucket").unwrap());

@@ -16,6 +16,7 @@ mod bed;
 mod captions;
 mod endings;
 mod life;
+mod operator;
 mod signed_get;
 
 use std::process::ExitCode;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         endings::parked_and_taken_up_again,
         life::withdrawn_and_stopped_from_outside,
         life::deleted_in_time,
+        operator::looks_and_fails,
         signed_get::opens_just_what_was_signed,
         adapters::conform,
     ];
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
     let conclusion = libtest_mimic::run(&arguments, cases);
     if let Some(bed) = Arc::into_inner(bed).and_then(OnceLock::into_inner) {
         if !conclusion.has_failed() && arguments.filter.is_none() {
+            runtime.block_on(operator::drains_and_redrives(&bed));
             runtime.block_on(afterwards::all_invariants_hold(&bed));
             runtime.block_on(afterwards::no_secret_was_told(&bed));
         }
