@@ -143,6 +143,8 @@ impl Shared {
         for cleared in ["finishTime", "errDescription", "outputObjectId", "accuracy"] {
             task.fields.remove(cleared);
         }
+        // An order like any other again: what was refunded was the run before.
+        task.refunded = false;
         world.renew_access_key(task_id, now_s);
         Ok(())
     }

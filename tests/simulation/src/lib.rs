@@ -23,7 +23,7 @@ pub mod story;
 mod vendor;
 
 pub use chaos::{Blow, Chaos, Plan};
-pub use story::{Outcome, Story, Turns};
+pub use story::{Outcome, Story, Trick, Turns};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -11,9 +11,10 @@ use kaltura_sim::{
     AssetReport, CustomerSpec, Fault, FaultEffect, OrderReport, OrderRequest, PartnerId, PlacedOrder,
     ProfileSpec, Sim, SimConfig, SimHandle, SimTime, Web, WebAnswer,
 };
+use pipeline::error::Failure;
 use pipeline::invariants::{self, Broken, Invariant, SeenAsset, SeenTask};
 use pipeline::memory::{ManualClock, MemoryObjects, MemoryTable};
-use pipeline::ports::{Clock, Gate, ObjectStore};
+use pipeline::ports::{Clock, Gate, ObjectStore, TaskStore};
 use pipeline::record::{TaskRecord, TaskState};
 
 use crate::chaos::{Blow, Chaos, Plan};
@@ -39,6 +40,33 @@ pub struct Turns {
     pub customer_turns: f64,
     /// Chance that an operator does something to an order, or to the gate.
     pub operator_turns: f64,
+}
+
+/// What happens to a state of the machine, once it is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trick {
+    /// Its function is called twice, as if the first answer had been lost.
+    Repeat,
+    /// Its function fails by this name, so many times, and does nothing.
+    Fail {
+        /// The error's name: a class of ours, or one of AWS's.
+        error: String,
+        /// How many times.
+        times: usize,
+    },
+}
+
+impl Trick {
+    /// The name and the customer's text of the cause that a terminal failure writes into the record.
+    pub const CAUSE: &str = "Injected";
+
+    /// Fails by this name, so many times.
+    pub fn fail(error: &str, times: usize) -> Self {
+        Self::Fail {
+            error: error.to_owned(),
+            times,
+        }
+    }
 }
 
 /// What came of a story.
@@ -82,6 +110,7 @@ pub struct Story {
     next: [u64; 4],
     invocations: Mutex<usize>,
     operator_turns: f64,
+    tricks: Mutex<BTreeMap<String, Trick>>,
     least_key_margin_s: Option<u64>,
 }
 
@@ -167,6 +196,7 @@ impl Story {
             next: [START_EPOCH_S; 4],
             invocations: Mutex::default(),
             operator_turns: 0.0,
+            tricks: Mutex::default(),
             least_key_margin_s: None,
         }
     }
@@ -174,6 +204,21 @@ impl Story {
     /// What goes wrong, and what did.
     pub fn chaos(&self) -> &Chaos {
         &self.chaos
+    }
+
+    /// Has something happen to a state of the machine.
+    pub fn play(&self, state: &str, trick: Trick) {
+        lock(&self.tricks).insert(state.to_owned(), trick);
+    }
+
+    /// Whether all that was to happen has happened.
+    pub fn all_is_played(&self) -> bool {
+        lock(&self.tricks).is_empty()
+    }
+
+    /// The records.
+    pub fn records(&self) -> Vec<TaskRecord> {
+        self.vendor.table.all().unwrap()
     }
 
     fn now_epoch_s(&self) -> u64 {
@@ -420,13 +465,56 @@ impl Story {
                 ending,
                 token,
             } => {
-                let call = self
-                    .vendor
-                    .call(&execution, &function, ending.as_deref(), token.as_deref());
-                let outcome = Box::pin(call).await;
+                let call = || {
+                    let call = self
+                        .vendor
+                        .call(&execution, &function, ending.as_deref(), token.as_deref());
+                    Box::pin(call)
+                };
+                let outcome = match self.next_trick(&execution.state) {
+                    None => call().await,
+                    Some(Trick::Repeat) => {
+                        drop(call().await);
+                        call().await
+                    }
+                    Some(Trick::Fail { error, .. }) => {
+                        self.prepare(&execution.task_id, &error).await;
+                        Err(error)
+                    }
+                };
                 let jitter = self.chaos.below(101) as u64;
                 self.machine.answered(&execution, token, outcome, jitter);
             }
+        }
+    }
+
+    /// What happens to this call of a state's function, if anything.
+    fn next_trick(&self, state: &str) -> Option<Trick> {
+        let mut tricks = lock(&self.tricks);
+        let trick = tricks.get_mut(state)?;
+        let now = trick.clone();
+        match trick {
+            Trick::Fail { times, .. } if *times > 1 => *times -= 1,
+            _ => drop(tricks.remove(state)),
+        }
+        Some(now)
+    }
+
+    /// What is the case when a function fails so: a terminal cause is in the record, a task that is gone is gone.
+    async fn prepare(&self, task_id: &TaskId, error: &str) {
+        match error {
+            "Terminal" => {
+                let mut record = self.vendor.table.load(task_id).await.unwrap().unwrap();
+                record.failure = Some(Failure {
+                    name: Trick::CAUSE.to_owned(),
+                    detail: "by the story".to_owned(),
+                    customer_text: Trick::CAUSE.to_owned(),
+                    step: "story".to_owned(),
+                });
+                assert!(self.vendor.table.save(&mut record).await.unwrap());
+            }
+            "Gone" => self.sim.abort_order(&task_id.as_str().into()).unwrap(),
+            _ => {}
         }
     }
 
