@@ -15,6 +15,7 @@ mod afterwards;
 mod bed;
 mod captions;
 mod endings;
+mod killed;
 mod life;
 mod operator;
 mod signed_get;
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
     let conclusion = libtest_mimic::run(&arguments, cases);
     if let Some(bed) = Arc::into_inner(bed).and_then(OnceLock::into_inner) {
         if !conclusion.has_failed() && arguments.filter.is_none() {
+            runtime.block_on(killed::functions_on_the_way(&bed));
             runtime.block_on(operator::drains_and_redrives(&bed));
             runtime.block_on(afterwards::all_invariants_hold(&bed));
             runtime.block_on(afterwards::no_secret_was_told(&bed));
