@@ -12,6 +12,7 @@ mod deploy;
 mod emulator;
 mod error;
 mod layout;
+mod processes;
 mod program;
 mod report;
 mod speech;

@@ -13,6 +13,7 @@ use crate::deploy::{STACK, deploy};
 use crate::emulator::{Emulator, REGION, ROOT_KEY, authorization};
 use crate::error::{LocalError, Result};
 use crate::layout::{FUNCTIONS, Layout};
+use crate::processes;
 use crate::speech::{self, Speech};
 use crate::watch::{TaskView, Watcher};
 
@@ -252,6 +253,21 @@ impl LocalStack {
     /// A task's record; `None` before poll has seen it.
     pub async fn record(&self, id: &str) -> Result<Option<TaskRecord>> {
         self.watcher.record(id).await
+    }
+
+    /// All records that the vendor keeps.
+    pub async fn records(&self) -> Result<Vec<TaskRecord>> {
+        self.watcher.records().await
+    }
+
+    /// Kills the processes of a function, whatever they do; says how many. The next call starts a new one.
+    pub fn kill_function(&self, function: &str) -> usize {
+        processes::kill(self.endpoint(), function)
+    }
+
+    /// The most memory that a process of a function has taken so far, in bytes.
+    pub fn peak_memory_bytes(&self, function: &str) -> u64 {
+        processes::peak_memory_bytes(self.endpoint(), function)
     }
 
     /// All tasks that were ordered at the stand-in or kept by the vendor, the oldest first.

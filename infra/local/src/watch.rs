@@ -86,30 +86,36 @@ impl Watcher {
 
     /// All tasks with a record. A scan: the table of a local run is small.
     pub(crate) async fn task_ids(&self) -> Result<Vec<String>> {
-        let answer = self
+        let mut items = self
             .dynamodb
             .scan()
             .table_name(&self.table_name)
             .filter_expression("begins_with(pk, :task)")
             .expression_attribute_values(":task", AttributeValue::S("TASK#".to_owned()))
             .projection_expression("pk")
-            .send()
-            .await
-            .map_err(LocalError::aws("Scan"))?;
-        let mut ids: Vec<String> = answer
-            .items
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|item| {
-                item.get("pk")?
-                    .as_s()
-                    .ok()?
-                    .strip_prefix("TASK#")
-                    .map(str::to_owned)
-            })
-            .collect();
+            .into_paginator()
+            .items()
+            .send();
+        let mut ids = Vec::new();
+        while let Some(item) = items.next().await {
+            let item = item.map_err(LocalError::aws("Scan"))?;
+            let id = item
+                .get("pk")
+                .and_then(|pk| pk.as_s().ok()?.strip_prefix("TASK#"));
+            ids.extend(id.map(str::to_owned));
+        }
         ids.sort_by_key(|id| (id.len(), id.clone()));
         Ok(ids)
+    }
+
+    /// All records. A scan, for the same reason.
+    pub(crate) async fn records(&self) -> Result<Vec<TaskRecord>> {
+        let ids = self.task_ids().await?;
+        let mut records = Vec::with_capacity(ids.len());
+        for id in ids {
+            records.extend(self.record(&id).await?);
+        }
+        Ok(records)
     }
 
     /// A task's record, or `None` before poll has seen it.

@@ -1,6 +1,5 @@
 //! Functions that are really killed: the process of a function dies while it works, as on a machine of Lambda's that fails.
 
-use std::path::Path;
 use std::time::Instant;
 
 use kaltura_sim::{AssetKind, Fault, FaultEffect};
@@ -14,29 +13,6 @@ const READY: i64 = 2;
 /// For so long Kaltura thinks about a call, so that there is time to kill who waits for it. Longer than a kill takes; what is
 /// killed doesn't wait for the rest.
 const THINKS_MS: u64 = 15_000;
-
-/// Kills the processes of a function of this stack; says how many there were.
-fn kill(bed: &Bed, function: &str) -> usize {
-    let is_it = |process: &Path| {
-        let environment = std::fs::read(process.join("environ")).unwrap_or_default();
-        let has = |variable: &str| {
-            environment
-                .split(|byte| *byte == 0)
-                .any(|one| one == variable.as_bytes())
-        };
-        has(&format!("AWS_LAMBDA_FUNCTION_NAME=reach-{function}"))
-            && has(&format!("AWS_ENDPOINT_URL={}", bed.stack.endpoint()))
-    };
-    let processes = std::fs::read_dir("/proc").unwrap().flatten();
-    let ids = processes
-        .filter(|process| is_it(&process.path()))
-        .filter_map(|process| {
-            let id = process.file_name().to_str()?.parse().ok()?;
-            rustix::process::Pid::from_raw(id)
-        });
-    ids.filter(|id| rustix::process::kill_process(*id, rustix::process::Signal::KILL).is_ok())
-        .count()
-}
 
 /// The functions of the state machine are killed, each once, on the way of one order. It is delivered, once. Not `process`: of a
 /// function that a state waits for by a token, the emulator doesn't hear that it died; the simulation does.
@@ -64,7 +40,7 @@ pub async fn functions_on_the_way(bed: &Bed) {
         // The state is entered a moment before its function is called.
         let begun = Instant::now();
         let task = loop {
-            kill(bed, function);
+            bed.stack.kill_function(function);
             let moment = std::time::Duration::from_millis(300);
             let task = bed
                 .stack
