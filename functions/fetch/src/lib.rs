@@ -3,6 +3,8 @@
 //! Invoked by the state machine. The unit of failure is the task: the error's class tells the state machine what to do.
 //! The logic is `pipeline::steps::fetch`.
 
+use std::time::{Duration, Instant, SystemTime};
+
 use lambda_runtime::Context as Invocation;
 use pipeline::steps::{StepInput, fetch};
 use pipeline::{Builder, Context, Result};
@@ -12,10 +14,19 @@ pub async fn context() -> Result<Context> {
     Builder::from_env().await?.with_objects()?.with_fetcher()?.build()
 }
 
-/// Fetches the media of a task.
-pub async fn handle(ctx: &Context, input: StepInput, _invocation: &Invocation) -> Result<()> {
+/// So long before its deadline the function stops fetching: it must still keep a checkpoint, after the parts on their way have
+/// arrived and at the end of a segment.
+const LEFT_AT_THE_END: Duration = Duration::from_mins(1);
+
+/// Fetches the media of a task. What isn't done by the deadline goes on in the next invocation: `Unfinished`.
+pub async fn handle(ctx: &Context, input: StepInput, invocation: &Invocation) -> Result<()> {
+    let left = invocation.deadline().duration_since(SystemTime::now());
+    // An invocation without a deadline, as tests make it, has no end.
+    let stop_at = left
+        .ok()
+        .map(|left| Instant::now() + left.saturating_sub(LEFT_AT_THE_END));
     // Boxed: the fetch holds playlists and windows, kilobytes of state.
-    Box::pin(fetch::run(ctx, &input)).await
+    Box::pin(fetch::run_until(ctx, &input, stop_at)).await
 }
 
 #[cfg(test)]
@@ -74,6 +85,29 @@ mod tests {
             world.sim.clear_faults();
             fetched(&world, &input).await.unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn near_the_deadline_it_stops_and_the_next_call_goes_on() {
+        let (world, other) = (World::new().await, World::new().await);
+        let whole = other.begin(order()).await;
+        fetched(&other, &whole).await.unwrap();
+        let input = world.begin(order()).await;
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let mut invocation = Invocation::default();
+        invocation.deadline = u64::try_from((now + LEFT_AT_THE_END).as_millis()).unwrap();
+        let mut stops = 0;
+        while let Err(error) = handle(&world.ctx, input.clone(), &invocation).await {
+            assert_eq!(Diagnostic::from(error).error_type, "Unfinished");
+            assert_eq!(world.record(&input.task_id).await.media, None);
+            stops += 1;
+        }
+        assert!(stops > 0);
+        let stored = async |world: &World, input: &StepInput| {
+            let media = world.record(&input.task_id).await.media.unwrap();
+            world.ctx.objects().unwrap().get(&media.key).await.unwrap()
+        };
+        assert!(stored(&world, &input).await.unwrap() == stored(&other, &whole).await.unwrap());
     }
 
     #[tokio::test]

@@ -77,6 +77,9 @@ pub struct FetchConfig {
     /// the one being filled, a fetch holds up to `part_bytes * (parts_in_flight + 2)` beside
     /// `buffer_bytes`.
     pub parts_in_flight: usize,
+    /// How often a fetch that may be resumed keeps a checkpoint. 1 minute: a shorter fetch has none, and of a longer one no
+    /// more than a minute is lost.
+    pub checkpoint_every: Duration,
 }
 
 impl Default for FetchConfig {
@@ -88,6 +91,7 @@ impl Default for FetchConfig {
             buffer_bytes: 16 << 20,
             part_bytes: 6 << 20,
             parts_in_flight: 3,
+            checkpoint_every: Duration::from_mins(1),
         }
     }
 }

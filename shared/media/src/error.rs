@@ -12,6 +12,10 @@ pub enum Class {
     Retryable,
     /// It will not: the media is of a kind that is not taken, or the address must not be fetched.
     Terminal,
+    /// Nothing is wrong: it was stopped, and goes on from its checkpoint.
+    Unfinished,
+    /// It will not, and the media is not to blame: the sink refuses.
+    Fault,
 }
 
 /// Why an address was refused.
@@ -152,6 +156,9 @@ pub enum FetchError {
         /// [`FetchLimits::total_time`](crate::FetchLimits::total_time).
         limit: Duration,
     },
+    /// The fetch was stopped where it was told to, with a checkpoint kept.
+    #[error("stopped at its deadline, goes on from its checkpoint")]
+    Unfinished,
     /// The manifest is empty: the server's way to refuse.
     #[error("{at} answered an empty manifest: {refusal}")]
     ManifestEmpty {
@@ -343,13 +350,14 @@ impl FetchError {
             | Self::DurationMismatch { .. }
             | Self::Key { .. }
             | Self::Client(_) => Class::Retryable,
+            Self::Unfinished => Class::Unfinished,
             Self::ManifestEmpty { refusal, .. } => refusal.class(),
             Self::Exhausted { source, .. } => source.class(),
             Self::Sink(sink) => {
                 if sink.is_retryable() {
                     Class::Retryable
                 } else {
-                    Class::Terminal
+                    Class::Fault
                 }
             }
         }
@@ -365,6 +373,7 @@ impl FetchError {
             Self::Status { .. } => "MediaStatus",
             Self::Stalled { .. } => "MediaStalled",
             Self::OutOfTime { .. } => "MediaOutOfTime",
+            Self::Unfinished => "MediaUnfinished",
             Self::ManifestEmpty { .. } => "MediaManifestEmpty",
             Self::PlaylistInvalid { .. } => "MediaPlaylistInvalid",
             Self::PlaylistLive { .. } => "MediaPlaylistLive",

@@ -6,11 +6,12 @@ mod transport;
 
 use std::sync::Arc;
 
+use crate::config::FetchConfig;
 use crate::error::FetchError;
 use crate::net::Session;
+use crate::resume::{Kept, Resume};
 use crate::sink::PartSink;
 use crate::{FetchReport, Fetcher, HlsRequest, MediaSource};
-use source::Plan;
 
 /// Fetches an HLS source and writes it as one MP4 into `sink`.
 ///
@@ -26,32 +27,45 @@ pub async fn fetch_hls(
     request: &HlsRequest,
     sink: &dyn PartSink,
 ) -> Result<FetchReport, FetchError> {
-    let limit = fetcher.config().limits.total_time;
+    resume_hls(fetcher, manifest, request, sink, Resume::never()).await
+}
+
+/// As [`fetch_hls`], and may be stopped: goes on from the checkpoint of an earlier call, where one is kept and fits, and the
+/// object is the same as if it had never been stopped. An error that may pass, and [`FetchError::Unfinished`], leave what
+/// a checkpoint needs in the sink; every other error aborts it.
+pub async fn resume_hls(
+    fetcher: &Fetcher,
+    manifest: &MediaSource,
+    request: &HlsRequest,
+    sink: &dyn PartSink,
+    resume: Resume<'_>,
+) -> Result<FetchReport, FetchError> {
+    let kept = Kept::default();
     let work = async {
         let session = Arc::new(Session::new(fetcher, manifest)?);
         let plan = source::resolve(&session, request).await?;
-        run(&session, &plan, sink).await
+        let saver = kept.saver(resume, fetcher.config());
+        if plan.is_fragmented() {
+            fragments::run(&session, &plan, sink, saver).await
+        } else {
+            transport::run(&session, &plan, sink, saver).await
+        }
     };
-    or_abort(sink, limit, work).await
+    or_abort(sink, fetcher.config(), &kept, work).await
 }
 
-async fn run(session: &Arc<Session>, plan: &Plan, sink: &dyn PartSink) -> Result<FetchReport, FetchError> {
-    if plan.is_fragmented() {
-        fragments::run(session, plan, sink).await
-    } else {
-        transport::run(session, plan, sink).await
-    }
-}
-
-/// Runs a fetch within its time, and aborts the sink where it fails.
+/// Runs a fetch within its time, and aborts the sink where it fails and can't go on.
 pub(crate) async fn or_abort<T>(
     sink: &dyn PartSink,
-    limit: std::time::Duration,
+    config: &FetchConfig,
+    kept: &Kept,
     work: impl Future<Output = Result<T, FetchError>>,
 ) -> Result<T, FetchError> {
+    let limit = config.limits.total_time;
     let outcome = tokio::time::timeout(limit, work).await;
     let outcome = outcome.unwrap_or(Err(FetchError::OutOfTime { limit }));
-    if outcome.is_err()
+    if let Err(error) = &outcome
+        && !kept.outlives(error)
         && let Err(error) = sink.abort().await
     {
         // The fetch's own error is the one to tell; what is left is the store's backstop's.

@@ -25,14 +25,16 @@ mod progressive;
 mod remux;
 mod report;
 mod request;
+mod resume;
 pub mod sink;
 mod ts;
 
 pub use config::{FetchConfig, FetchLimits};
 pub use error::{AddressFault, Class, FetchError, ManifestRefusal};
-pub use hls::fetch_hls;
+pub use hls::{fetch_hls, resume_hls};
 pub use net::Fetcher;
-pub use progressive::fetch_progressive;
+pub use progressive::{fetch_progressive, resume_progressive};
 pub use report::{Container, FetchReport, Track, TrackKind};
 pub use request::{HlsRequest, MediaSource, TrackChoice};
+pub use resume::{Checkpoints, Resume};
 pub use sink::{PartSink, SinkError};

@@ -11,5 +11,5 @@ mod window;
 pub(crate) use download::{ByteSpan, Want};
 pub use fetcher::Fetcher;
 pub(crate) use fetcher::Session;
-pub(crate) use ranges::file_wants;
+pub(crate) use ranges::{RangedFile, file_wants, look_at_file};
 pub(crate) use window::{Piece, Window};

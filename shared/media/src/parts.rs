@@ -8,6 +8,7 @@ use futures::stream::FuturesUnordered;
 use crate::config::FetchConfig;
 use crate::error::FetchError;
 use crate::net::slab::{Slab, SlabPool};
+use crate::resume::PartsState;
 use crate::sink::{MIN_PART_BYTES, PartSink, SinkError};
 
 /// Fills parts and puts them into the sink, several at a time.
@@ -38,6 +39,65 @@ impl<'a> PartWriter<'a> {
             uploads: FuturesUnordered::new(),
             bytes_out: 0,
         }
+    }
+
+    /// One that goes on where another stood; `held` are the bytes that it held. `None` where they are not what `state` says, or
+    /// where parts have another size now.
+    pub(crate) fn resumed(
+        sink: &'a dyn PartSink,
+        config: &FetchConfig,
+        state: PartsState,
+        held: &[u8],
+    ) -> Option<Self> {
+        let mut parts = Self::new(sink, config);
+        let (first, filling) = held.split_at_checked(state.first.unwrap_or_default())?;
+        if parts.pool.slab_bytes() != state.part_bytes || filling.len() != state.filling {
+            return None;
+        }
+        if state.first.is_some() {
+            let mut slab = parts.pool.take();
+            let over = slab.fill(first);
+            parts.first = Some(slab).filter(|_| over.is_empty());
+            parts.first.as_ref()?;
+        }
+        let over = parts.filling.fill(filling);
+        parts.number = state.number;
+        parts.bytes_out = state.bytes_out;
+        over.is_empty().then_some(parts)
+    }
+
+    /// Where it stands. To be asked for once it has settled.
+    pub(crate) fn state(&self) -> PartsState {
+        PartsState {
+            part_bytes: self.pool.slab_bytes(),
+            number: self.number,
+            bytes_out: self.bytes_out,
+            first: self.first.as_ref().map(Slab::len),
+            filling: self.filling.len(),
+        }
+    }
+
+    /// Appends the bytes that it holds: the first part's, and those of the one being filled.
+    pub(crate) fn append_held(&self, into: &mut Vec<u8>) {
+        into.extend_from_slice(self.first.as_ref().map(AsRef::as_ref).unwrap_or_default());
+        into.extend_from_slice(self.filling.as_ref());
+    }
+
+    /// Waits until every part that was handed out has arrived.
+    pub(crate) async fn settle(&mut self) -> Result<(), FetchError> {
+        while self.is_busy() {
+            self.progress().await?;
+        }
+        Ok(())
+    }
+
+    /// Whether any part was handed out.
+    pub(crate) fn has_uploaded(&self) -> bool {
+        self.bytes_out > 0
+    }
+
+    pub(crate) fn sink(&self) -> &'a dyn PartSink {
+        self.sink
     }
 
     /// Takes the next bytes; waits while as many parts are on their way as may be.
@@ -106,9 +166,7 @@ impl<'a> PartWriter<'a> {
             self.upload(last);
             self.number
         };
-        while self.is_busy() {
-            self.progress().await?;
-        }
+        self.settle().await?;
         let begin: Bytes = if head.is_empty() {
             Bytes::from_owner(first)
         } else {

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::address::redact;
 use crate::error::FetchError;
 use crate::fault::Fault;
 use crate::hls::or_abort;
 use crate::mp4::probe::Probe;
-use crate::net::{Piece, Session, Window, file_wants};
+use crate::net::{Piece, RangedFile, Session, Window, file_wants, look_at_file};
 use crate::parts::PartWriter;
 use crate::report::{Container, FetchReport};
+use crate::resume::{Kept, Resume, Saver, Source};
 use crate::sink::PartSink;
 use crate::{Fetcher, MediaSource};
 
@@ -23,21 +26,62 @@ pub async fn fetch_progressive(
     source: &MediaSource,
     sink: &dyn PartSink,
 ) -> Result<FetchReport, FetchError> {
-    let limit = fetcher.config().limits.total_time;
-    let work = async {
-        let session = Arc::new(Session::new(fetcher, source)?);
-        run(&session, sink).await
-    };
-    or_abort(sink, limit, work).await
+    resume_progressive(fetcher, source, sink, Resume::never()).await
 }
 
-async fn run(session: &Arc<Session>, sink: &dyn PartSink) -> Result<FetchReport, FetchError> {
+/// As [`fetch_progressive`], and may be stopped, as [`resume_hls`](crate::resume_hls) says. A file whose server gives no ranges
+/// can't be gone on with: it starts from nothing.
+pub async fn resume_progressive(
+    fetcher: &Fetcher,
+    source: &MediaSource,
+    sink: &dyn PartSink,
+    resume: Resume<'_>,
+) -> Result<FetchReport, FetchError> {
+    let kept = Kept::default();
+    let work = async {
+        let session = Arc::new(Session::new(fetcher, source)?);
+        let ranged = look_at_file(&session).await;
+        let resume = if ranged.is_some() { resume } else { Resume::never() };
+        run(
+            &session,
+            ranged.as_ref(),
+            sink,
+            kept.saver(resume, fetcher.config()),
+        )
+        .await
+    };
+    or_abort(sink, fetcher.config(), &kept, work).await
+}
+
+/// How far the file has been read.
+#[derive(Default, Serialize, Deserialize)]
+struct State {
+    probe: Option<Probe>,
+    container: Option<Container>,
+    bytes: u64,
+}
+
+async fn run(
+    session: &Arc<Session>,
+    ranged: Option<&RangedFile>,
+    sink: &dyn PartSink,
+    mut saver: Saver<'_>,
+) -> Result<FetchReport, FetchError> {
     let at = redact(session.origin());
-    let wants = file_wants(session).await;
+    let source = Source {
+        kind: "file".to_owned(),
+        segments: 0,
+        length: ranged.map_or(0, |ranged| ranged.file.bytes),
+        what: ranged
+            .and_then(|ranged| ranged.file.etag.clone())
+            .unwrap_or_default(),
+    };
+    let (mut state, mut parts) = match saver.load::<State>(&source, session, sink).await? {
+        Some(stood) => stood,
+        None => (State::default(), PartWriter::new(sink, session.config())),
+    };
+    let wants = file_wants(session, ranged, state.bytes);
     let mut window = Window::new(Arc::clone(session), wants, session.config().window_segments);
-    let mut parts = PartWriter::new(sink, session.config());
-    let mut probe: Option<Probe> = None;
-    let mut container = None;
     loop {
         let piece = tokio::select! {
             piece = window.next() => piece?,
@@ -48,19 +92,27 @@ async fn run(session: &Arc<Session>, sink: &dyn PartSink) -> Result<FetchReport,
         };
         let slab = match piece {
             Piece::Bytes(slab) => slab,
-            Piece::End => continue,
+            Piece::End => {
+                saver.rest(&source, session, &state, &mut parts).await?;
+                continue;
+            }
             Piece::Done => break,
         };
         let bytes = slab.as_ref();
-        let kind = *container.get_or_insert_with(|| sniff(bytes));
+        let kind = *state.container.get_or_insert_with(|| sniff(bytes));
         if kind == Container::Mp4 {
-            probe
+            state
+                .probe
                 .get_or_insert_default()
                 .push(bytes)
                 .map_err(|fault| fault.at(&at))?;
         }
         parts.write(bytes).await?;
+        state.bytes += bytes.len() as u64;
     }
+    let State {
+        mut probe, container, ..
+    } = state;
     let Some(mut container) = container else {
         return Err(FetchError::Empty { at });
     };

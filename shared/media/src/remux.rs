@@ -1,5 +1,7 @@
 //! From transport-stream segments to the payload and the index of one MP4.
 
+use serde::{Deserialize, Serialize};
+
 use crate::es::adts::{AacConfig, AdtsReader, FRAME_SAMPLES, Frame};
 use crate::es::h264::H264Reader;
 use crate::fault::Fault;
@@ -22,7 +24,7 @@ const SOUND_JITTER: i64 = FRAME_SAMPLES as i64 / 2;
 const CHUNK_BYTES: u64 = 1 << 20;
 
 /// One source of segments: the muxed playlist, or one of picture and sound.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Source {
     wanted: Wanted,
     /// The demuxer of the current run; none before its first byte.
@@ -30,7 +32,7 @@ struct Source {
 }
 
 /// Remuxes segments, in order, into an MP4's payload, and keeps its index.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Remuxer {
     sources: Vec<Source>,
     tracks: Tracks,
@@ -40,7 +42,7 @@ pub(crate) struct Remuxer {
 }
 
 /// Everything that takes frames; apart from the demuxers that give them.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Tracks {
     max_frames: usize,
     h264: H264Reader,

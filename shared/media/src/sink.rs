@@ -78,7 +78,46 @@ pub trait PartSink: Send + Sync {
     /// Makes `data` the object at once; used when everything fits one part.
     async fn put_whole(&self, data: Bytes) -> Result<(), SinkError>;
 
+    /// What it takes to go on with this upload elsewhere, once everything put so far has arrived; `None` where nothing was put
+    /// yet, or where the sink can't be taken up again.
+    async fn state(&self) -> Result<Option<Vec<u8>>, SinkError> {
+        Ok(None)
+    }
+
+    /// Goes on with the upload of that state, in a sink of the same object; `false` where it is no longer there. To be called
+    /// before anything is put.
+    async fn resume(&self, _state: &[u8]) -> Result<bool, SinkError> {
+        Ok(false)
+    }
+
     /// Drops the parts stored so far. Safe to repeat, and before any part. Never removes an object that
     /// an earlier fetch finished.
     async fn abort(&self) -> Result<(), SinkError>;
+}
+
+#[async_trait]
+impl<S: PartSink + ?Sized> PartSink for Box<S> {
+    async fn put_part(&self, number: u32, data: Bytes) -> Result<(), SinkError> {
+        (**self).put_part(number, data).await
+    }
+
+    async fn finish(&self, parts: u32) -> Result<(), SinkError> {
+        (**self).finish(parts).await
+    }
+
+    async fn put_whole(&self, data: Bytes) -> Result<(), SinkError> {
+        (**self).put_whole(data).await
+    }
+
+    async fn state(&self) -> Result<Option<Vec<u8>>, SinkError> {
+        (**self).state().await
+    }
+
+    async fn resume(&self, state: &[u8]) -> Result<bool, SinkError> {
+        (**self).resume(state).await
+    }
+
+    async fn abort(&self) -> Result<(), SinkError> {
+        (**self).abort().await
+    }
 }

@@ -8,6 +8,8 @@ mod packet;
 mod pes;
 mod psi;
 
+use serde::{Deserialize, Serialize};
+
 use packet::{PACKET_BYTES, Packet};
 use pes::Assembler;
 pub(crate) use pes::Pes;
@@ -19,7 +21,7 @@ const PAT_PID: u16 = 0;
 const NULL_PID: u16 = 0x1fff;
 
 /// Which elementary stream a PES packet belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Stream {
     /// H.264, as Annex B byte stream.
     H264,
@@ -30,7 +32,7 @@ pub(crate) enum Stream {
 }
 
 /// What to do with picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Picture {
     /// Take it out.
     Take,
@@ -41,7 +43,7 @@ pub(crate) enum Picture {
 }
 
 /// Which streams to take out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Wanted {
     pub(crate) picture: Picture,
     pub(crate) sound: bool,
@@ -54,7 +56,7 @@ pub(crate) trait PesSink {
 }
 
 /// Splits a transport stream into PES packets.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Demuxer {
     wanted: Wanted,
     /// An unfinished packet from the slice before.
@@ -68,7 +70,7 @@ pub(crate) struct Demuxer {
     audio: Option<Elementary>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Elementary {
     pid: u16,
     stream: Stream,

@@ -1,4 +1,4 @@
-//! The one error of the pipeline, and the four kinds of outcome that the state machine knows.
+//! The one error of the pipeline, and the kinds of outcome that the state machine knows.
 //!
 //! What lives here: [`StepError`], its [`Class`] and the [`Failure`] kept in a task's record. What does not:
 //! the errors of the libraries (each has its own enum; they are carried as sources here).
@@ -21,6 +21,8 @@ pub enum Class {
     Stale,
     /// A fault of ours that trying again won't mend: parked at once, for an operator to look at.
     Fault,
+    /// Nothing is wrong: the function's time is over, and the next call goes on where this one stopped.
+    Unfinished,
 }
 
 impl Class {
@@ -32,6 +34,7 @@ impl Class {
             Self::Gone => "Gone",
             Self::Stale => "Stale",
             Self::Fault => "Fault",
+            Self::Unfinished => "Unfinished",
         }
     }
 }
@@ -328,6 +331,8 @@ impl StepError {
             Self::Media(error) => match error.class() {
                 media::Class::Retryable => Class::Retryable,
                 media::Class::Terminal => Class::Terminal,
+                media::Class::Unfinished => Class::Unfinished,
+                media::Class::Fault => Class::Fault,
             },
             Self::Engine(error) => match error.class() {
                 engines::ErrorClass::Retryable => Class::Retryable,

@@ -9,7 +9,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use bytes::Bytes;
 use kaltura::{PartnerId, TaskId};
-use media::{FetchError, FetchReport, HlsRequest, MediaSource, PartSink};
+use media::{FetchError, FetchReport, HlsRequest, MediaSource, PartSink, Resume};
 
 use crate::error::{Class, Result};
 use crate::record::{Duty, Stage, TaskRecord, TaskState};
@@ -198,12 +198,14 @@ pub enum MediaKind {
 /// Where media comes from.
 #[async_trait]
 pub trait MediaFetcher: Send + Sync {
-    /// Fetches the media behind `url` into the sink, whole or not at all. Safe to repeat with another sink.
+    /// Fetches the media behind `url` into the sink, whole or not at all; as `resume` says, it may be stopped and go on in a later
+    /// call. Safe to repeat with another sink of the same object.
     async fn fetch(
         &self,
         url: &str,
         kind: MediaKind,
         sink: &dyn PartSink,
+        resume: Resume<'_>,
     ) -> std::result::Result<FetchReport, FetchError>;
 }
 
@@ -214,15 +216,17 @@ impl MediaFetcher for media::Fetcher {
         url: &str,
         kind: MediaKind,
         sink: &dyn PartSink,
+        resume: Resume<'_>,
     ) -> std::result::Result<FetchReport, FetchError> {
         let source = MediaSource::new(url);
-        match kind {
-            MediaKind::HlsAudio => media::fetch_hls(self, &source, &HlsRequest::audio_only(), sink).await,
-            MediaKind::HlsAudioVideo => {
-                media::fetch_hls(self, &source, &HlsRequest::audio_video(), sink).await
+        let request = match kind {
+            MediaKind::HlsAudio => HlsRequest::audio_only(),
+            MediaKind::HlsAudioVideo => HlsRequest::audio_video(),
+            MediaKind::Progressive => {
+                return media::resume_progressive(self, &source, sink, resume).await;
             }
-            MediaKind::Progressive => media::fetch_progressive(self, &source, sink).await,
-        }
+        };
+        media::resume_hls(self, &source, &request, sink, resume).await
     }
 }
 

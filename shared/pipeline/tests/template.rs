@@ -38,7 +38,12 @@ fn matched(kind: &str) -> BTreeSet<String> {
 
 #[test]
 fn the_state_machine_matches_the_classes_by_their_names() {
-    assert!(matched("Retry").contains(Class::Retryable.name()));
+    for class in [Class::Retryable, Class::Unfinished] {
+        assert!(
+            matched("Retry").contains(class.name()),
+            "{class:?} is not retried"
+        );
+    }
     let caught = matched("Catch");
     for class in [Class::Terminal, Class::Gone, Class::Stale] {
         assert!(caught.contains(class.name()), "{class:?} is not caught");
@@ -49,6 +54,7 @@ fn the_state_machine_matches_the_classes_by_their_names() {
         Class::Gone,
         Class::Stale,
         Class::Fault,
+        Class::Unfinished,
     ]
     .map(Class::name)
     .into();

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 use tokio::sync::OnceCell;
@@ -15,7 +16,7 @@ use tokio::sync::OnceCell;
 const SEGMENT_S: &str = "4";
 
 /// A media file and what ffprobe says of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Media {
     path: PathBuf,
     hash: String,
@@ -53,6 +54,8 @@ type Cell = Arc<OnceCell<Result<PathBuf, String>>>;
 pub(crate) struct MediaStore {
     dir: PathBuf,
     cells: Mutex<HashMap<(String, Cut), Cell>>,
+    /// What was found out about a file, as long as it is the same by its length and its time.
+    probed: Mutex<HashMap<(PathBuf, u64, SystemTime), Media>>,
 }
 
 impl Media {
@@ -67,11 +70,29 @@ impl MediaStore {
         Self {
             dir,
             cells: Mutex::default(),
+            probed: Mutex::default(),
         }
     }
 
     /// Looks at a media file: length, streams, content hash.
     pub(crate) async fn probe(&self, path: &Path) -> Result<Media, SimError> {
+        let unread = |source| SimError::File {
+            path: path.to_owned(),
+            source,
+        };
+        let file = tokio::fs::metadata(path).await.map_err(unread)?;
+        let modified = file.modified().map_err(unread)?;
+        let same = (path.to_owned(), file.len(), modified);
+        let probed = || self.probed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(media) = probed().get(&same) {
+            return Ok(media.clone());
+        }
+        let media = Self::look(path).await?;
+        probed().insert(same, media.clone());
+        Ok(media)
+    }
+
+    async fn look(path: &Path) -> Result<Media, SimError> {
         let fail = |reason: String| SimError::Media {
             tool: "ffprobe",
             path: path.to_owned(),

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use kaltura::transport::{Answer, Exchange, Fault, Request, Transport};
 use kaltura::{PartnerId, TaskId};
-use media::{Container, FetchError, FetchReport, PartSink};
+use media::{Container, FetchError, FetchReport, PartSink, Resume};
 use pipeline::memory::{ManualClock, MemoryObjects, MemoryTable};
 use pipeline::ports::{
     Clock, Completions, Deleted, ExecutionState, Executions, Gate, GateClosed, KnownTask, Leases,
@@ -194,6 +194,7 @@ impl MediaFetcher for Media {
         _url: &str,
         _kind: MediaKind,
         sink: &dyn PartSink,
+        _resume: Resume<'_>,
     ) -> std::result::Result<FetchReport, FetchError> {
         let content = Bytes::from_static(b"sound");
         let put = async { sink.put_whole(content.clone()).await.map_err(FetchError::from) };

@@ -104,6 +104,13 @@ fn a_state_that_is_repeated_changes_nothing() {
 }
 
 #[test]
+fn a_fetch_that_is_not_done_goes_on_and_on() {
+    let told = played("Fetch", Trick::fail("Unfinished", 200));
+    assert_eq!(told.record.state, TaskState::Delivered);
+    assert_eq!((told.visited["Fetch"], told.visited.get("Park")), (201, None));
+}
+
+#[test]
 fn a_passing_fault_is_tried_again_as_often_as_the_machine_says() {
     for (state, at_most) in states() {
         for error in ["Retryable", "Lambda.TooManyRequestsException", "Sandbox.Timedout"] {

@@ -292,7 +292,7 @@ impl World {
                 Class::Terminal => Ending::Error,
                 Class::Gone => Ending::Gone,
                 Class::Stale => return,
-                Class::Retryable | Class::Fault => Ending::Parked,
+                Class::Retryable | Class::Fault | Class::Unfinished => Ending::Parked,
             };
             fail::run(&self.ctx, input, ending).await.unwrap();
         }

@@ -1,6 +1,8 @@
 //! AAC in ADTS frames (ISO/IEC 14496-3, 1.A.2.2): frames that may cross packets, and the decoder's
 //! configuration.
 
+use serde::{Deserialize, Serialize};
+
 use crate::fault::Fault;
 
 /// Samples per channel in an AAC frame.
@@ -12,7 +14,7 @@ const RATES_HZ: [u32; 13] = [
 ];
 
 /// What a decoder must be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AacConfig {
     /// MPEG-4 audio object type; 2 is LC.
     object_type: u8,
@@ -115,7 +117,7 @@ pub(crate) struct Frame<'a> {
 }
 
 /// Cuts ADTS frames out of packets.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct AdtsReader {
     /// The beginning of a frame from the packet before.
     carry: Vec<u8>,

@@ -1,6 +1,8 @@
 //! H.264 (ISO/IEC 14496-10): from the byte stream of Annex B to the length-prefixed units of an MP4, and
 //! the parameter sets that its sample entry needs.
 
+use serde::{Deserialize, Serialize};
+
 use h264_reader::nal::sps::SeqParameterSet;
 use h264_reader::rbsp::{BitReader, decode_nal};
 use memchr::memmem;
@@ -36,7 +38,7 @@ pub(crate) struct AccessUnit {
 }
 
 /// Converts access units and collects parameter sets.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct H264Reader {
     sps: Vec<Vec<u8>>,
     pps: Vec<Vec<u8>>,

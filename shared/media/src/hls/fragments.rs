@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::check_duration;
 use super::source::Plan;
 use crate::address::redact;
@@ -11,23 +13,29 @@ use crate::mp4::probe::Probe;
 use crate::net::{Piece, Session, Want, Window};
 use crate::parts::PartWriter;
 use crate::report::{Container, FetchReport, TrackKind};
+use crate::resume::Saver;
 use crate::sink::PartSink;
 
 pub(super) async fn run(
     session: &Arc<Session>,
     plan: &Plan,
     sink: &dyn PartSink,
+    mut saver: Saver<'_>,
 ) -> Result<FetchReport, FetchError> {
     let at = plan.at();
-    let wants = wants(session, plan)?;
+    let source = plan.source("fragments");
+    let (mut state, mut parts) = match saver.load::<State>(&source, session, sink).await? {
+        Some(stood) => stood,
+        None => (State::default(), PartWriter::new(sink, session.config())),
+    };
+    let mut wants = wants(session, plan)?;
+    wants.drain(..state.taken.min(wants.len()));
     let names: Vec<String> = wants.iter().map(|want| redact(&want.url)).collect();
     let mut window = Window::new(
         Arc::clone(session),
         wants.into_iter(),
         session.config().window_segments,
     );
-    let mut parts = PartWriter::new(sink, session.config());
-    let mut probe = Probe::default();
     for name in &names {
         loop {
             let piece = tokio::select! {
@@ -39,7 +47,7 @@ pub(super) async fn run(
             };
             match piece {
                 Piece::Bytes(slab) => {
-                    probe.push(slab.as_ref()).map_err(|fault| fault.at(name))?;
+                    state.probe.push(slab.as_ref()).map_err(|fault| fault.at(name))?;
                     parts.write(slab.as_ref()).await?;
                 }
                 Piece::End => break,
@@ -52,9 +60,12 @@ pub(super) async fn run(
                 }
             }
         }
-        probe.end().map_err(|fault| fault.at(name))?;
-        check_tracks(&probe, plan, at)?;
+        state.probe.end().map_err(|fault| fault.at(name))?;
+        check_tracks(&state.probe, plan, at)?;
+        state.taken += 1;
+        saver.rest(&source, session, &state, &mut parts).await?;
     }
+    let probe = state.probe;
     let duration_ms = probe.duration_ms().unwrap_or(0);
     let tolerance_ms = plan.tolerance_ms(session, plan.segments());
     check_duration(duration_ms, plan.announced_ms(), tolerance_ms, "the playlist")?;
@@ -71,6 +82,14 @@ pub(super) async fn run(
         bytes_out,
         retries: session.retries(),
     })
+}
+
+/// How far the segments have been read.
+#[derive(Default, Serialize, Deserialize)]
+struct State {
+    probe: Probe,
+    /// The init section counts.
+    taken: usize,
 }
 
 /// The init section and all segments; what one file can't hold is refused.

@@ -7,6 +7,7 @@ use crate::error::FetchError;
 use crate::net::{Session, Want};
 use crate::playlist::{MediaPlaylist, Parsed, Segment, packager_audio, parse};
 use crate::request::{HlsRequest, TrackChoice};
+use crate::resume::Source;
 use crate::ts::{Picture, Wanted};
 
 /// What a fetch takes.
@@ -38,6 +39,16 @@ impl Plan {
     /// The first playlist's address, redacted.
     pub(super) fn at(&self) -> &str {
         self.sources.first().map_or("", |list| &list.at)
+    }
+
+    /// What a checkpoint of this fetch is of.
+    pub(super) fn source(&self, kind: &str) -> Source {
+        Source {
+            kind: kind.to_owned(),
+            segments: self.segments(),
+            length: self.announced_ms(),
+            what: format!("{:?}", self.wanted),
+        }
     }
 
     /// All segments, run by run, and within a run by the time at which they begin.

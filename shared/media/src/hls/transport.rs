@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::check_duration;
 use super::source::{Plan, Step, seconds_to_ms};
 use crate::crypto::SegmentCipher;
@@ -10,16 +12,22 @@ use crate::net::{Piece, Session, Window};
 use crate::parts::PartWriter;
 use crate::remux::Remuxer;
 use crate::report::{Container, FetchReport};
+use crate::resume::{Saver, Source};
 use crate::sink::PartSink;
 
 pub(super) async fn run(
     session: &Arc<Session>,
     plan: &Plan,
     sink: &dyn PartSink,
+    mut saver: Saver<'_>,
 ) -> Result<FetchReport, FetchError> {
-    let mut parts = PartWriter::new(sink, session.config());
-    let report = drive(session, plan, &mut parts).await?;
-    let Remuxed { head, mut report } = report;
+    let source = plan.source("transport");
+    let (mut state, mut parts) = match saver.load(&source, session, sink).await? {
+        Some(stood) => stood,
+        None => (State::new(session, plan), PartWriter::new(sink, session.config())),
+    };
+    let at_rest = (&source, &mut saver);
+    let Remuxed { head, mut report } = drive(session, plan, &mut state, &mut parts, at_rest).await?;
     report.bytes_out = parts.finish(&head).await?;
     Ok(report)
 }
@@ -29,12 +37,36 @@ struct Remuxed {
     report: FetchReport,
 }
 
+/// How far the segments have been read.
+#[derive(Serialize, Deserialize)]
+struct State {
+    remuxer: Remuxer,
+    /// Of each source, the length of its segments so far, as its playlist has it.
+    gone_by: Vec<f64>,
+    taken: usize,
+    run: u32,
+}
+
+impl State {
+    fn new(session: &Session, plan: &Plan) -> Self {
+        Self {
+            remuxer: Remuxer::new(&plan.wanted, session.limits().frames),
+            gone_by: vec![0.0; plan.sources.len()],
+            taken: 0,
+            run: 0,
+        }
+    }
+}
+
 async fn drive(
     session: &Arc<Session>,
     plan: &Plan,
+    state: &mut State,
     parts: &mut PartWriter<'_>,
+    (source, saver): (&Source, &mut Saver<'_>),
 ) -> Result<Remuxed, FetchError> {
     let steps = plan.steps();
+    let steps = steps.get(state.taken..).unwrap_or_default();
     let limit = session.limits().segment_bytes;
     let wants: Vec<_> = steps.iter().map(|step| step.want(limit)).collect();
     let mut window = Window::new(
@@ -42,17 +74,14 @@ async fn drive(
         wants.into_iter(),
         session.config().window_segments,
     );
-    let mut remuxer = Remuxer::new(&plan.wanted, session.limits().frames);
-    let mut gone_by = vec![0.0; plan.sources.len()];
     let mut payload = Vec::new();
-    let mut taken: usize = 0;
-    let mut run = 0;
-    for step in &steps {
+    for step in steps {
         let at = step.at();
-        if step.segment.run != run {
-            remuxer.end_run().map_err(|fault| fault.at(&at))?;
-            run = step.segment.run;
+        if step.segment.run != state.run {
+            state.remuxer.end_run().map_err(|fault| fault.at(&at))?;
+            state.run = step.segment.run;
         }
+        let remuxer = &mut state.remuxer;
         let mut cipher = cipher(session, step).await?;
         let mut opened = Vec::new();
         loop {
@@ -100,30 +129,24 @@ async fn drive(
                 break;
             }
         }
-        taken += 1;
-        gone_by[step.source] += step.segment.duration_s;
-        check_gone_by(session, plan, &remuxer, &gone_by, taken, &at)?;
+        state.taken += 1;
+        state.gone_by[step.source] += step.segment.duration_s;
+        check_gone_by(session, plan, state, &at)?;
+        saver.rest(source, session, state, parts).await?;
     }
-    remuxer.end_run().map_err(|fault| fault.at(plan.at()))?;
-    remuxer.take_payload(&mut payload);
+    state.remuxer.end_run().map_err(|fault| fault.at(plan.at()))?;
+    state.remuxer.take_payload(&mut payload);
     parts.write(&payload).await?;
-    finish(session, plan, &remuxer, taken)
+    finish(session, plan, &state.remuxer, state.taken)
 }
 
 /// The media may not fall behind its playlist: a segment that was cut short upstream shows as time that
 /// did not go by, although all that was sent has arrived.
-fn check_gone_by(
-    session: &Session,
-    plan: &Plan,
-    remuxer: &Remuxer,
-    gone_by: &[f64],
-    taken: usize,
-    at: &str,
-) -> Result<(), FetchError> {
+fn check_gone_by(session: &Session, plan: &Plan, state: &State, at: &str) -> Result<(), FetchError> {
     // Of two playlists the one that is behind: what the other brings early is not missing.
-    let announced_ms = seconds_to_ms(gone_by.iter().copied().fold(f64::INFINITY, f64::min));
-    let (presented_ms, pending_ms) = remuxer.presented_ms();
-    let tolerance_ms = plan.tolerance_ms(session, taken) + pending_ms;
+    let announced_ms = seconds_to_ms(state.gone_by.iter().copied().fold(f64::INFINITY, f64::min));
+    let (presented_ms, pending_ms) = state.remuxer.presented_ms();
+    let tolerance_ms = plan.tolerance_ms(session, state.taken) + pending_ms;
     if presented_ms + tolerance_ms >= announced_ms {
         return Ok(());
     }

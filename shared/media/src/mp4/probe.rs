@@ -3,6 +3,8 @@
 //! Only headers are kept, never sample tables, so memory stays flat. Serves progressive files and the
 //! segments of fragmented MP4.
 
+use serde::{Deserialize, Serialize};
+
 use mp4_atom::{Decode as _, FourCC, Hdlr, Mdhd, Mvhd, Tfdt, Tfhd, Tkhd, Trex, Trun, TrunSamples};
 
 use crate::fault::Fault;
@@ -15,7 +17,7 @@ const MAX_KEPT_BYTES: u64 = 1 << 20;
 const MAX_DEPTH: usize = 8;
 
 /// What one track's headers say.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct TrackHead {
     id: u32,
     timescale: u32,
@@ -30,7 +32,7 @@ struct TrackHead {
 }
 
 /// Which boxes there were.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Seen {
     movie: bool,
     media: bool,
@@ -38,7 +40,7 @@ struct Seen {
 }
 
 /// The state of reading.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Probe {
     /// Bytes of the header or kept box being collected.
     collected: Vec<u8>,

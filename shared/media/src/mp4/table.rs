@@ -1,5 +1,7 @@
 //! One track's sample table.
 
+use serde::{Deserialize, Serialize};
+
 use crate::fault::Fault;
 
 /// Clock of MPEG-TS timestamps, and of everything that is compared between tracks.
@@ -15,7 +17,7 @@ pub(crate) struct Sample {
 }
 
 /// What is kept of a frame: 12 bytes, so that an hour of picture and sound stays under 4 MB.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Row {
     pub(crate) bytes: u32,
     /// Time to the next frame, in the timescale.
@@ -25,7 +27,7 @@ pub(crate) struct Row {
 }
 
 /// Frames that lie one after the other in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Chunk {
     /// From the beginning of the media payload.
     pub(crate) offset: u64,
@@ -33,7 +35,7 @@ pub(crate) struct Chunk {
 }
 
 /// The part of a track between two discontinuities, on the source's own clock.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Run {
     first_row: usize,
     first_dts: i64,
@@ -46,7 +48,7 @@ struct Run {
 ///
 /// Times are taken run by run: a run's place on the common timeline is known only when all tracks have
 /// shown where they begin in it, so [`close_run`](Table::close_run) settles it afterwards.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Table {
     pub(crate) timescale: u32,
     /// A frame's length where only the next could tell it.

@@ -114,6 +114,12 @@ impl Session {
         self.retries.load(Ordering::Relaxed)
     }
 
+    /// Goes on counting where another session stopped.
+    pub(crate) fn resume(&self, bytes_in: u64, retries: u32) {
+        self.bytes_in.store(bytes_in, Ordering::Relaxed);
+        self.retries.store(retries, Ordering::Relaxed);
+    }
+
     /// Counts received media against the fetch's limit.
     pub(crate) fn count_bytes(&self, bytes: usize) -> Result<(), FetchError> {
         let total = self.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;

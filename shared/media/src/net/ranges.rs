@@ -13,9 +13,20 @@ const LEAST_RANGE_BYTES: u64 = 512 << 10;
 /// and those behind the first would stand still before they are through.
 const MOST_RANGE_BYTES: u64 = 2 << 20;
 
-/// The downloads that make up the source's file, in order: ranges of it, or the whole at once where the server gives no
-/// ranges, doesn't tell the length, or fails at being asked.
-pub(crate) async fn file_wants(session: &Session) -> Box<dyn Iterator<Item = Want> + Send> {
+/// A file that comes in ranges, and where redirects to it led.
+#[derive(Debug)]
+pub(crate) struct RangedFile {
+    pub(crate) file: WholeFile,
+    url: Url,
+}
+
+/// The downloads that make up the source's file from byte `from` on, in order: ranges of it where `ranged` says so, or the
+/// whole at once, from its beginning.
+pub(crate) fn file_wants(
+    session: &Session,
+    ranged: Option<&RangedFile>,
+    from: u64,
+) -> Box<dyn Iterator<Item = Want> + Send> {
     let limit = session.limits().total_bytes;
     let at_once = Want {
         url: session.origin().clone(),
@@ -24,20 +35,14 @@ pub(crate) async fn file_wants(session: &Session) -> Box<dyn Iterator<Item = Wan
         opaque: false,
         limit,
     };
-    let Some((file, url)) = looked_at(session).await else {
+    let Some(RangedFile { file, url }) = ranged else {
         return Box::new(std::iter::once(at_once));
     };
-    let width = session.config().window_segments.max(1) as u64;
-    let range_bytes = file
-        .bytes
-        .div_ceil(width)
-        .clamp(LEAST_RANGE_BYTES, MOST_RANGE_BYTES);
-    // A file beyond the limit is left to the one download that says so.
-    if file.bytes <= range_bytes || file.bytes > limit {
-        return Box::new(std::iter::once(at_once));
-    }
-    let ranges = (0..file.bytes.div_ceil(range_bytes)).map(move |number| {
-        let first = number * range_bytes;
+    let (file, url) = (file.clone(), url.clone());
+    let range_bytes = range_bytes(session, &file);
+    let left = file.bytes.saturating_sub(from);
+    let wants = (0..left.div_ceil(range_bytes)).map(move |number| {
+        let first = from + number * range_bytes;
         Want {
             url: url.clone(),
             span: Some(ByteSpan {
@@ -49,12 +54,19 @@ pub(crate) async fn file_wants(session: &Session) -> Box<dyn Iterator<Item = Wan
             limit,
         }
     });
-    Box::new(ranges)
+    Box::new(wants)
 }
 
-/// The file as the answer to a request for its first byte tells it, and where redirects led to. A failure is not told:
-/// the download will meet it too, and has its retries.
-async fn looked_at(session: &Session) -> Option<(WholeFile, Url)> {
+fn range_bytes(session: &Session, file: &WholeFile) -> u64 {
+    let width = session.config().window_segments.max(1) as u64;
+    file.bytes
+        .div_ceil(width)
+        .clamp(LEAST_RANGE_BYTES, MOST_RANGE_BYTES)
+}
+
+/// The file as the answer to a request for its first byte tells it; `None` where the server gives no ranges, doesn't tell the
+/// length, or fails at being asked: the download will meet that too, and has its retries.
+pub(crate) async fn look_at_file(session: &Session) -> Option<RangedFile> {
     let (mut response, found_at) = session.open(session.origin(), Some((0, Some(0)))).await.ok()?;
     let (first, whole) = content_range(&response)?;
     let file = WholeFile {
@@ -63,5 +75,7 @@ async fn looked_at(session: &Session) -> Option<(WholeFile, Url)> {
     };
     // Read, so that the connection can be used again.
     session.chunk(&mut response).await.ok()?;
-    Some((file, found_at))
+    // A small file is no better off in ranges, and one beyond the limit is left to the one download that says so.
+    let in_ranges = file.bytes > range_bytes(session, &file) && file.bytes <= session.limits().total_bytes;
+    in_ranges.then_some(RangedFile { file, url: found_at })
 }

@@ -28,6 +28,10 @@ impl SlabPool {
         }))
     }
 
+    pub(crate) fn slab_bytes(&self) -> usize {
+        self.0.slab_bytes
+    }
+
     /// An empty buffer.
     pub(crate) fn take(&self) -> Slab {
         let shared = &self.0;

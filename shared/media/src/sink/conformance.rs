@@ -96,6 +96,40 @@ pub async fn abort_is_safe_to_repeat_and_before_any_part<S: PartSink>(
     assert_eq!(read(sink).await, None);
 }
 
+/// An upload is gone on with in another sink of the same object, where the sink can tell its state; one that is aborted is not.
+/// `again` makes another sink of the object that `sink` writes.
+pub async fn an_upload_is_gone_on_with<S: PartSink>(
+    sink: &S,
+    again: impl AsyncFn() -> S,
+    read: impl AsyncFn(&S) -> Option<Vec<u8>>,
+) {
+    let state = async |sink: &S| {
+        sink.state()
+            .await
+            .unwrap_or_else(|error| panic!("state: {error}"))
+    };
+    assert_eq!(state(sink).await, None, "nothing was put yet");
+    let (first, second) = (filled(1, MIN_PART_BYTES), filled(2, MIN_PART_BYTES));
+    done("put_part 2", sink.put_part(2, second.clone()).await);
+    let Some(stood) = state(sink).await else {
+        panic!("a sink that can be taken up again tells its state");
+    };
+    // After the state was told, more goes up, and goes up again.
+    done("put_part 3", sink.put_part(3, Bytes::from_static(b"old")).await);
+    let other = again().await;
+    let resumed = async |sink: &S| {
+        let resumed = sink.resume(&stood).await;
+        resumed.unwrap_or_else(|error| panic!("resume: {error}"))
+    };
+    assert!(resumed(&other).await, "the upload is there");
+    done("put_part 3", other.put_part(3, Bytes::from_static(b"new")).await);
+    done("put_part 1", other.put_part(1, first.clone()).await);
+    done("finish", other.finish(3).await);
+    let expected = [&first[..], &second[..], b"new"].concat();
+    assert!(read(&other).await == Some(expected), "the object is that of both");
+    assert!(!resumed(&again().await).await, "a finished upload is gone");
+}
+
 /// What was finished outlives a later `abort`.
 pub async fn abort_keeps_a_finished_object<S: PartSink>(sink: &S, read: impl AsyncFn(&S) -> Option<Vec<u8>>) {
     done("put_part", sink.put_part(1, Bytes::from_static(b"part")).await);

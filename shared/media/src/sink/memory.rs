@@ -107,6 +107,15 @@ impl PartSink for MemorySink {
         Ok(())
     }
 
+    /// The parts stay where they are: in this sink.
+    async fn state(&self) -> Result<Option<Vec<u8>>, SinkError> {
+        Ok(self.locked(|s| (!s.parts.is_empty()).then(|| s.aborts.to_be_bytes().to_vec())))
+    }
+
+    async fn resume(&self, state: &[u8]) -> Result<bool, SinkError> {
+        Ok(self.locked(|s| !s.parts.is_empty() && s.aborts.to_be_bytes() == state))
+    }
+
     async fn abort(&self) -> Result<(), SinkError> {
         self.locked(|s| {
             s.parts.clear();

@@ -1,5 +1,7 @@
 //! PES packets: their assembly from transport payloads, and their header.
 
+use serde::{Deserialize, Serialize};
+
 use crate::fault::Fault;
 
 /// Largest PES packet held. A 10-bit 4K key frame stays well under it.
@@ -20,7 +22,7 @@ pub(crate) struct Pes<'a> {
 const MAX_HEADER_BYTES: usize = 9 + 255;
 
 /// Collects one PES packet at a time.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Assembler {
     bytes: Vec<u8>,
     open: bool,

@@ -1,12 +1,14 @@
 //! Program tables: which streams there are.
 
+use serde::{Deserialize, Serialize};
+
 use crate::fault::Fault;
 
 /// Largest PAT or PMT section: three bytes of header and the 10-bit length it can state.
 const MAX_SECTION_BYTES: usize = 3 + 1021;
 
 /// Collects a table section from the packets that carry it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Section {
     bytes: Vec<u8>,
     open: bool,
@@ -92,7 +94,7 @@ impl Pat {
 }
 
 /// The program map table: stream type, identifier and whether its descriptors name AC-3.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Pmt {
     streams: Vec<(u8, u16, bool)>,
 }

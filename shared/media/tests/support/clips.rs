@@ -201,3 +201,35 @@ pub fn discontinuity() -> PathBuf {
         std::fs::write(dir.join("index.m3u8"), twice).unwrap();
     })
 }
+
+/// Noisy pictures, so that few seconds make many parts: as HLS of a second a segment in `ts/` and, fragmented, in `fmp4/`, and as
+/// `heavy.mp4`.
+pub fn heavy() -> PathBuf {
+    fixture("heavy-5-s", |dir| {
+        let noise = "nullsrc=size=640x360:rate=25:duration=5,noise=alls=100:allf=t";
+        let sound = "sine=frequency=440:sample_rate=44100:duration=5";
+        let inputs = ["-f", "lavfi", "-i", noise, "-f", "lavfi", "-i", sound];
+        let rate = ["-qp", "18", "-g", "25", "-keyint_min", "25", "-sc_threshold", "0"];
+        let faststart = ["-movflags", "+faststart", "heavy.mp4"];
+        ffmpeg(dir, &args(&[&inputs, &H264, &rate, &AAC, &faststart]));
+        for (folder, kind) in [("ts", "mpegts"), ("fmp4", "fmp4")] {
+            std::fs::create_dir(dir.join(folder)).unwrap();
+            let input = ["-i", "heavy.mp4", "-c", "copy"];
+            let list = format!("{folder}/index.m3u8");
+            let hls = [
+                "-f",
+                "hls",
+                "-hls_time",
+                "1",
+                "-hls_list_size",
+                "0",
+                "-hls_playlist_type",
+                "vod",
+                "-hls_segment_type",
+                kind,
+                &list,
+            ];
+            ffmpeg(dir, &args(&[&input, &hls]));
+        }
+    })
+}

@@ -7,11 +7,12 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::error::{ProvideErrorMetadata as _, SdkError};
 use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, Delete, ObjectIdentifier};
 use bytes::Bytes;
 use media::{PartSink, SinkError};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::Mutex;
@@ -271,7 +272,7 @@ struct Multipart {
     upload: Mutex<Upload>,
 }
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Upload {
     id: Option<String>,
     /// The ETags by part number.
@@ -380,6 +381,38 @@ impl PartSink for Multipart {
         put_object(&self.client, &self.bucket, &self.key, &self.content_type, data)
             .await
             .map_err(|error| sink_failed(&error))
+    }
+
+    async fn state(&self) -> std::result::Result<Option<Vec<u8>>, SinkError> {
+        let upload = self.upload.lock().await;
+        if upload.id.is_none() {
+            return Ok(None);
+        }
+        let unwritable = |error: serde_json::Error| SinkError::permanent(format!("upload: {error}"));
+        serde_json::to_vec(&*upload).map(Some).map_err(unwritable)
+    }
+
+    async fn resume(&self, state: &[u8]) -> std::result::Result<bool, SinkError> {
+        let Ok(stood) = serde_json::from_slice::<Upload>(state) else {
+            return Ok(false);
+        };
+        let looked = self
+            .client
+            .list_parts()
+            .bucket(&self.bucket)
+            .key(&self.key)
+            .set_upload_id(stood.id.clone())
+            .max_parts(1)
+            .send()
+            .await;
+        match looked {
+            Ok(_) => {
+                *self.upload.lock().await = stood;
+                Ok(true)
+            }
+            Err(error) if error.code() == Some("NoSuchUpload") => Ok(false),
+            Err(error) => Err(sink_failed(&error)),
+        }
     }
 
     async fn abort(&self) -> std::result::Result<(), SinkError> {

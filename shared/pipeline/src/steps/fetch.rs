@@ -4,21 +4,58 @@
 //! the checks on addresses (`media`). Repeating it is safe: nothing is visible in S3 before an upload is complete, and what
 //! the record names is not fetched again.
 
+use std::time::Instant;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use media::{Checkpoints, Resume, SinkError};
+
 use super::{StepInput, Task};
 use crate::context::Context;
 use crate::error::{Refusal, Result, StepError};
 use crate::plan::MediaNeed;
-use crate::ports::MediaKind;
+use crate::ports::{MediaKind, ObjectStore};
 use crate::record::StoredMedia;
 use crate::telemetry::names;
 use kaltura::{FlavorAsset, PlaybackContext, PlaybackSource, StreamerType};
 
-/// Fetches the media of a task.
+/// Fetches the media of a task, however long it takes.
 pub async fn run(ctx: &Context, input: &StepInput) -> Result<()> {
-    super::run(ctx, "fetch", input, fetch).await
+    run_until(ctx, input, None).await
 }
 
-async fn fetch(task: &mut Task<'_>) -> Result<()> {
+/// Fetches the media of a task; if it isn't done by `stop_at`, it stops with an error of class `Unfinished`, and the same call
+/// goes on from a checkpoint in the bucket.
+pub async fn run_until(ctx: &Context, input: &StepInput, stop_at: Option<Instant>) -> Result<()> {
+    super::run(ctx, "fetch", input, async |task| fetch(task, stop_at).await).await
+}
+
+/// Keeps the checkpoint of a fetch beside its media, where sweep finds it.
+struct BesideTheMedia<'a> {
+    objects: &'a dyn ObjectStore,
+    key: String,
+}
+
+/// What the bucket could not do now, it may do later.
+fn bucket_failed(error: StepError) -> SinkError {
+    SinkError::retryable("the checkpoint").caused_by(error)
+}
+
+#[async_trait]
+impl Checkpoints for BesideTheMedia<'_> {
+    async fn load(&self) -> std::result::Result<Option<Bytes>, SinkError> {
+        self.objects.get(&self.key).await.map_err(bucket_failed)
+    }
+
+    async fn save(&self, checkpoint: Bytes) -> std::result::Result<(), SinkError> {
+        let put = self
+            .objects
+            .put(&self.key, checkpoint, "application/octet-stream");
+        put.await.map_err(bucket_failed)
+    }
+}
+
+async fn fetch(task: &mut Task<'_>, stop_at: Option<Instant>) -> Result<()> {
     if task.record.media.is_some() {
         return Ok(());
     }
@@ -68,13 +105,25 @@ async fn fetch(task: &mut Task<'_>) -> Result<()> {
     )?;
 
     let key = format!("media/{}/{}.mp4", task.record.task_id, task.record.attempt);
-    let sink = ctx.objects()?.sink(&key, "video/mp4").await?;
+    let objects = ctx.objects()?.as_ref();
+    let sink = objects.sink(&key, "video/mp4").await?;
+    let checkpoints = BesideTheMedia {
+        objects,
+        key: format!("media/{}/{}.checkpoint", task.record.task_id, task.record.attempt),
+    };
+    let mut resume = Resume::from(&checkpoints);
+    if let Some(moment) = stop_at {
+        resume = resume.stop_at(moment);
+    }
     let kind = match (streamer, plan.media) {
         (StreamerType::AppleHttp, MediaNeed::Audio) => MediaKind::HlsAudio,
         (StreamerType::AppleHttp, MediaNeed::AudioVideo) => MediaKind::HlsAudioVideo,
         _ => MediaKind::Progressive,
     };
-    let report = ctx.fetcher()?.fetch(url.as_str(), kind, sink.as_ref()).await?;
+    let report = ctx
+        .fetcher()?
+        .fetch(url.as_str(), kind, sink.as_ref(), resume)
+        .await?;
     metrics::counter!(names::MEDIA_BYTES).increment(report.bytes_out);
     let now_epoch_s = ctx.clock.now_epoch_s();
     let stored = StoredMedia {

@@ -93,8 +93,11 @@ pub async fn run<T>(
             Ok(_) => tracing::info!(duration_ms, "step done"),
             Err(error) => {
                 let class = error.class().name();
-                metrics::counter!(names::STEP_ERRORS, "Step" => step, "Class" => class).increment(1);
+                if error.class() != Class::Unfinished {
+                    metrics::counter!(names::STEP_ERRORS, "Step" => step, "Class" => class).increment(1);
+                }
                 match error.class() {
+                    Class::Unfinished => tracing::info!(duration_ms, "step goes on in its next call"),
                     Class::Gone | Class::Stale => {
                         tracing::info!(duration_ms, class, name = error.name(), %error, "step stops");
                     }

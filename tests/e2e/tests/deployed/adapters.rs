@@ -6,8 +6,10 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
     ProjectionType, ScalarAttributeType,
 };
+use media::sink::conformance as conformance_of_sinks;
 use pipeline::aws::{dynamodb::Table, s3::Bucket, sqs::Orders};
 use pipeline::conformance;
+use pipeline::ports::ObjectStore;
 
 use crate::bed::Bed;
 
@@ -24,6 +26,7 @@ pub async fn conform(bed: &Bed) {
     let folder = tempfile::tempdir().unwrap();
     let bucket = Bucket::new(stack.sdk(), stack.output("WorkBucket").unwrap());
     conformance::object_store(&bucket, folder.path()).await.unwrap();
+    sinks(&bucket).await;
     let sqs = aws_sdk_sqs::Client::new(stack.sdk());
     let url = sqs
         .create_queue()
@@ -34,6 +37,14 @@ pub async fn conform(bed: &Bed) {
         .queue_url
         .unwrap();
     conformance::order_queue(&Orders::new(sqs, url)).await.unwrap();
+}
+
+/// An upload to the bucket is gone on with in another process.
+async fn sinks(bucket: &Bucket) {
+    const KEY: &str = "media/conformance/again.mp4";
+    let made = async || bucket.sink(KEY, "video/mp4").await.unwrap();
+    let read = async |_: &_| bucket.get(KEY).await.unwrap().map(|content| content.to_vec());
+    conformance_of_sinks::an_upload_is_gone_on_with(&made().await, made, read).await;
 }
 
 /// A table with the indexes of the template's.
