@@ -94,13 +94,14 @@ async fn main() -> Result<(), LocalError> {
 async fn seen(flood: usize) -> Result<Seen, LocalError> {
     let stack = LocalStack::up(Options::sim("flood")).await?;
     let speech = stack.speech().await?;
-    let order = |customer| OrderRequest {
+    // The flood's orders have no media and end soon: what is measured is who is claimed when, not this machine's recogniser.
+    let order = |customer, media: Option<&PathBuf>| OrderRequest {
         customer: CustomerSpec {
             partner_id: PartnerId(customer),
             ..CustomerSpec::default()
         },
         entry: EntrySpec {
-            media: Some(speech[0].media.clone()),
+            media: media.cloned(),
             ..EntrySpec::default()
         },
         catalog_item: CatalogItemSpec {
@@ -111,7 +112,7 @@ async fn seen(flood: usize) -> Result<Seen, LocalError> {
     };
     let begun = Instant::now();
     for number in 0..flood {
-        stack.place_order(order(FLOOD)).await?;
+        stack.place_order(order(FLOOD, None)).await?;
         if number % 1_000 == 999 {
             eprintln!(
                 "{} orders placed after {:.0} s",
@@ -122,7 +123,7 @@ async fn seen(flood: usize) -> Result<Seen, LocalError> {
     }
     let mut ten: Vec<PlacedOrder> = Vec::new();
     for customer in QUIET..QUIET + TEN {
-        ten.push(stack.place_order(order(customer)).await?);
+        ten.push(stack.place_order(order(customer, Some(&speech[0].media))).await?);
     }
 
     let begun = Instant::now();
