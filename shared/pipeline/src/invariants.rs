@@ -225,6 +225,7 @@ pub fn in_the_end(record: &TaskRecord, task: &SeenTask, now_epoch_s: u64) -> Vec
 mod tests {
     use super::*;
     use crate::memory::sample_record;
+    use crate::record::DeliverableRecord;
 
     fn names(broken: &[Broken]) -> Vec<Invariant> {
         broken.iter().map(|one| one.invariant).collect()
@@ -237,6 +238,35 @@ mod tests {
     }
 
     #[test]
+    fn an_asset_of_somebody_else_is_seen_in_a_record() {
+        let mut record = sample_record("9292".parse().unwrap());
+        let asset = |id: &str, mark: String| SeenAsset {
+            id: AssetId::parse(id).unwrap(),
+            mark,
+            is_ready: false,
+        };
+        let task = SeenTask {
+            status: 3,
+            assets: vec![asset("0_a", record.mark(0)), asset("0_c", "another's".to_owned())],
+            ..SeenTask::default()
+        };
+        let mut broken_with = |id: &str| {
+            record.deliverables = vec![DeliverableRecord {
+                asset_id: Some(AssetId::parse(id).unwrap()),
+                ..DeliverableRecord::default()
+            }];
+            names(&of_task(&record, &task))
+        };
+        assert_eq!(broken_with("0_a"), []);
+        assert_eq!(broken_with("0_c"), [Invariant::OnlyOwnAssets]);
+        assert_eq!(
+            broken_with("0_d"),
+            [Invariant::OnlyOwnAssets],
+            "one that is not there"
+        );
+    }
+
+    #[test]
     fn each_break_is_seen() {
         let mut record = sample_record("9292".parse().unwrap());
         assert_eq!(of_record(&record), []);
@@ -246,9 +276,10 @@ mod tests {
             [Invariant::ErrorHasItsCause, Invariant::EndedIsQuiet]
         );
         record.state = TaskState::Running;
+        let mark = record.mark(0);
         let asset = |id: &str, is_ready| SeenAsset {
             id: AssetId::parse(id).unwrap(),
-            mark: record.mark(0),
+            mark: mark.clone(),
             is_ready,
         };
         let mut task = SeenTask {

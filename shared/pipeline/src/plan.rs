@@ -412,6 +412,7 @@ mod tests {
         assert_eq!(due(Some(1)), None);
         assert_eq!(due(Some(2)), Some(1_000));
         assert_eq!(due(Some(3)), Some(1_000 + 604_800));
+        assert_eq!(due(Some(4)), Some(1_000 + 30 * 86_400));
         assert_eq!(due(Some(5)), Some(1_000 + 90 * 86_400));
         assert_eq!(
             due(Some(77)),

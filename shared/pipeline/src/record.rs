@@ -489,12 +489,21 @@ mod tests {
         assert_eq!(record.due(), None, "once is enough");
     }
 
+    /// Items of the table have them: another name would not be found in the index.
+    #[test]
+    fn duties_and_stages_are_stored_by_name() {
+        let duties = [Duty::Send, Duty::Check, Duty::Sweep].map(Duty::name);
+        assert_eq!(duties, ["send", "check", "sweep"]);
+        let stages = [Stage::Waiting, Stage::InFlight].map(Stage::name);
+        assert_eq!(stages, ["waiting", "in-flight"]);
+    }
+
     #[test]
     fn a_record_goes_when_nothing_is_left_to_do() {
         let mut record = sample_record("9292".parse().unwrap());
         assert_eq!(record.expires_epoch_s(), None);
         record.end(TaskState::Delivered, 500, "READY");
-        assert_eq!(record.expires_epoch_s(), Some(500 + KEPT_AFTER_END_S));
+        assert_eq!(record.expires_epoch_s(), Some(500 + 400 * 86_400));
         record.delete_at_epoch_s = Some(900);
         assert_eq!(record.expires_epoch_s(), None, "its data must go first");
     }

@@ -281,3 +281,50 @@ fn media_url(
         .extend(segments);
     Ok(url)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(source: &str, streamer: StreamerType) -> String {
+        media_url(source, None, streamer, "the-key").unwrap().to_string()
+    }
+
+    #[test]
+    fn a_manifest_gets_the_key_before_its_file_name() {
+        assert_eq!(
+            url(
+                "https://k.com/p/1/playManifest/entryId/0_a/format/applehttp/a.m3u8",
+                StreamerType::AppleHttp
+            ),
+            "https://k.com/p/1/playManifest/entryId/0_a/format/applehttp/ks/the-key/a.m3u8"
+        );
+        assert_eq!(
+            url(
+                "https://k.com/p/1/playManifest/entryId/0_a/ks/old/format/x/a.mp4",
+                StreamerType::Http
+            ),
+            "https://k.com/p/1/playManifest/entryId/0_a/ks/the-key/format/url/a.mp4"
+        );
+        // A name without a value is no place for one.
+        assert_eq!(
+            url(
+                "https://k.com/p/1/playManifest/entryId/0_a/ks/a.m3u8",
+                StreamerType::AppleHttp
+            ),
+            "https://k.com/p/1/playManifest/entryId/0_a/ks/ks/the-key/a.m3u8"
+        );
+    }
+
+    #[test]
+    fn another_storages_address_gets_no_key() {
+        let source = "https://storage.example/media/0_a.mp4?signature=1";
+        assert_eq!(url(source, StreamerType::Http), source);
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_told() {
+        let error = media_url("/media/0_a.mp4", None, StreamerType::Http, "the-key").unwrap_err();
+        assert!(error.to_string().contains("source url"), "{error}");
+    }
+}

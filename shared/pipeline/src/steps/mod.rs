@@ -328,3 +328,38 @@ pub fn key_expiry(key: &AccessKey, made_epoch_s: u64, turn_around_time: Option<i
         made_epoch_s + SEVEN_DAYS_S.max(2 * turn_around_s)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_names_its_task_and_an_execution_its_attempt() {
+        let message = OrderMessage {
+            task_id: "9292".parse().unwrap(),
+        };
+        assert_eq!(message.to_json(), r#"{"task_id":"9292"}"#);
+        assert_eq!(
+            serde_json::from_str::<OrderMessage>(&message.to_json()).unwrap(),
+            message
+        );
+        assert_eq!(StepInput::execution_name(&message.task_id, 3), "9292-3");
+    }
+
+    #[test]
+    fn a_key_that_tells_nothing_lives_a_week_or_twice_the_turn_around() {
+        const DAY_S: u64 = 86_400;
+        let expires_after_s = |turn_around_time| {
+            let key = AccessKey::from("tells nothing");
+            key_expiry(&key, 1_000, turn_around_time) - 1_000
+        };
+        assert_eq!(expires_after_s(None), 7 * DAY_S);
+        assert_eq!(expires_after_s(Some(-1)), 7 * DAY_S);
+        assert_eq!(expires_after_s(Some(86_400)), 7 * DAY_S, "a day");
+        assert_eq!(expires_after_s(Some(10 * 86_400)), 20 * DAY_S);
+        // Business days by their number.
+        assert_eq!(expires_after_s(Some(2)), 7 * DAY_S);
+        assert_eq!(expires_after_s(Some(10)), 20 * DAY_S);
+        assert_eq!(expires_after_s(Some(11)), 7 * DAY_S, "eleven seconds");
+    }
+}

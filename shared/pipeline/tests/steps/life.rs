@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kaltura::PartnerId;
-use kaltura_sim::{CustomerSpec, OrderRequest, PartnerId as SimPartner};
+use kaltura_sim::{CustomerSpec, Fault, FaultEffect, OrderRequest, PartnerId as SimPartner};
 use pipeline::Class;
 use pipeline::ports::{Clock, OrderQueue, TaskStore};
 use pipeline::record::{FIRST_CHECK_AFTER_S, TaskState};
@@ -171,6 +171,53 @@ async fn a_key_near_its_end_is_extended_before_it_is_used() {
             .iter()
             .all(|call| call.code.as_deref() != Some("INVALID_KS")),
         "no call met a dead key"
+    );
+}
+
+/// A key that can't be extended is tried for a week after it died: by then it is the entry that is not there.
+#[tokio::test]
+async fn a_key_that_stays_dead_ends_its_order_after_a_week() {
+    const WEEK_S: u64 = 7 * 24 * HOUR_S;
+    let world = World::new().await;
+    let input = world.begin(order()).await;
+    let refused = Fault::new(FaultEffect::Api {
+        code: "FAILED_EXTEND_ACCESS_KEY".to_owned(),
+        message: String::new(),
+    });
+    world
+        .sim
+        .faults(vec![refused.on("reach_entryvendortask", "extendAccessKey")]);
+    let dies_epoch_s = world.record(&input.task_id).await.key_expires_epoch_s;
+    world.advance(dies_epoch_s + WEEK_S - HOUR_S - world.clock.now_epoch_s());
+    let error = fetch::run(&world.ctx, &input).await.unwrap_err();
+    assert_eq!(
+        (error.class(), error.name()),
+        (Class::Retryable, "FAILED_EXTEND_ACCESS_KEY")
+    );
+    world.advance(2 * HOUR_S);
+    let error = fetch::run(&world.ctx, &input).await.unwrap_err();
+    assert_eq!((error.class(), error.name()), (Class::Terminal, "EntryGone"));
+}
+
+/// Only a dead key is a reason to set a task PROCESSING before it was read.
+#[tokio::test]
+async fn a_claim_that_gets_no_answer_leaves_the_task_as_it_is() {
+    let world = World::new().await;
+    let task_id = world.place(order()).await;
+    world.poll().await;
+    let down = Fault::new(FaultEffect::HttpStatus { status: 503 });
+    world.sim.faults(vec![down.on("reach_entryvendortask", "get")]);
+    let claimed = world.claim_all().await;
+    assert!(
+        matches!(claimed.as_slice(), [Err(error)] if error.class() == Class::Retryable),
+        "{claimed:?}"
+    );
+    let report = world.report(&task_id);
+    assert_eq!(report.status, 1);
+    assert!(
+        report.calls.iter().all(|call| call.action == "get"),
+        "{:?}",
+        report.calls
     );
 }
 
