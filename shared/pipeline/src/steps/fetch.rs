@@ -13,7 +13,7 @@ use media::{Checkpoints, Resume, SinkError};
 use super::{StepInput, Task};
 use crate::context::Context;
 use crate::error::{Refusal, Result, StepError};
-use crate::plan::MediaNeed;
+use crate::plan::{MediaNeed, Plan};
 use crate::ports::{MediaKind, ObjectStore};
 use crate::record::StoredMedia;
 use crate::telemetry::names;
@@ -69,47 +69,60 @@ async fn fetch(task: &mut Task<'_>, stop_at: Option<Instant>) -> Result<()> {
         .entry_id
         .clone()
         .ok_or_else(|| task.out_of_order("fetch", "an entry"))?;
-    let ctx = task.ctx;
-
-    let hls = task
-        .with_key(async |client| client.playback_context(&entry_id, StreamerType::AppleHttp).await)
-        .await?;
-    let (source, flavor, streamer) = match choose(&hls, &plan.flavor_params_ids, plan.media) {
-        Choice::Found { source, flavor } => (source.clone(), flavor.cloned(), StreamerType::AppleHttp),
-        // The guide: without a valid HLS source, ask for http.
-        Choice::None(_) => {
-            let http = task
-                .with_key(async |client| client.playback_context(&entry_id, StreamerType::Http).await)
-                .await?;
-            match choose(&http, &plan.flavor_params_ids, plan.media) {
-                Choice::Found { source, flavor } => (source.clone(), flavor.cloned(), StreamerType::Http),
-                Choice::None(why) => {
-                    return Err(why
-                        .refusal(entry_id.as_str(), &hls, &http, &plan.flavor_params_ids)
-                        .into());
+    // The guide: HLS first, and http where there is no valid HLS source. One whose codecs we can't put together is none: the file
+    // itself comes as it is, whatever is in it.
+    let (mut asked, mut unusable, mut unsupported) = (Vec::new(), None, None);
+    for streamer in [StreamerType::AppleHttp, StreamerType::Http] {
+        let playback = task
+            .with_key(async |client| client.playback_context(&entry_id, streamer).await)
+            .await?;
+        match choose(&playback, &plan.flavor_params_ids, plan.media) {
+            Choice::None(why) => unusable = Some(why),
+            Choice::Found { source, flavor } => {
+                match fetch_source(task, &plan, streamer, source, flavor, stop_at).await {
+                    Err(StepError::Media(error)) if error.name() == "MediaUnsupported" => {
+                        tracing::info!(streamer = ?streamer, %error, "source can't be used");
+                        unsupported.get_or_insert(error);
+                    }
+                    outcome => return keep(task, outcome?).await,
                 }
             }
         }
-    };
+        asked.push(playback);
+    }
+    match (unsupported, unusable) {
+        (Some(error), _) => Err(error.into()),
+        (None, Some(why)) => Err(why
+            .refusal(entry_id.as_str(), &asked, &plan.flavor_params_ids)
+            .into()),
+        (None, None) => Err(task.out_of_order("fetch", "a kind of source to ask for")),
+    }
+}
+
+/// Fetches one source, and answers what is in the bucket then.
+async fn fetch_source(
+    task: &Task<'_>,
+    plan: &Plan,
+    streamer: StreamerType,
+    source: &PlaybackSource,
+    flavor: Option<&FlavorAsset>,
+    stop_at: Option<Instant>,
+) -> Result<StoredMedia> {
     tracing::info!(
         streamer = ?streamer,
-        flavor_id = flavor.as_ref().map(|flavor| flavor.id.to_string()),
-        flavor_params_id = flavor.as_ref().and_then(|flavor| flavor.flavor_params_id),
+        flavor_id = flavor.map(|flavor| flavor.id.to_string()),
+        flavor_params_id = flavor.and_then(|flavor| flavor.flavor_params_id),
         "source chosen"
     );
-    let url = media_url(
-        source.url.reveal(),
-        flavor.as_ref(),
-        streamer,
-        task.record.access_key.reveal(),
-    )?;
-
-    let key = format!("media/{}/{}.mp4", task.record.task_id, task.record.attempt);
-    let objects = ctx.objects()?.as_ref();
+    let key = task.record.access_key.reveal();
+    let url = media_url(source.url.reveal(), flavor, streamer, key)?;
+    let place = format!("media/{}/{}", task.record.task_id, task.record.attempt);
+    let key = format!("{place}.mp4");
+    let objects = task.ctx.objects()?.as_ref();
     let sink = objects.sink(&key, "video/mp4").await?;
     let checkpoints = BesideTheMedia {
         objects,
-        key: format!("media/{}/{}.checkpoint", task.record.task_id, task.record.attempt),
+        key: format!("{place}.checkpoint"),
     };
     let mut resume = Resume::from(&checkpoints);
     if let Some(moment) = stop_at {
@@ -120,18 +133,23 @@ async fn fetch(task: &mut Task<'_>, stop_at: Option<Instant>) -> Result<()> {
         (StreamerType::AppleHttp, MediaNeed::AudioVideo) => MediaKind::HlsAudioVideo,
         _ => MediaKind::Progressive,
     };
-    let report = ctx
+    let report = task
+        .ctx
         .fetcher()?
         .fetch(url.as_str(), kind, sink.as_ref(), resume)
         .await?;
     metrics::counter!(names::MEDIA_BYTES).increment(report.bytes_out);
-    let now_epoch_s = ctx.clock.now_epoch_s();
-    let stored = StoredMedia {
+    Ok(StoredMedia {
         key,
         size_bytes: report.bytes_out,
         duration_ms: report.duration_ms,
         container: report.container.extension().to_owned(),
-    };
+    })
+}
+
+/// Writes down what was fetched.
+async fn keep(task: &mut Task<'_>, stored: StoredMedia) -> Result<()> {
+    let now_epoch_s = task.ctx.clock.now_epoch_s();
     task.change(|record| {
         record.note(now_epoch_s, format!("fetched {} bytes", stored.size_bytes));
         record.media = Some(stored.clone());
@@ -199,15 +217,9 @@ fn choose<'a>(context: &'a PlaybackContext, flavor_params_ids: &[i64], need: Med
 }
 
 impl Nothing {
-    fn refusal(
-        &self,
-        entry_id: &str,
-        hls: &PlaybackContext,
-        http: &PlaybackContext,
-        wanted: &[i64],
-    ) -> Refusal {
+    fn refusal(&self, entry_id: &str, asked: &[PlaybackContext], wanted: &[i64]) -> Refusal {
         let entry_id = entry_id.to_owned();
-        let both = || [hls, http].into_iter();
+        let both = || asked.iter();
         let list = |ids: &mut dyn Iterator<Item = String>| ids.collect::<Vec<_>>().join(",");
         if matches!(self, Self::Flavor) {
             return Refusal::NoMatchingFlavor {

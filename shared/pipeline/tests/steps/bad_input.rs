@@ -1,9 +1,12 @@
 //! What bad input gets: a retry, a clear ERROR, or a task left alone; and the rest of the batch is unharmed.
 
+use std::sync::Arc;
+
 use engines::EngineError;
 use kaltura_sim::{
     AccessKeySpec, AssetKind, EntrySpec, Fault, FaultEffect, FlavorSpec, OrderReport, ProfileSpec, Protection,
 };
+use pipeline::ports::{MediaFetcher, MediaKind};
 use pipeline::record::TaskState;
 use pipeline::steps::claim::Claimed;
 use pipeline::steps::{fetch, upload};
@@ -62,6 +65,66 @@ async fn a_dead_vendor_session_is_renewed_once() {
         .filter(|call| call.action == "startSession")
         .count();
     assert_eq!(opened, 2);
+}
+
+/// Fetches files as they are, and can't put together what comes in segments.
+struct FilesOnly(media::Fetcher);
+
+#[async_trait::async_trait]
+impl MediaFetcher for FilesOnly {
+    async fn fetch(
+        &self,
+        url: &str,
+        kind: MediaKind,
+        sink: &dyn media::PartSink,
+        resume: media::Resume<'_>,
+    ) -> Result<media::FetchReport, media::FetchError> {
+        match kind {
+            MediaKind::Progressive => MediaFetcher::fetch(&self.0, url, kind, sink, resume).await,
+            _ => Err(media::FetchError::Unsupported {
+                at: "segment".to_owned(),
+                what: "HEVC in a transport stream".to_owned(),
+            }),
+        }
+    }
+}
+
+fn files_only(world: &mut World) {
+    let fetcher = media::Fetcher::new(media::FetchConfig::loopback()).unwrap();
+    world.ctx.parts.fetcher = Some(Arc::new(FilesOnly(fetcher)));
+}
+
+#[tokio::test]
+async fn where_segments_can_not_be_put_together_the_file_is_fetched() {
+    let mut world = World::new().await;
+    files_only(&mut world);
+    let input = world.begin(order()).await;
+    fetch::run(&world.ctx, &input).await.unwrap();
+    let media = world.record(&input.task_id).await.media.unwrap();
+    assert_eq!(media.container, "mp4");
+    let calls = world.report(&input.task_id).calls;
+    let asked: Vec<&str> = calls
+        .iter()
+        .filter(|call| call.action == "getPlaybackContext")
+        .map(|call| call.params["contextDataParams"]["streamerType"].as_str().unwrap())
+        .collect();
+    assert_eq!(asked, ["applehttp", "http"]);
+}
+
+#[tokio::test]
+async fn where_there_is_no_file_either_the_codec_is_the_cause() {
+    let mut world = World::with_answers("getPlaybackContext", |context| {
+        let sources = context["sources"].as_array_mut().unwrap();
+        sources.retain(|source| source["format"] == "applehttp");
+    })
+    .await;
+    files_only(&mut world);
+    let input = world.begin(order()).await;
+    let error = fetch::run(&world.ctx, &input).await.unwrap_err();
+    assert_eq!(
+        (error.class(), error.name()),
+        (Class::Terminal, "MediaUnsupported")
+    );
 }
 
 #[tokio::test]
