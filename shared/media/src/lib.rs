@@ -16,6 +16,8 @@ mod crypto;
 mod error;
 mod es;
 mod fault;
+#[cfg(test)]
+mod fuzz;
 mod hls;
 mod mp4;
 mod net;

@@ -1,0 +1,90 @@
+//! Fuzz targets of the readers that take what a foreign server sends: no panic, and no more memory than the input explains.
+//!
+//! `cargo test` gives each a second of random input; `cargo bolero test -p media fuzz::transport_stream` goes on from there with
+//! coverage (a nightly toolchain, and `cargo install cargo-bolero`).
+
+use url::Url;
+
+use crate::FetchConfig;
+use crate::mp4::probe::Probe;
+use crate::playlist::{Parsed, parse};
+use crate::remux::Remuxer;
+use crate::ts::made::{AUDIO, VIDEO, packet, pes, tables};
+use crate::ts::{Picture, Wanted};
+
+#[test]
+fn playlist() {
+    let url = Url::parse("https://cdn.example.com/index.m3u8").unwrap();
+    let config = FetchConfig::default();
+    bolero::check!().for_each(|bytes: &[u8]| {
+        for begin in [
+            &b""[..],
+            b"#EXTM3U\n",
+            b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n",
+        ] {
+            let text = [begin, bytes].concat();
+            if let Ok(Parsed::Media(list)) = parse(&text, &url, &config) {
+                assert!(list.segments.len() <= text.len(), "a segment has a line at least");
+            }
+        }
+    });
+}
+
+/// Both streams' packets with whatever is in them, and packets of nothing but noise.
+#[test]
+fn transport_stream() {
+    bolero::check!().for_each(|bytes: &[u8]| {
+        let mut stream = tables();
+        let mut counters = [0u8; 2];
+        for (number, noise) in bytes.chunks(61).enumerate() {
+            let video = noise[0] & 1 == 1;
+            let counter = &mut counters[usize::from(video)];
+            let pid = if video { VIDEO } else { AUDIO };
+            let start = noise[0] & 2 == 2;
+            let payload = if start {
+                pes(number as u64 * 3_000, noise)
+            } else {
+                noise.to_vec()
+            };
+            stream.extend(packet(pid, start, *counter, &payload));
+            *counter = (*counter + 1) & 15;
+        }
+        let wanted = Wanted {
+            picture: Picture::Take,
+            sound: true,
+        };
+        for bytes in [&stream[..], bytes] {
+            let mut remuxer = Remuxer::new(&[wanted], 1_000);
+            let read = remuxer.push(0, bytes).and_then(|()| remuxer.end_segment(0));
+            let _ = read.and_then(|()| remuxer.end_run());
+            let _ = (remuxer.presented_ms(), remuxer.duration_ms(), remuxer.head());
+            let mut payload = Vec::new();
+            remuxer.take_payload(&mut payload);
+            // A start code of three bytes becomes a length of four.
+            assert!(
+                payload.len() <= 2 * bytes.len() + 8,
+                "{} from {}",
+                payload.len(),
+                bytes.len()
+            );
+        }
+    });
+}
+
+#[test]
+fn boxes() {
+    bolero::check!().for_each(|bytes: &[u8]| {
+        let mut probe = Probe::default();
+        for begin in [
+            &b""[..],
+            b"\0\0\0\x10ftypisom\0\0\0\0",
+            b"\0\0\0\x60moov\0\0\0\x58trak",
+        ] {
+            let _ = probe
+                .push(begin)
+                .and_then(|()| probe.push(bytes))
+                .and_then(|()| probe.end());
+            let _ = (probe.tracks(), probe.duration_ms(), probe.is_whole_movie());
+        }
+    });
+}
