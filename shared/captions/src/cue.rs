@@ -1,10 +1,12 @@
 //! The cue: a caption as it is shown, with its lines and times.
 
+use serde::{Deserialize, Serialize};
+
 /// One caption on the screen.
 ///
 /// What [`crate::lay_out`] and [`crate::tidy`] give out has a start before its end, at least one line, and no blank
 /// line; what a reader gives may have any times, since it hides nothing of a customer's file.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Cue {
     /// When it appears, in milliseconds from the start of the media.
     pub start_ms: u64,

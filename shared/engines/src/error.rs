@@ -93,6 +93,36 @@ pub enum EngineError {
         /// The cause.
         detail: String,
     },
+    /// An engine elsewhere looked at the job and won't do it, for a reason that no retry changes.
+    #[error("engine `{engine}` refuses the job: {detail}")]
+    Refused {
+        /// The engine.
+        engine: String,
+        /// Why, in the engine's words, for the log.
+        detail: String,
+        /// Why, for the customer.
+        customer_text: String,
+    },
+    /// An engine elsewhere could not be reached, or was too busy.
+    #[error("engine `{engine}` could not {action}: {detail}")]
+    Unavailable {
+        /// The engine.
+        engine: String,
+        /// What was asked of it, as a verb.
+        action: String,
+        /// The cause.
+        detail: String,
+    },
+    /// A job ended badly at an engine elsewhere, and may end well another time.
+    #[error("job `{job}` failed at engine `{engine}`: {detail}")]
+    JobFailed {
+        /// The engine.
+        engine: String,
+        /// The job's name.
+        job: String,
+        /// The engine's words.
+        detail: String,
+    },
     /// A kept result is not one that this version can read.
     #[error("job result can't be read: {detail}")]
     ResultUnreadable {
@@ -116,6 +146,7 @@ impl EngineError {
             Self::LanguageNotSupported { .. }
             | Self::WorkNotSupported { .. }
             | Self::NoAudio { .. }
+            | Self::Refused { .. }
             | Self::MediaUnreadable { .. } => ErrorClass::Terminal,
             Self::ProgramMissing { .. }
             | Self::ProgramFailed { .. }
@@ -123,6 +154,8 @@ impl EngineError {
             | Self::OutputUnreadable { .. }
             | Self::Files { .. }
             | Self::ResultUnreadable { .. }
+            | Self::Unavailable { .. }
+            | Self::JobFailed { .. }
             | Self::Setting { .. } => ErrorClass::Retryable,
         }
     }
@@ -140,6 +173,9 @@ impl EngineError {
             Self::OutputUnreadable { .. } => "EngineOutputUnreadable",
             Self::Files { .. } => "EngineFiles",
             Self::ResultUnreadable { .. } => "EngineResultUnreadable",
+            Self::Refused { .. } => "EngineRefused",
+            Self::Unavailable { .. } => "EngineUnavailable",
+            Self::JobFailed { .. } => "EngineJobFailed",
             Self::Setting { .. } => "EngineSetting",
         }
     }
@@ -158,6 +194,7 @@ impl EngineError {
             Self::MediaUnreadable { .. } => {
                 "The media could not be read as audio or video. Please check that the entry plays.".into()
             }
+            Self::Refused { customer_text, .. } => customer_text.clone(),
             _ => "The service could not process the media at this time.".into(),
         }
     }

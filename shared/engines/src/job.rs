@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use captions::{SpeakerId, Transcript};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{EngineError, Result};
@@ -59,6 +60,17 @@ impl JobId {
     /// The name's text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Reads a name that [`JobId::new`] made: the task, the attempt and the kind of work; `None` for any other name.
+    pub fn parse(name: &str) -> Option<(TaskId, u32, WorkKind)> {
+        let rest = name.strip_prefix("reach-")?;
+        let kind = WorkKind::ALL
+            .into_iter()
+            .find(|kind| rest.ends_with(&format!("-{}", kind.name())))?;
+        let rest = rest.strip_suffix(kind.name())?.strip_suffix('-')?;
+        let (task_id, attempt) = rest.rsplit_once('-')?;
+        Some((TaskId::new(task_id), attempt.parse().ok()?, kind))
     }
 }
 
@@ -131,21 +143,78 @@ impl SourceLanguage {
 }
 
 /// A kind of work: what [`Work`] asks for, without its particulars.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum WorkKind {
     /// Speech to text.
     Recognise,
+    /// Which language is spoken.
+    Identify,
+    /// A given text to the times at which it is spoken.
+    Align,
+    /// Text to text.
+    Translate,
+    /// Text to speech.
+    Speak,
+    /// What is to be seen, in words.
+    Describe,
+    /// A transcript to chapters.
+    Chapter,
+    /// What people make, and hand in.
+    HandIn,
 }
 
 impl WorkKind {
+    /// Every kind.
+    pub const ALL: [Self; 8] = [
+        Self::Recognise,
+        Self::Identify,
+        Self::Align,
+        Self::Translate,
+        Self::Speak,
+        Self::Describe,
+        Self::Chapter,
+        Self::HandIn,
+    ];
+
     /// The kind as a verb, stable: it is part of job ids.
     pub fn name(self) -> &'static str {
         match self {
             Self::Recognise => "recognise",
+            Self::Identify => "identify",
+            Self::Align => "align",
+            Self::Translate => "translate",
+            Self::Speak => "speak",
+            Self::Describe => "describe",
+            Self::Chapter => "chapter",
+            Self::HandIn => "hand-in",
         }
     }
+
+    /// The kind of that name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Whether it is done on the media.
+    pub fn needs_media(self) -> bool {
+        !matches!(self, Self::Translate | Self::Speak | Self::Chapter)
+    }
+}
+
+/// A run of speech that belongs together: a sentence, or what lies between two pauses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passage {
+    /// When it begins, in milliseconds from the start of the media.
+    pub start_ms: u64,
+    /// When it ends; not before `start_ms`.
+    pub end_ms: u64,
+    /// What is said. Not blank.
+    pub text: String,
+    /// Who says it; none where voices aren't told apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speaker: Option<SpeakerId>,
 }
 
 /// Speech to text: the particulars of the order.
@@ -164,13 +233,111 @@ pub struct Recognise {
     pub remove_profanity: bool,
 }
 
-/// What to do with the media.
+/// Which language is spoken: asked where the customer leaves it open (`Auto Detect`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identify {
+    /// The languages that it may be, as BCP-47 tags; empty where nothing is known.
+    pub candidates: Vec<String>,
+}
+
+/// A given text to times.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Align {
+    /// The language spoken.
+    pub source_language: SourceLanguage,
+    /// What is spoken, with punctuation and paragraphs as the customer wrote it. Every word of it comes back, in order.
+    pub text: String,
+}
+
+/// Text to text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Translate {
+    /// The language of the passages.
+    pub source_language: SourceLanguage,
+    /// The language wanted.
+    pub target_language: SourceLanguage,
+    /// What to translate.
+    pub passages: Vec<Passage>,
+    /// The customer's dictionary: names that stay as they are. A help, as in [`Recognise`].
+    pub dictionary: Vec<String>,
+    /// Whether profane words are to be masked, where the engine can.
+    pub remove_profanity: bool,
+}
+
+/// Text to speech.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Speak {
+    /// The language of the passages.
+    pub language: SourceLanguage,
+    /// What to say; each passage becomes a clip of its own. Their times are a wish: an engine that can may speak faster
+    /// where there is little time.
+    pub passages: Vec<Passage>,
+}
+
+/// What is to be seen, in words, for those who can't see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Describe {
+    /// The language to describe in, which is that of the sound.
+    pub language: SourceLanguage,
+    /// The pauses of the speech, into which descriptions fit: start and end in milliseconds. Empty where the description
+    /// may stop the picture (extended audio description).
+    pub pauses_ms: Vec<(u64, u64)>,
+}
+
+/// A transcript to chapters.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Divide {
+    /// The language of the transcript.
+    pub language: SourceLanguage,
+    /// What is said.
+    pub transcript: Transcript,
+}
+
+/// What people hand in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Handover {
+    /// Captions, as they are to be shown: SRT, WebVTT or DFXP.
+    Captions,
+    /// Descriptions of the picture with their times: WebVTT, SRT or DFXP. A voice speaks them, or the player does.
+    Script,
+    /// The finished sound track: any container and codec that ffmpeg reads.
+    Sound,
+    /// Chapters: WebVTT whose cues are their titles.
+    Chapters,
+}
+
+/// Work for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandIn {
+    /// What they hand in.
+    pub handover: Handover,
+    /// The language that it is in.
+    pub language: SourceLanguage,
+}
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Work {
     /// Speech to text.
     Recognise(Recognise),
+    /// Which language is spoken.
+    Identify(Identify),
+    /// A given text to times.
+    Align(Align),
+    /// Text to text.
+    Translate(Translate),
+    /// Text to speech.
+    Speak(Speak),
+    /// What is to be seen, in words.
+    Describe(Describe),
+    /// A transcript to chapters.
+    Chapter(Divide),
+    /// What people make.
+    HandIn(HandIn),
 }
 
 impl Work {
@@ -178,19 +345,52 @@ impl Work {
     pub fn kind(&self) -> WorkKind {
         match self {
             Self::Recognise(_) => WorkKind::Recognise,
+            Self::Identify(_) => WorkKind::Identify,
+            Self::Align(_) => WorkKind::Align,
+            Self::Translate(_) => WorkKind::Translate,
+            Self::Speak(_) => WorkKind::Speak,
+            Self::Describe(_) => WorkKind::Describe,
+            Self::Chapter(_) => WorkKind::Chapter,
+            Self::HandIn(_) => WorkKind::HandIn,
         }
     }
 
-    /// The language that the engine has to know for it.
-    pub fn source_language(&self) -> &SourceLanguage {
+    /// The language that the engine has to know for it; none where that is the question.
+    pub fn language(&self) -> Option<&SourceLanguage> {
         match self {
-            Self::Recognise(recognise) => &recognise.source_language,
+            Self::Recognise(work) => Some(&work.source_language),
+            Self::Identify(_) => None,
+            Self::Align(work) => Some(&work.source_language),
+            Self::Translate(work) => Some(&work.source_language),
+            Self::Speak(work) => Some(&work.language),
+            Self::Describe(work) => Some(&work.language),
+            Self::Chapter(work) => Some(&work.language),
+            Self::HandIn(work) => Some(&work.language),
+        }
+    }
+
+    /// The language to translate into.
+    pub fn target_language(&self) -> Option<&SourceLanguage> {
+        match self {
+            Self::Translate(work) => Some(&work.target_language),
+            _ => None,
         }
     }
 }
 
-/// One job for an engine.
+/// A job that an engine took on and has not ended within the call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcceptedJob {
+    /// The job's name.
+    pub job_id: JobId,
+    /// The kind of work.
+    pub kind: WorkKind,
+    /// The engine's own name of the job.
+    pub external_id: String,
+}
+
+/// One job for an engine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobRequest {
     /// The task that it is for.
     pub task_id: TaskId,
@@ -200,8 +400,9 @@ pub struct JobRequest {
     pub job_id: JobId,
     /// What to do.
     pub work: Work,
-    /// On what.
-    pub media: MediaRef,
+    /// On what; none where the work needs no media.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media: Option<MediaRef>,
     /// By what the job is completed, if it doesn't end within the call.
     pub completion: CompletionToken,
 }
@@ -212,7 +413,7 @@ impl JobRequest {
         task_id: TaskId,
         attempt: u32,
         work: Work,
-        media: MediaRef,
+        media: Option<MediaRef>,
         completion: CompletionToken,
     ) -> Self {
         let job_id = JobId::new(&task_id, attempt, work.kind());
@@ -224,6 +425,14 @@ impl JobRequest {
             media,
             completion,
         }
+    }
+
+    /// The media, for work that needs it.
+    pub fn media(&self) -> Result<&MediaRef> {
+        self.media.as_ref().ok_or_else(|| EngineError::Files {
+            action: format!("look for the media of `{}`", self.job_id),
+            detail: "the request has none".to_owned(),
+        })
     }
 }
 
@@ -242,11 +451,11 @@ mod tests {
                 speakers_wanted: true,
                 remove_profanity: false,
             }),
-            MediaRef {
+            Some(MediaRef {
                 key: "media/9292/2.mp4".to_owned(),
                 container: "mp4".to_owned(),
                 duration_ms: None,
-            },
+            }),
             CompletionToken::new("AAAAKgAAAAIAAAAAAAAAAb"),
         )
     }
@@ -271,6 +480,19 @@ mod tests {
         assert_eq!(request().job_id.as_str(), "reach-9292-2-recognise");
         assert_eq!(request().job_id, request().job_id);
         assert_eq!(id("a/b ü").as_str(), "reach-a_b__-1-recognise");
+        for kind in WorkKind::ALL {
+            let id = JobId::new(&TaskId::new("9292"), 12, kind);
+            assert_eq!(JobId::parse(id.as_str()), Some((TaskId::new("9292"), 12, kind)));
+        }
+        for other in [
+            "",
+            "reach-",
+            "reach-9292-recognise",
+            "other-9292-1-recognise",
+            "reach-9292-1-sing",
+        ] {
+            assert_eq!(JobId::parse(other), None, "{other}");
+        }
         assert!(id(&"9".repeat(500)).as_str().len() <= 200);
     }
 

@@ -1,7 +1,7 @@
 //! The engine contract and its adapters.
 //!
-//! An *engine* does the work of an order: it makes a transcript of the media's sound (later also translations,
-//! voices, chapters). The pipeline hands it a [`JobRequest`] and gets a [`JobResult`], at once or later through the
+//! An *engine* does a part of the work of an order: it makes a transcript of the media's sound, translates, speaks, finds
+//! chapters. The pipeline hands it a [`JobRequest`] and gets a [`JobResult`], at once or later through the
 //! request's [`CompletionToken`]; which engine it is makes no difference to the pipeline, which plans from the
 //! engine's [`Capabilities`].
 //!
@@ -12,14 +12,19 @@
 
 mod contract;
 mod error;
+mod folder;
 mod job;
 pub mod language;
 pub mod local;
 mod result;
 
-pub use contract::{Capabilities, Capability, Engine, JobFiles, Progress};
+pub use contract::{Capabilities, Capability, Engine, JobFiles, Look, Progress, StoredAt};
 pub use error::{EngineError, ErrorClass, Result};
+pub use folder::FolderFiles;
 pub use job::{
-    CompletionToken, JobId, JobRequest, MediaRef, Recognise, SourceLanguage, TaskId, Work, WorkKind,
+    AcceptedJob, Align, CompletionToken, Describe, Divide, HandIn, Handover, Identify, JobId, JobRequest,
+    MediaRef, Passage, Recognise, SourceLanguage, Speak, TaskId, Translate, Work, WorkKind,
 };
-pub use result::{DetectedLanguage, EngineVersion, JobResult, RESULT_VERSION, Warning};
+pub use result::{
+    Chapter, Clip, DetectedLanguage, EngineVersion, JobResult, Output, RESULT_VERSION, Speech, Warning,
+};

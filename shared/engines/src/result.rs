@@ -1,14 +1,14 @@
 //! What an engine gives back, as it is kept in the pipeline's store.
 
-use captions::Transcript;
+use captions::{Cue, Transcript};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{EngineError, Result};
-use crate::job::JobId;
+use crate::job::{JobId, MediaRef, Passage};
 
 /// The version of [`JobResult`]'s shape that this code writes. Fields may be added within a version; a change that an
 /// older reader would misread gets a new one.
-pub const RESULT_VERSION: u32 = 1;
+pub const RESULT_VERSION: u32 = 2;
 
 /// A language that an engine heard.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,6 +48,123 @@ impl Warning {
     }
 }
 
+/// One passage as it was spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clip {
+    /// Which passage of the request, from 0.
+    pub passage: usize,
+    /// Where it begins in the sound, in milliseconds.
+    pub start_ms: u64,
+    /// Where it ends.
+    pub end_ms: u64,
+}
+
+/// Spoken passages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Speech {
+    /// The sound: all clips in one file, one after the other.
+    pub sound: MediaRef,
+    /// Where each passage stands in it, in the order of the passages. A passage that can't be spoken has none.
+    pub clips: Vec<Clip>,
+    /// The voice, as the engine calls it.
+    pub voice: String,
+}
+
+/// A chapter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chapter {
+    /// Where it begins, in milliseconds.
+    pub start_ms: u64,
+    /// Its title, at most 255 characters.
+    pub title: String,
+    /// What it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+/// What an engine made, by the kind of work.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Output {
+    /// Of `Recognise` and `Align`: the words, with times, confidences, speakers and language. Without words where nobody
+    /// speaks: a warning `NoSpeech` says so.
+    Transcript {
+        /// The words.
+        transcript: Transcript,
+    },
+    /// Of `Identify`: nothing but [`JobResult::language`].
+    Language,
+    /// Of `Translate`: one text for each passage of the request, in their order.
+    Texts {
+        /// The texts; an empty one where nothing is left to say.
+        texts: Vec<String>,
+    },
+    /// Of `Speak`.
+    Speech {
+        /// The clips.
+        speech: Speech,
+    },
+    /// Of `Describe`, and a script handed in.
+    Script {
+        /// The descriptions, by time.
+        passages: Vec<Passage>,
+    },
+    /// Of `Chapter`, and chapters handed in.
+    Chapters {
+        /// By time; the first begins at 0.
+        chapters: Vec<Chapter>,
+    },
+    /// Captions handed in: shown as they are.
+    Captions {
+        /// By time.
+        cues: Vec<Cue>,
+    },
+    /// A finished sound track handed in.
+    Sound {
+        /// The file.
+        sound: MediaRef,
+    },
+}
+
+impl Output {
+    /// Its name, for errors.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Transcript { .. } => "transcript",
+            Self::Language => "language",
+            Self::Texts { .. } => "texts",
+            Self::Speech { .. } => "speech",
+            Self::Script { .. } => "script",
+            Self::Chapters { .. } => "chapters",
+            Self::Captions { .. } => "captions",
+            Self::Sound { .. } => "sound",
+        }
+    }
+
+    /// What is wrong with it, if anything is.
+    fn fault(&self) -> Option<String> {
+        match self {
+            Self::Transcript { transcript } => transcript.check().err().map(|error| error.to_string()),
+            Self::Chapters { chapters } => {
+                let ordered = chapters
+                    .windows(2)
+                    .all(|pair| pair[0].start_ms < pair[1].start_ms);
+                (!ordered).then(|| "chapters are not in the order of their times".to_owned())
+            }
+            Self::Script { passages } => {
+                let blank = passages.iter().position(|passage| passage.text.trim().is_empty());
+                blank.map(|index| format!("passage {index} is blank"))
+            }
+            Self::Speech { speech } => {
+                let backwards = speech.clips.iter().position(|clip| clip.end_ms < clip.start_ms);
+                backwards.map(|index| format!("clip {index} ends before it begins"))
+            }
+            Self::Language | Self::Texts { .. } | Self::Captions { .. } | Self::Sound { .. } => None,
+        }
+    }
+}
+
 /// The result of a job: the one format in which the pipeline keeps the work of any engine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobResult {
@@ -57,15 +174,41 @@ pub struct JobResult {
     pub job_id: JobId,
     /// Who made it.
     pub engine: EngineVersion,
-    /// The words, with times, confidences, speakers and language. Without words where nobody speaks: a warning
-    /// `NoSpeech` says so.
-    pub transcript: Transcript,
+    /// What was made.
+    pub output: Output,
     /// The language heard; `None` where the engine can't tell languages apart.
     pub language: Option<DetectedLanguage>,
-    /// The duration of the sound that was worked on, silence included.
+    /// The duration of the sound that was worked on, silence included; 0 where there was none.
     pub audio_duration_ms: u64,
     /// What else there is to say.
     pub warnings: Vec<Warning>,
+}
+
+/// Version 1 knew transcripts only.
+#[derive(Deserialize)]
+struct JobResultV1 {
+    job_id: JobId,
+    engine: EngineVersion,
+    transcript: Transcript,
+    language: Option<DetectedLanguage>,
+    audio_duration_ms: u64,
+    warnings: Vec<Warning>,
+}
+
+impl From<JobResultV1> for JobResult {
+    fn from(old: JobResultV1) -> Self {
+        Self {
+            version: RESULT_VERSION,
+            job_id: old.job_id,
+            engine: old.engine,
+            output: Output::Transcript {
+                transcript: old.transcript,
+            },
+            language: old.language,
+            audio_duration_ms: old.audio_duration_ms,
+            warnings: old.warnings,
+        }
+    }
 }
 
 impl JobResult {
@@ -91,14 +234,33 @@ impl JobResult {
                 detail: format!("`version` is {}, expected 1 to {RESULT_VERSION}", head.version),
             });
         }
-        let result: Self = serde_json::from_slice(json).map_err(unreadable)?;
-        result
-            .transcript
-            .check()
-            .map_err(|error| EngineError::ResultUnreadable {
-                detail: format!("`transcript`: {error}"),
-            })?;
+        let result: Self = if head.version == 1 {
+            serde_json::from_slice::<JobResultV1>(json)
+                .map_err(unreadable)?
+                .into()
+        } else {
+            serde_json::from_slice(json).map_err(unreadable)?
+        };
+        result.check()?;
         Ok(result)
+    }
+
+    /// Checks what was made; an engine's answer may be anything.
+    pub fn check(&self) -> Result<()> {
+        match self.output.fault() {
+            None => Ok(()),
+            Some(fault) => Err(EngineError::ResultUnreadable {
+                detail: format!("`{}`: {fault}", self.output.name()),
+            }),
+        }
+    }
+
+    /// The words, where words were made.
+    pub fn transcript(&self) -> Option<&Transcript> {
+        match &self.output {
+            Output::Transcript { transcript } => Some(transcript),
+            _ => None,
+        }
     }
 }
 
@@ -119,7 +281,9 @@ mod tests {
                 name: "local".to_owned(),
                 version: "pocketsphinx 5.1.1".to_owned(),
             },
-            transcript: Transcript::new(Some("en-US".to_owned()), vec![word], 2_000),
+            output: Output::Transcript {
+                transcript: Transcript::new(Some("en-US".to_owned()), vec![word], 2_000),
+            },
             language: Some(DetectedLanguage {
                 bcp47: "en".to_owned(),
                 confidence: 0.75,
@@ -138,12 +302,28 @@ mod tests {
         );
     }
 
+    /// Redeployed while tasks wait: what the former code kept is read.
+    #[test]
+    fn a_result_of_the_first_version_is_read() {
+        let mut json = serde_json::to_value(result()).unwrap();
+        let mut output = json["output"].take();
+        json["version"] = 1.into();
+        json["transcript"] = output["transcript"].take();
+        json.as_object_mut().unwrap().remove("output");
+        assert_eq!(
+            JobResult::from_json(json.to_string().as_bytes()).unwrap(),
+            result()
+        );
+    }
+
     #[test]
     fn what_is_no_result_says_so_and_is_retryable() {
         let mut later = result();
-        later.version = 2;
+        later.version = RESULT_VERSION + 1;
         let mut blank = result();
-        blank.transcript.words[0].text = " ".to_owned();
+        if let Output::Transcript { transcript } = &mut blank.output {
+            transcript.words[0].text = " ".to_owned();
+        }
         let mut texts = Vec::new();
         for json in [
             b"{}".to_vec(),

@@ -15,7 +15,8 @@ use media::{PartSink, SinkError};
 use crate::error::{Class, Result, StepError};
 use crate::ports::{
     AppTokenSource, Clock, Completions, Deleted, ExecutionState, Executions, Gate, GateClosed, KnownTask,
-    Leases, ObjectStore, OrderQueue, SessionStore, SignedGet, StagedTask, TaskIndex, TaskStore,
+    Leases, LinkMethod, ObjectLinks, ObjectStore, OrderQueue, PresignedUrl, SessionStore, SignedGet,
+    StagedTask, TaskIndex, TaskStore,
 };
 use crate::record::{Duty, Parking, RECORD_VERSION, Stage, TaskRecord, TaskState};
 use crate::session::CachedSession;
@@ -278,6 +279,17 @@ impl ObjectStore for MemoryObjects {
         }))
     }
 
+    async fn upload(&self, key: &str, from: &Path, content_type: &str) -> Result<u64> {
+        let content = tokio::fs::read(from).await.map_err(|error| StepError::Aws {
+            service: "s3",
+            action: "read a file to upload",
+            detail: error.to_string(),
+        })?;
+        let size_bytes = content.len() as u64;
+        self.put(key, content.into(), content_type).await?;
+        Ok(size_bytes)
+    }
+
     async fn download(&self, key: &str, to: &Path) -> Result<u64> {
         let failed = |detail: String| StepError::Aws {
             service: "s3",
@@ -306,12 +318,33 @@ impl ObjectStore for MemoryObjects {
         });
         Ok(deleted)
     }
+}
+
+#[async_trait]
+impl ObjectLinks for MemoryObjects {
+    fn bucket(&self) -> &'static str {
+        "work"
+    }
 
     async fn sign_get(&self, key: &str, now_epoch_s: u64) -> Result<SignedGet> {
         Ok(SignedGet {
             url: format!("https://work.s3.eu-central-1.amazonaws.com/{key}"),
             header_lines: vec![format!("authorization: signed at {now_epoch_s}")],
         })
+    }
+
+    async fn presign(
+        &self,
+        method: LinkMethod,
+        key: &str,
+        now_epoch_s: u64,
+        ttl_s: u64,
+    ) -> Result<PresignedUrl> {
+        let method = method.name();
+        let until_epoch_s = now_epoch_s + ttl_s;
+        Ok(PresignedUrl::new(format!(
+            "https://work.s3.eu-central-1.amazonaws.com/{key}?method={method}&until={until_epoch_s}"
+        )))
     }
 }
 

@@ -318,10 +318,7 @@ mod tests {
     }
 
     fn english_only() -> Capabilities {
-        let recognise = Capability {
-            kind: WorkKind::Recognise,
-            languages: vec!["en".into()],
-        };
+        let recognise = Capability::new(WorkKind::Recognise, &["en"]);
         Capabilities {
             engine: "test",
             works: vec![recognise],

@@ -167,21 +167,81 @@ pub struct Deleted {
     pub size_bytes: u64,
 }
 
+/// What may be done with a presigned address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkMethod {
+    /// Read the object.
+    Get,
+    /// Write it.
+    Put,
+}
+
+impl LinkMethod {
+    /// The HTTP method.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Put => "PUT",
+        }
+    }
+}
+
+/// An address that carries its own signature: whoever has it has the object. Prints without its query.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PresignedUrl(String);
+
+impl PresignedUrl {
+    /// A signed address.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self(url.into())
+    }
+
+    /// The address in clear: for the one who is to use it, never for a log.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for PresignedUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let bare = self.0.split('?').next().unwrap_or_default();
+        write!(f, "PresignedUrl({bare}?redacted)")
+    }
+}
+
+/// Addresses of objects, for those who are not let into the bucket.
+#[async_trait]
+pub trait ObjectLinks: Send + Sync {
+    /// The bucket's name.
+    fn bucket(&self) -> &str;
+    /// Signs a GET of the object by headers (SigV4), valid for about 15 minutes from `now_epoch_s`.
+    async fn sign_get(&self, key: &str, now_epoch_s: u64) -> Result<SignedGet>;
+    /// An address for one method, valid for `ttl_s` seconds (a week at most) from `now_epoch_s`, and no longer than the
+    /// credentials of the function that signs it.
+    async fn presign(
+        &self,
+        method: LinkMethod,
+        key: &str,
+        now_epoch_s: u64,
+        ttl_s: u64,
+    ) -> Result<PresignedUrl>;
+}
+
 /// The bucket of media, transcripts and deliverables. Keys are of `[A-Za-z0-9._/-]` only (spec 3.4).
 #[async_trait]
-pub trait ObjectStore: Send + Sync {
+pub trait ObjectStore: ObjectLinks {
     /// Writes an object whole. Safe to repeat: the same key gets the same content.
     async fn put(&self, key: &str, content: Bytes, content_type: &str) -> Result<()>;
     /// Reads an object whole; `None` where there is none.
     async fn get(&self, key: &str) -> Result<Option<Bytes>>;
     /// A sink for a large object, written in parts; nothing is visible before its `finish`.
     async fn sink(&self, key: &str, content_type: &str) -> Result<Box<dyn PartSink>>;
+    /// Writes an object from a file; answers its size in bytes. Safe to repeat.
+    async fn upload(&self, key: &str, from: &Path, content_type: &str) -> Result<u64>;
     /// Copies an object into a file; answers its size in bytes.
     async fn download(&self, key: &str, to: &Path) -> Result<u64>;
     /// Deletes all objects whose keys begin so, with their older versions, and aborts uploads to such keys. Safe to repeat.
     async fn delete_all(&self, prefix: &str) -> Result<Deleted>;
-    /// Signs a GET of the object by headers (SigV4), valid for about 15 minutes from `now_epoch_s`.
-    async fn sign_get(&self, key: &str, now_epoch_s: u64) -> Result<SignedGet>;
 }
 
 /// What is fetched from a playback address.

@@ -11,9 +11,9 @@ use kaltura::{PartnerId, TaskId};
 use media::{Container, FetchError, FetchReport, PartSink, Resume};
 use pipeline::memory::{ManualClock, MemoryObjects, MemoryTable};
 use pipeline::ports::{
-    Clock, Completions, Deleted, ExecutionState, Executions, Gate, GateClosed, KnownTask, Leases,
-    MediaFetcher, MediaKind, ObjectStore, OrderQueue, SessionStore, SignedGet, StagedTask, TaskIndex,
-    TaskStore,
+    Clock, Completions, Deleted, ExecutionState, Executions, Gate, GateClosed, KnownTask, Leases, LinkMethod,
+    MediaFetcher, MediaKind, ObjectLinks, ObjectStore, OrderQueue, PresignedUrl, SessionStore, SignedGet,
+    StagedTask, TaskIndex, TaskStore,
 };
 use pipeline::record::{Duty, Stage, TaskRecord, TaskState};
 use pipeline::session::CachedSession;
@@ -177,8 +177,30 @@ impl ObjectStore for Bucket {
         self.run.call("bucket.delete_all", lost, delete).await
     }
 
+    async fn upload(&self, key: &str, from: &std::path::Path, content_type: &str) -> Result<u64> {
+        let upload = self.objects.upload(key, from, content_type);
+        self.run.call("bucket.upload", lost, upload).await
+    }
+}
+
+#[async_trait]
+impl ObjectLinks for Bucket {
+    fn bucket(&self) -> &str {
+        self.objects.bucket()
+    }
+
     async fn sign_get(&self, key: &str, now_epoch_s: u64) -> Result<SignedGet> {
         self.objects.sign_get(key, now_epoch_s).await
+    }
+
+    async fn presign(
+        &self,
+        method: LinkMethod,
+        key: &str,
+        now_epoch_s: u64,
+        ttl_s: u64,
+    ) -> Result<PresignedUrl> {
+        self.objects.presign(method, key, now_epoch_s, ttl_s).await
     }
 }
 

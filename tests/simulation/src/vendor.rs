@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use captions::Transcript;
 use engines::{
     Capabilities, Capability, CompletionToken, Engine, EngineVersion, JobFiles, JobRequest, JobResult,
-    Progress, RESULT_VERSION, WorkKind,
+    Output, Progress, RESULT_VERSION, WorkKind,
 };
 use kaltura::{Client, ClientConfig, PartnerId, ServiceUrl, TaskId};
 use kaltura_sim::SimHandle;
@@ -235,10 +235,7 @@ impl Engine for Speaker {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             engine: "speaker",
-            works: vec![Capability {
-                kind: WorkKind::Recognise,
-                languages: vec!["en".into()],
-            }],
+            works: vec![Capability::new(WorkKind::Recognise, &["en"])],
         }
     }
 
@@ -250,7 +247,9 @@ impl Engine for Speaker {
                 name: "speaker".into(),
                 version: "1".into(),
             },
-            transcript: Transcript::new(Some("en".into()), spoken(), 4_000),
+            output: Output::Transcript {
+                transcript: Transcript::new(Some("en".into()), spoken(), 4_000),
+            },
             language: None,
             audio_duration_ms: 4_000,
             warnings: Vec::new(),

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use captions::{Transcript, Word};
 use engines::{
-    Capabilities, Capability, Engine, EngineVersion, JobFiles, JobRequest, JobResult, Progress,
+    Capabilities, Capability, Engine, EngineVersion, JobFiles, JobRequest, JobResult, Output, Progress,
     RESULT_VERSION, WorkKind,
 };
 
@@ -40,10 +40,7 @@ impl Engine for ToldEngine {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let recognise = Capability {
-            kind: WorkKind::Recognise,
-            languages: vec!["en".into()],
-        };
+        let recognise = Capability::new(WorkKind::Recognise, &["en"]);
         Capabilities {
             engine: "told",
             works: vec![recognise],
@@ -51,7 +48,7 @@ impl Engine for ToldEngine {
     }
 
     async fn start(&self, request: &JobRequest, files: &dyn JobFiles) -> engines::Result<Progress> {
-        let media = files.media(&request.media).await?;
+        let media = files.media(request.media()?).await?;
         let size = std::fs::metadata(&media)
             .map(|meta| meta.len())
             .unwrap_or_default();
@@ -64,7 +61,9 @@ impl Engine for ToldEngine {
                 name: "told".into(),
                 version: "1".into(),
             },
-            transcript: Transcript::new(Some("en".into()), words, 4_000),
+            output: Output::Transcript {
+                transcript: Transcript::new(Some("en".into()), words, 4_000),
+            },
             language: None,
             audio_duration_ms: 4_000,
             warnings: Vec::new(),

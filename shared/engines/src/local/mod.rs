@@ -21,10 +21,10 @@ use async_trait::async_trait;
 pub use config::LocalConfig;
 
 use crate::contract::{Capabilities, Capability, Engine, JobFiles, Progress};
-use crate::error::Result;
+use crate::error::{EngineError, Result};
 use crate::job::{JobRequest, Recognise, Work, WorkKind};
 use crate::language::Language;
-use crate::result::{EngineVersion, JobResult, RESULT_VERSION, Warning};
+use crate::result::{EngineVersion, JobResult, Output, RESULT_VERSION, Warning};
 
 /// The engine's name.
 const NAME: &str = "local";
@@ -55,10 +55,11 @@ impl Local {
         work: &Recognise,
         files: &dyn JobFiles,
     ) -> Result<JobResult> {
-        let media = files.media(&request.media).await?;
+        let media_ref = request.media()?;
+        let media = files.media(media_ref).await?;
         let source = sound::Source {
             path: &media,
-            key: &request.media.key,
+            key: &media_ref.key,
         };
         let spoken_iso639_3 =
             Language::by_catalog_name(&work.source_language.catalog_name).map(|l| l.iso639_3);
@@ -72,7 +73,7 @@ impl Local {
             "recognised"
         );
         let mut warnings = heard.warnings;
-        warnings.extend(early_end(samples.duration_ms, request.media.duration_ms));
+        warnings.extend(early_end(samples.duration_ms, media_ref.duration_ms));
         warnings.extend(unfulfilled(work));
         Ok(JobResult {
             version: RESULT_VERSION,
@@ -81,7 +82,9 @@ impl Local {
                 name: NAME.to_owned(),
                 version: heard.program,
             },
-            transcript: heard.transcript,
+            output: Output::Transcript {
+                transcript: heard.transcript,
+            },
             // One model, one language: whatever is spoken, it hears English.
             language: None,
             audio_duration_ms: samples.duration_ms,
@@ -136,10 +139,7 @@ impl Engine for Local {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             engine: NAME,
-            works: vec![Capability {
-                kind: WorkKind::Recognise,
-                languages: vec!["en".to_owned()],
-            }],
+            works: vec![Capability::new(WorkKind::Recognise, &["en"])],
         }
     }
 
@@ -150,6 +150,10 @@ impl Engine for Local {
                 .recognise(request, work, files)
                 .await
                 .map(|result| Progress::Done(Box::new(result))),
+            work => Err(EngineError::WorkNotSupported {
+                engine: NAME.to_owned(),
+                work: work.kind().name(),
+            }),
         }
     }
 }

@@ -4,11 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use async_trait::async_trait;
-
 use super::*;
 use crate::job::{CompletionToken, MediaRef, SourceLanguage, TaskId};
-use crate::{EngineError, ErrorClass};
+use crate::{EngineError, ErrorClass, FolderFiles};
 
 /// A recogniser that hears one word. It writes what it was told to standard error, which is left alone.
 const HEARS_HELLO: &str = r#"echo "$@" >&2
@@ -41,7 +39,7 @@ impl Machine {
 
     async fn start(&self, language: &str) -> Result<JobResult> {
         match Local::new(self.config.clone())
-            .start(&request(language), self)
+            .start(&request(language), &FolderFiles::new(self.dir.path()))
             .await?
         {
             Progress::Done(result) => Ok(*result),
@@ -57,17 +55,6 @@ impl Machine {
     }
 }
 
-#[async_trait]
-impl JobFiles for Machine {
-    async fn media(&self, _: &MediaRef) -> Result<PathBuf> {
-        Ok(self.dir.path().join("media.mp4"))
-    }
-
-    fn work_dir(&self) -> &Path {
-        self.dir.path()
-    }
-}
-
 fn request(language: &str) -> JobRequest {
     JobRequest::new(
         TaskId::new("9292"),
@@ -78,11 +65,11 @@ fn request(language: &str) -> JobRequest {
             speakers_wanted: true,
             remove_profanity: true,
         }),
-        MediaRef {
-            key: "media/9292/1.mp4".to_owned(),
+        Some(MediaRef {
+            key: "media.mp4".to_owned(),
             container: "mp4".to_owned(),
             duration_ms: Some(2_000),
-        },
+        }),
         CompletionToken::new("token"),
     )
 }
@@ -223,20 +210,9 @@ async fn output_beyond_its_pipe_does_not_stall_a_program() {
 
 #[tokio::test]
 async fn another_language_is_refused_before_any_file_is_asked_for() {
-    struct NoFiles;
-    #[async_trait]
-    impl JobFiles for NoFiles {
-        async fn media(&self, _: &MediaRef) -> Result<PathBuf> {
-            panic!("the media was asked for")
-        }
-
-        fn work_dir(&self) -> &Path {
-            panic!("the work directory was asked for")
-        }
-    }
     let engine = Local::new(Machine::new(PROBE_OK, HEARS_HELLO).config);
     let error = engine
-        .start(&request("French (Canada)"), &NoFiles)
+        .start(&request("French (Canada)"), &FolderFiles::new("/nowhere"))
         .await
         .unwrap_err();
     assert_eq!(error.class(), ErrorClass::Terminal);

@@ -5,10 +5,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata as _, SdkError};
 use aws_sdk_s3::operation::put_object::PutObjectError;
+use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, Delete, ObjectIdentifier};
 use bytes::Bytes;
 use media::{PartSink, SinkError};
@@ -17,11 +19,11 @@ use std::collections::BTreeMap;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::Mutex;
 
-use super::sign::{Addressing, object_url, sign_get};
+use super::sign::{Addressing, object_url, presign, sign_get};
 use super::{chain, endpoint_override, failed};
 use crate::config::setting;
 use crate::error::{Result, StepError};
-use crate::ports::{Deleted, ObjectStore, SignedGet};
+use crate::ports::{Deleted, LinkMethod, ObjectLinks, ObjectStore, PresignedUrl, SignedGet};
 
 const SERVICE: &str = "s3";
 
@@ -59,6 +61,24 @@ impl Bucket {
             Err(SdkError::ServiceError(error)) if error.err().is_no_such_key() => Ok(None),
             Err(error) => Err(failed(SERVICE, "GetObject")(error)),
         }
+    }
+
+    /// What to sign with.
+    async fn signer(&self) -> Result<(String, Credentials)> {
+        let region = self
+            .sdk
+            .region()
+            .map(ToString::to_string)
+            .ok_or_else(|| setting("AWS_REGION", "is not set"))?;
+        let provider = self
+            .sdk
+            .credentials_provider()
+            .ok_or_else(|| setting("AWS_ACCESS_KEY_ID", "no credentials to sign with"))?;
+        let credentials = provider
+            .provide_credentials()
+            .await
+            .map_err(failed(SERVICE, "read credentials"))?;
+        Ok((region, credentials))
     }
 
     /// Deletes these versions, at most 1,000: as many as a page of versions has.
@@ -224,22 +244,51 @@ impl ObjectStore for Bucket {
         Ok(deleted)
     }
 
-    async fn sign_get(&self, key: &str, now_epoch_s: u64) -> Result<SignedGet> {
-        let region = self
-            .sdk
-            .region()
-            .map(ToString::to_string)
-            .ok_or_else(|| setting("AWS_REGION", "is not set"))?;
-        let provider = self
-            .sdk
-            .credentials_provider()
-            .ok_or_else(|| setting("AWS_ACCESS_KEY_ID", "no credentials to sign with"))?;
-        let credentials = provider
-            .provide_credentials()
+    async fn upload(&self, key: &str, from: &Path, content_type: &str) -> Result<u64> {
+        let unreadable = failed(SERVICE, "read a file to upload");
+        let size_bytes = match tokio::fs::metadata(from).await {
+            Ok(file) => file.len(),
+            Err(error) => return Err(unreadable(error)),
+        };
+        let body = ByteStream::from_path(from)
             .await
-            .map_err(failed(SERVICE, "read credentials"))?;
+            .map_err(failed(SERVICE, "read a file to upload"))?;
+        self.client
+            .put_object()
+            .bucket(&self.name)
+            .key(key)
+            .content_type(content_type)
+            .body(body)
+            .send()
+            .await
+            .map_err(failed(SERVICE, "PutObject"))?;
+        Ok(size_bytes)
+    }
+}
+
+#[async_trait]
+impl ObjectLinks for Bucket {
+    fn bucket(&self) -> &str {
+        &self.name
+    }
+
+    async fn sign_get(&self, key: &str, now_epoch_s: u64) -> Result<SignedGet> {
+        let (region, credentials) = self.signer().await?;
         let url = object_url(&self.addressing, &region, &self.name, key)?;
         sign_get(url, &region, credentials, at(now_epoch_s))
+    }
+
+    async fn presign(
+        &self,
+        method: LinkMethod,
+        key: &str,
+        now_epoch_s: u64,
+        ttl_s: u64,
+    ) -> Result<PresignedUrl> {
+        let (region, credentials) = self.signer().await?;
+        let url = object_url(&self.addressing, &region, &self.name, key)?;
+        let ttl = Duration::from_secs(ttl_s);
+        presign(method, &url, &region, credentials, at(now_epoch_s), ttl)
     }
 }
 

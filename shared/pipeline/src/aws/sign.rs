@@ -1,21 +1,21 @@
-//! SigV4 by headers, for the GET that Kaltura makes on a deliverable.
+//! SigV4 by headers, for the GET that Kaltura makes on a deliverable; and in the query, for addresses that are handed out.
 //!
 //! Only the GET is signed: the HEAD before it comes without headers and is refused by S3, which Kaltura ignores (spec
 //! 3.4). Signed are `host`, `x-amz-content-sha256`, `x-amz-date` and, for role credentials, `x-amz-security-token`;
 //! whatever else the client sends is free.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{
-    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
-    UriPathNormalizationMode, sign,
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation,
+    SigningInstructions, SigningSettings, UriPathNormalizationMode, sign,
 };
 use aws_sigv4::sign::v4::SigningParams;
 
 use crate::error::{Result, StepError};
-use crate::ports::SignedGet;
+use crate::ports::{LinkMethod, PresignedUrl, SignedGet};
 
 /// Where objects of a bucket are addressed.
 #[derive(Debug, Clone)]
@@ -49,16 +49,60 @@ pub fn object_url(addressing: &Addressing, region: &str, bucket: &str, key: &str
 
 /// Signs a GET of `url` as of `at`. The result is valid for 15 minutes around `at` and as long as the credentials are.
 pub fn sign_get(url: String, region: &str, credentials: Credentials, at: SystemTime) -> Result<SignedGet> {
-    let failed = |detail: String| StepError::Aws {
+    let mut settings = settings();
+    settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+    let instructions = signed("GET", &url, region, credentials, at, settings)?;
+    let header_lines = instructions
+        .headers()
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect();
+    Ok(SignedGet { url, header_lines })
+}
+
+/// An address of `url` for one method, with its signature in the query: valid for `ttl` from `at`, and as long as the
+/// credentials are.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>
+pub fn presign(
+    method: LinkMethod,
+    url: &str,
+    region: &str,
+    credentials: Credentials,
+    at: SystemTime,
+    ttl: Duration,
+) -> Result<PresignedUrl> {
+    let mut settings = settings();
+    settings.signature_location = SignatureLocation::QueryParams;
+    settings.expires_in = Some(ttl);
+    let instructions = signed(method.name(), url, region, credentials, at, settings)?;
+    let mut presigned = url::Url::parse(url).map_err(|error| failed(&error))?;
+    presigned.query_pairs_mut().extend_pairs(instructions.params());
+    Ok(PresignedUrl::new(presigned))
+}
+
+fn failed(error: &dyn std::error::Error) -> StepError {
+    StepError::Aws {
         service: "s3",
         action: "sign",
-        detail,
-    };
+        detail: error.to_string(),
+    }
+}
+
+/// S3 wants the path as it is, encoded once.
+fn settings() -> SigningSettings {
     let mut settings = SigningSettings::default();
-    settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
-    // S3 wants the path as it is, encoded once.
     settings.percent_encoding_mode = PercentEncodingMode::Single;
     settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+    settings
+}
+
+fn signed(
+    method: &str,
+    url: &str,
+    region: &str,
+    credentials: Credentials,
+    at: SystemTime,
+    settings: SigningSettings,
+) -> Result<SigningInstructions> {
     let identity = credentials.into();
     let params = SigningParams::builder()
         .identity(&identity)
@@ -67,24 +111,18 @@ pub fn sign_get(url: String, region: &str, credentials: Credentials, at: SystemT
         .time(at)
         .settings(settings)
         .build()
-        .map_err(|error| failed(error.to_string()))?
+        .map_err(|error| failed(&error))?
         .into();
-    let request = SignableRequest::new("GET", &url, std::iter::empty(), SignableBody::UnsignedPayload)
-        .map_err(|error| failed(error.to_string()))?;
+    let request = SignableRequest::new(method, url, std::iter::empty(), SignableBody::UnsignedPayload)
+        .map_err(|error| failed(&error))?;
     let (instructions, _) = sign(request, &params)
-        .map_err(|error| failed(error.to_string()))?
+        .map_err(|error| failed(&error))?
         .into_parts();
-    let header_lines = instructions
-        .headers()
-        .map(|(name, value)| format!("{name}: {value}"))
-        .collect();
-    Ok(SignedGet { url, header_lines })
+    Ok(instructions)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn signed(token: Option<&str>) -> Vec<String> {
@@ -118,6 +156,28 @@ mod tests {
     #[test]
     fn role_credentials_add_their_token() {
         insta::assert_snapshot!(signed(Some("SESSIONTOKEN")).join("\n"));
+    }
+
+    /// The example of AWS's own documentation, but for the headers: the signature is checked against the emulator's S3 by the
+    /// end-to-end tests.
+    #[test]
+    fn a_presigned_address_carries_all_of_its_signature() {
+        let credentials = Credentials::new("AKIDEXAMPLE", "secret", Some("a+b/c=".into()), None, "test");
+        let at = SystemTime::UNIX_EPOCH + Duration::new(1_440_938_160, 0);
+        let link = presign(
+            LinkMethod::Get,
+            "https://work.s3.eu-central-1.amazonaws.com/media/9292/1.mp4",
+            "eu-central-1",
+            credentials,
+            at,
+            Duration::from_mins(5),
+        )
+        .unwrap();
+        insta::assert_snapshot!(link.reveal());
+        assert_eq!(
+            format!("{link:?}"),
+            "PresignedUrl(https://work.s3.eu-central-1.amazonaws.com/media/9292/1.mp4?redacted)"
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use engines::{
     CompletionToken, EngineError, JobFiles, JobRequest, JobResult, MediaRef, Progress, Recognise,
-    SourceLanguage, Work,
+    SourceLanguage, StoredAt, Work,
 };
 use serde::Deserialize;
 
@@ -16,7 +16,7 @@ use super::{StepInput, Task};
 use crate::context::Context;
 use crate::error::{Refusal, Result, StepError};
 use crate::plan::Order;
-use crate::record::StoredResult;
+use crate::record::{StoredResult, TaskRecord};
 
 /// The accuracy told of a transcript whose engine gives no confidences: what the guide's machine orders commonly reach,
 /// and below the 99 from which Kaltura shows a caption over another (spec 7).
@@ -59,7 +59,7 @@ async fn process(task: &mut Task<'_>, token: &CompletionToken) -> Result<()> {
     let ctx = task.ctx;
     if task.record.result.is_none() {
         let request = request(task, token).await?;
-        let files = S3Files::new(ctx)?;
+        let files = S3Files::new(ctx, &task.record)?;
         match ctx.engine()?.start(&request, &files).await? {
             Progress::Done(result) => keep_result(task, &result).await?,
             Progress::Accepted { external_id } => {
@@ -79,8 +79,11 @@ async fn process(task: &mut Task<'_>, token: &CompletionToken) -> Result<()> {
 /// Puts an engine's result where the later steps find it. Safe to repeat.
 pub async fn keep_result(task: &mut Task<'_>, result: &JobResult) -> Result<()> {
     let ctx = task.ctx;
-    result.transcript.check()?;
-    if result.transcript.words.is_empty() {
+    result.check()?;
+    let transcript = result
+        .transcript()
+        .ok_or_else(|| task.out_of_order("process", "a transcript"))?;
+    if transcript.words.is_empty() {
         return Err(Refusal::NoSpeech.into());
     }
     let key = format!("transcripts/{}/{}.json", task.record.task_id, task.record.attempt);
@@ -89,10 +92,7 @@ pub async fn keep_result(task: &mut Task<'_>, result: &JobResult) -> Result<()> 
         .await?;
     let stored = StoredResult {
         key,
-        accuracy_percent: result
-            .transcript
-            .accuracy_percent()
-            .unwrap_or(UNKNOWN_ACCURACY_PERCENT),
+        accuracy_percent: transcript.accuracy_percent().unwrap_or(UNKNOWN_ACCURACY_PERCENT),
         engine: format!("{} {}", result.engine.name, result.engine.version),
     };
     let now_epoch_s = ctx.clock.now_epoch_s();
@@ -135,11 +135,11 @@ async fn request(task: &Task<'_>, token: &CompletionToken) -> Result<JobRequest>
             speakers_wanted: plan.style.speaker_labels || plan.style.speaker_change_marks,
             remove_profanity: plan.style.remove_profanity,
         }),
-        MediaRef {
+        Some(MediaRef {
             key: media.key.clone(),
             container: media.container.clone(),
             duration_ms: media.duration_ms,
-        },
+        }),
         token.clone(),
     ))
 }
@@ -148,27 +148,28 @@ async fn request(task: &Task<'_>, token: &CompletionToken) -> Result<JobRequest>
 struct S3Files<'a> {
     ctx: &'a Context,
     folder: tempfile::TempDir,
+    /// Under which the job's own objects are.
+    prefix: String,
 }
 
 impl<'a> S3Files<'a> {
-    fn new(ctx: &'a Context) -> Result<Self> {
+    fn new(ctx: &'a Context, record: &TaskRecord) -> Result<Self> {
         let folder = tempfile::tempdir().map_err(|error| StepError::Aws {
             service: "lambda",
             action: "make a temporary folder",
             detail: error.to_string(),
         })?;
-        Ok(Self { ctx, folder })
+        let prefix = format!("engine/{}/{}", record.task_id, record.attempt);
+        Ok(Self { ctx, folder, prefix })
     }
 }
 
 #[async_trait]
 impl JobFiles for S3Files<'_> {
     async fn media(&self, media: &MediaRef) -> engines::Result<PathBuf> {
-        let failed = |error: StepError| EngineError::Files {
-            action: format!("download of `{}`", media.key),
-            detail: error.to_string(),
-        };
-        let path = self.folder.path().join("media");
+        let failed = |error| files_failed("download of", &media.key, &error);
+        let name = media.key.rsplit('/').next().unwrap_or("media");
+        let path = self.folder.path().join(name);
         self.ctx
             .objects()
             .map_err(failed)?
@@ -180,5 +181,56 @@ impl JobFiles for S3Files<'_> {
 
     fn work_dir(&self) -> &Path {
         self.folder.path()
+    }
+
+    async fn keep(&self, name: &str, file: &Path) -> engines::Result<String> {
+        let key = format!("{}/{name}", self.prefix);
+        let upload = async {
+            let objects = self.ctx.objects()?;
+            objects.upload(&key, file, "application/octet-stream").await
+        };
+        match upload.await {
+            Ok(_) => Ok(key),
+            Err(error) => Err(files_failed("upload of", &key, &error)),
+        }
+    }
+
+    async fn read(&self, key: &str) -> engines::Result<Option<Vec<u8>>> {
+        let read = async { self.ctx.objects()?.get(key).await };
+        let content = read.await.map_err(|error| files_failed("read of", key, &error))?;
+        Ok(content.map(|content| content.to_vec()))
+    }
+
+    fn stored_at(&self, key: &str) -> engines::Result<StoredAt> {
+        let objects = self
+            .ctx
+            .objects()
+            .map_err(|error| files_failed("look for", key, &error))?;
+        Ok(StoredAt {
+            bucket: objects.bucket().to_owned(),
+            key: key.to_owned(),
+        })
+    }
+
+    async fn link(&self, key: &str) -> engines::Result<String> {
+        Err(no_links(key))
+    }
+
+    async fn upload_link(&self, name: &str) -> engines::Result<(String, String)> {
+        Err(no_links(name))
+    }
+}
+
+fn files_failed(action: &str, key: &str, error: &StepError) -> EngineError {
+    EngineError::Files {
+        action: format!("{action} `{key}`"),
+        detail: error.to_string(),
+    }
+}
+
+fn no_links(key: &str) -> EngineError {
+    EngineError::Files {
+        action: format!("make a link to `{key}`"),
+        detail: "this stack has no links".to_owned(),
     }
 }

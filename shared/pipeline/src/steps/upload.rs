@@ -406,7 +406,11 @@ async fn render_caption(task: &mut Task<'_>, plan: &Plan, index: usize, format: 
         .get(&result_key)
         .await?
         .ok_or_else(|| task.out_of_order("upload", "the engine's result in S3"))?;
-    let mut transcript = engines::JobResult::from_json(&json)?.transcript;
+    let result = engines::JobResult::from_json(&json)?;
+    let mut transcript = result
+        .transcript()
+        .cloned()
+        .ok_or_else(|| task.out_of_order("upload", "a transcript"))?;
     render::edit(
         &mut transcript,
         &plan.style,
