@@ -65,6 +65,14 @@ pub enum CaptionError {
         /// What was found.
         found: String,
     },
+    /// Not one text for each passage.
+    #[error("{found} texts for {expected} passages")]
+    PassageCount {
+        /// How many texts came.
+        found: usize,
+        /// How many passages there are.
+        expected: usize,
+    },
 }
 
 impl CaptionError {
@@ -76,7 +84,8 @@ impl CaptionError {
             | Self::Malformed { .. }
             | Self::Json { .. }
             | Self::BadWord { .. }
-            | Self::BadLanguage { .. } => ErrorClass::BadInput,
+            | Self::BadLanguage { .. }
+            | Self::PassageCount { .. } => ErrorClass::BadInput,
         }
     }
 
@@ -89,6 +98,7 @@ impl CaptionError {
             Self::UnknownVersion { .. } => "UnknownTranscriptVersion",
             Self::BadWord { .. } => "BadTranscriptWord",
             Self::BadLanguage { .. } => "BadTranscriptLanguage",
+            Self::PassageCount { .. } => "PassageCountMismatch",
         }
     }
 
@@ -101,6 +111,7 @@ impl CaptionError {
             | Self::UnknownVersion { .. }
             | Self::BadWord { .. }
             | Self::BadLanguage { .. } => "The transcript is damaged and can't be read.",
+            Self::PassageCount { .. } => "The translation is incomplete.",
         }
     }
 }

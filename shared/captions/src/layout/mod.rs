@@ -10,8 +10,9 @@ mod timing;
 mod tokens;
 
 use self::search::Search;
+pub(crate) use self::search::{Cost, cue_break, speed_cost};
 use self::timing::settle;
-pub(crate) use self::tokens::{Token, tokens};
+pub(crate) use self::tokens::{Token, tokens, tokens_of_text};
 use crate::cue::Cue;
 use crate::language::{Grammar, is_right_to_left};
 use crate::rules::LayoutRules;
@@ -28,25 +29,7 @@ const RIGHT_TO_LEFT_MARK: char = '\u{200f}';
 /// in the order given. A transcript without words gives no cues.
 pub fn lay_out(transcript: &Transcript, rules: &LayoutRules) -> Vec<Cue> {
     let tokens = tokens(transcript, rules, Grammar::of(rules.language_of(transcript)));
-    let search = Search::new(&tokens, rules);
-    let mut cues: Vec<Cue> = search
-        .cuts()
-        .into_iter()
-        .map(|(from, to)| {
-            let (start_ms, end_ms) = search.times(from, to);
-            let mut bounds = search.lines(from, to);
-            bounds.push(to);
-            let lines = bounds
-                .windows(2)
-                .map(|bound| line(&tokens[bound[0]..bound[1]]))
-                .collect();
-            Cue {
-                start_ms,
-                end_ms,
-                lines,
-            }
-        })
-        .collect();
+    let mut cues = cues_of(&tokens, rules);
     settle(&mut cues, rules);
     // Nothing stays after the media has ended, unless it would be too short then.
     if let Some(last) = cues.last_mut().filter(|_| transcript.duration_ms > 0) {
@@ -59,8 +42,39 @@ pub fn lay_out(transcript: &Transcript, rules: &LayoutRules) -> Vec<Cue> {
     cues
 }
 
-/// The text of one line.
-pub(crate) fn line(tokens: &[Token]) -> String {
+/// The cheapest cues of these pieces, not yet settled among each other.
+pub(crate) fn cues_of(tokens: &[Token], rules: &LayoutRules) -> Vec<Cue> {
+    let search = Search::new(tokens, rules);
+    let cue = |(from, to)| {
+        let (start_ms, end_ms) = search.times(from, to);
+        Cue {
+            start_ms,
+            end_ms,
+            lines: shown_lines(&search, tokens, from, to),
+        }
+    };
+    search.cuts().into_iter().map(cue).collect()
+}
+
+/// These pieces as the lines of one cue; none where they are more than fit.
+pub(crate) fn lines_of(tokens: &[Token], rules: &LayoutRules) -> Option<Vec<String>> {
+    let search = Search::new(tokens, rules);
+    search
+        .fits(0, tokens.len())
+        .then(|| shown_lines(&search, tokens, 0, tokens.len()))
+}
+
+fn shown_lines(search: &Search<'_>, tokens: &[Token], from: usize, to: usize) -> Vec<String> {
+    let mut bounds = search.lines(from, to);
+    bounds.push(to);
+    bounds
+        .windows(2)
+        .map(|bound| line(&tokens[bound[0]..bound[1]]))
+        .collect()
+}
+
+/// The pieces with the blanks between them.
+pub(crate) fn joined(tokens: &[Token]) -> String {
     let mut text = String::new();
     for (place, token) in tokens.iter().enumerate() {
         if place > 0 && token.blank_before {
@@ -68,6 +82,12 @@ pub(crate) fn line(tokens: &[Token]) -> String {
         }
         text.push_str(&token.text);
     }
+    text
+}
+
+/// The text of one line.
+pub(crate) fn line(tokens: &[Token]) -> String {
+    let mut text = joined(tokens);
     let strong = |c: &char| c.is_alphabetic();
     if text.chars().any(is_right_to_left) && text.chars().find(strong).is_some_and(|c| !is_right_to_left(c)) {
         text.insert(0, RIGHT_TO_LEFT_MARK);

@@ -6,7 +6,7 @@ use crate::language::Break;
 use crate::rules::LayoutRules;
 
 /// What a layout costs, in points; a plain cue costs 100.
-type Cost = u64;
+pub(crate) type Cost = u64;
 
 /// Every cue has a price, so that there are few.
 const CUE: Cost = 100;
@@ -160,6 +160,11 @@ impl<'a> Search<'a> {
         starts
     }
 
+    /// Whether these pieces can be set in the lines of one cue.
+    pub fn fits(&self, from: usize, to: usize) -> bool {
+        from < to && self.line_cost(from, to, self.rules.line_count()).is_some()
+    }
+
     /// The width of these pieces on one line.
     fn width(&self, from: usize, to: usize) -> usize {
         self.widths[to] - self.widths[from] - usize::from(self.tokens[from].blank_before)
@@ -250,7 +255,7 @@ impl<'a> Search<'a> {
 }
 
 /// What ending a cue there costs. A pause after it makes any place better.
-fn cue_break(quality: Break, pause_ms: u64) -> Cost {
+pub(crate) fn cue_break(quality: Break, pause_ms: u64) -> Cost {
     let cost = match quality {
         Break::Sentence => 0,
         Break::Clause => 40,
@@ -293,7 +298,8 @@ fn pause_cost(pause_ms: u64) -> Cost {
     }
 }
 
-fn speed_cost(width: usize, lasts_ms: u64, rules: &LayoutRules) -> Cost {
+/// What it costs to show `width` characters for so long.
+pub(crate) fn speed_cost(width: usize, lasts_ms: u64, rules: &LayoutRules) -> Cost {
     // In thousandths of a character a second.
     let speed = (width as u64).saturating_mul(1_000_000) / lasts_ms.max(1);
     let (limit, good) = (

@@ -46,6 +46,25 @@ pub(crate) fn tokens(transcript: &Transcript, rules: &LayoutRules, grammar: &Gra
     builder.finish()
 }
 
+/// Cuts running text into pieces, its time shared out by width. `label` (`[Speaker 1]`, `>>`) is shown before it and
+/// holds on to its first word; empty for none.
+pub(crate) fn tokens_of_text(
+    label: &str,
+    text: &str,
+    (start_ms, end_ms): (u64, u64),
+    rules: &LayoutRules,
+    grammar: &Grammar,
+) -> Vec<Token> {
+    let transcript = Transcript::new(None, Vec::new(), 0);
+    let mut builder = Builder::new(&transcript, rules, grammar);
+    if !label.is_empty() {
+        builder.pieces(label, &Word::new("", start_ms, start_ms), false, false);
+        builder.glued.push(builder.tokens.len());
+    }
+    builder.pieces(text, &Word::new("", start_ms, end_ms), true, false);
+    builder.finish()
+}
+
 struct Builder<'a> {
     transcript: &'a Transcript,
     rules: &'a LayoutRules,
