@@ -16,11 +16,13 @@
 //! assert!(file.starts_with("1\n00:00:00,200 --> "));
 //! ```
 
+mod chapters;
 mod cue;
 mod dictionary;
 mod error;
 mod faults;
 mod format;
+mod keywords;
 mod language;
 mod layout;
 mod paragraphs;
@@ -30,15 +32,18 @@ mod profanity;
 mod punctuate;
 mod retime;
 mod rules;
+mod terms;
 mod timed_json;
 mod transcript;
 mod width;
 
+pub use chapters::{Chapter, chapters};
 pub use cue::Cue;
 pub use dictionary::Dictionary;
 pub use error::{CaptionError, ErrorClass};
 pub use faults::{Fault, FaultKind, faults};
 pub use format::{CaptionFormat, read, read_any, tidy, write};
+pub use keywords::keywords;
 pub use layout::lay_out;
 pub use paragraphs::write_text;
 pub use passages::{Passage, PassageRules, passages, retimed_transcript, transcript_passages};

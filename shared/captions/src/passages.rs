@@ -241,6 +241,10 @@ fn timed_words(text: &str, start_ms: u64, end_ms: u64) -> Vec<Word> {
 }
 
 /// The smallest thing that goes into a passage: a word of a transcript, the lines of a cue.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about one unit, each with a name"
+)]
 struct Unit {
     text: String,
     blank_before: bool,

@@ -76,6 +76,11 @@ impl Profanity {
         masked
     }
 
+    /// Whether `word` is on the list, names or not.
+    pub(crate) fn lists(&self, word: &str) -> bool {
+        self.words.contains_key(&fold(word))
+    }
+
     /// `text` with its core masked; none where it is clean.
     fn masked(&self, text: &str, has_capitals: bool) -> Option<String> {
         let core = text.trim_matches(|c: char| !c.is_alphanumeric());
