@@ -14,7 +14,7 @@ pub async fn context() -> Result<Context> {
         .await?
         .with_objects()?
         .with_executions()?
-        .with_engine()?
+        .with_engines()?
         .build()
 }
 

@@ -12,7 +12,7 @@ pub async fn context() -> Result<Context> {
     Builder::from_env()
         .await?
         .with_objects()?
-        .with_engine()?
+        .with_engines()?
         .with_completions()
         .build()
 }

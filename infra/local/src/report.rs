@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 
 use kaltura_sim::{AssetKind, OrderReport};
 use pipeline::aws::s3::Bucket;
-use pipeline::plan::Deliverable;
 use pipeline::ports::ObjectStore;
 use pipeline::record::{TaskRecord, TaskState};
 use serde::Serialize;
@@ -110,7 +109,7 @@ impl Report {
 
     /// The table, the assets, why what was not delivered was not, and the outcome in a line.
     pub fn table(&self) -> String {
-        const STEPS: [&str; 5] = ["Fetch", "Process", "Upload", "AwaitImport", "Finalize"];
+        const STEPS: [&str; 6] = ["Fetch", "Process", "Render", "Upload", "AwaitImport", "Finalize"];
         let mut rows = vec![
             ["task", "customer", "service", "format", "status", "calls"]
                 .map(str::to_owned)
@@ -281,14 +280,10 @@ async fn recorded(stack: &LocalStack, id: &str) -> Result<Vec<DeliveredAsset>> {
                 .map_err(LocalError::aws("GetObject"))?;
             file = Some(path.display().to_string());
         }
-        let (kind, language) = match deliverable {
-            Deliverable::Caption { language, .. } => ("caption", Some(language.to_string())),
-            _ => ("asset", None),
-        };
         assets.push(DeliveredAsset {
             id: asset_id.to_string(),
-            kind,
-            language,
+            kind: deliverable.name(),
+            language: deliverable.language().map(ToString::to_string),
             status: if record.ready { "ready" } else { "importing" }.to_owned(),
             file,
         });

@@ -180,8 +180,20 @@ pub fn task(record: &TaskRecord, execution: ExecutionState, now: Now) -> String 
     if let Some(media) = &record.media {
         fact("media", format!("{} ({} bytes)", media.key, media.size_bytes));
     }
-    if let Some(result) = &record.result {
-        fact("result", format!("{} by {}", result.key, result.engine));
+    let planned = record.plan.iter().flat_map(|plan| &plan.works);
+    for (planned, work) in planned.zip(&record.works) {
+        let state = match (&work.result, &work.accepted, &work.skipped) {
+            (Some(result), ..) => format!("{} by {}", result.key, result.engine),
+            (None, Some(accepted), _) => format!(
+                "taken on by {} as {} {}",
+                planned.engine,
+                accepted.external_id,
+                now.tell(accepted.since_epoch_s)
+            ),
+            (None, None, Some(why)) => format!("not needed: {why}"),
+            (None, None, None) => format!("to be done by {}", planned.engine),
+        };
+        fact(planned.kind.name(), state);
     }
     for deliverable in &record.deliverables {
         let asset = deliverable.asset_id.as_ref().map(ToString::to_string);

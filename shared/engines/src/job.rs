@@ -62,6 +62,11 @@ impl JobId {
         &self.0
     }
 
+    /// A job's name as it was kept, or as somebody else told it.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
     /// Reads a name that [`JobId::new`] made: the task, the attempt and the kind of work; `None` for any other name.
     pub fn parse(name: &str) -> Option<(TaskId, u32, WorkKind)> {
         let rest = name.strip_prefix("reach-")?;

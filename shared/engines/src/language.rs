@@ -35,6 +35,18 @@ impl Language {
         LANGUAGES.iter().find(|language| language.catalog_name == name)
     }
 
+    /// The language of a BCP-47 tag, as an engine tells it: the catalog's of the very tag, else the one of its primary
+    /// language. `None` for a language that the catalog doesn't have.
+    pub fn by_bcp47(tag: &str) -> Option<&'static Self> {
+        let spoken = || LANGUAGES.iter().filter(|language| language.is_spoken());
+        let exact = spoken().find(|language| language.bcp47.eq_ignore_ascii_case(tag));
+        let primary = tag.split('-').next()?;
+        let within = || spoken().find(|language| matches_range(tag, language.bcp47));
+        exact
+            .or_else(within)
+            .or_else(|| spoken().find(|language| language.bcp47.eq_ignore_ascii_case(primary)))
+    }
+
     /// Whether the language is spoken: it can be recognised, and captions can be written in it.
     pub fn is_spoken(&self) -> bool {
         self.kind == LanguageKind::Spoken
@@ -73,6 +85,20 @@ pub fn matches_range(tag: &str, range: &str) -> bool {
         }
     }
     true
+}
+
+/// Whether two tags name the same language, whatever the region or script: an engine that hears `en-US` where `en-GB` was
+/// ordered hears no other language. Mandarin counts as Chinese.
+pub fn same_language(one: &str, other: &str) -> bool {
+    let primary = |tag: &str| {
+        let primary = tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
+        if primary == "cmn" {
+            "zh".to_owned()
+        } else {
+            primary
+        }
+    };
+    primary(one) == primary(other)
 }
 
 fn primary_subtag(bcp47: &'static str) -> Option<&'static str> {
@@ -372,5 +398,24 @@ mod tests {
         fn no_text_makes_matching_panic(tag in ".*", range in ".*") {
             let _ = matches_range(&tag, &range);
         }
+    }
+
+    #[test]
+    fn a_tag_that_an_engine_tells_finds_its_catalog_language() {
+        let named = |tag| Language::by_bcp47(tag).map(|language| language.catalog_name);
+        assert_eq!(named("en"), Some("English"));
+        assert_eq!(named("en-US"), Some("English (American)"));
+        assert_eq!(named("en-IN"), Some("English"));
+        assert_eq!(named("es-MX"), Some("Spanish"));
+        assert_eq!(named("zh-TW"), Some("Chinese"));
+        assert_eq!(named("tlh"), None);
+        assert_eq!(named(""), None);
+        assert_eq!(named("und"), None);
+    }
+
+    #[test]
+    fn accents_are_no_other_language() {
+        assert!(same_language("en-US", "en-GB") && same_language("cmn", "zh-Hans-CN"));
+        assert!(!same_language("es", "pt-BR"));
     }
 }

@@ -16,7 +16,9 @@ mod folder;
 mod job;
 pub mod language;
 pub mod local;
+pub mod people;
 mod result;
+mod set;
 
 pub use contract::{Capabilities, Capability, Engine, JobFiles, Look, Progress, StoredAt};
 pub use error::{EngineError, ErrorClass, Result};
@@ -28,3 +30,4 @@ pub use job::{
 pub use result::{
     Chapter, Clip, DetectedLanguage, EngineVersion, JobResult, Output, RESULT_VERSION, Speech, Warning,
 };
+pub use set::EngineSet;

@@ -9,6 +9,7 @@ use kaltura::PartnerId;
 
 use crate::admission::Capacity;
 use crate::error::{Result, StepError};
+use crate::plan::{OutputObject, PlanRules};
 
 /// The environment, or a stand-in for it.
 #[derive(Debug, Clone, Default)]
@@ -45,6 +46,16 @@ impl Env {
     /// A variable that must be there.
     pub fn required(&self, name: &str) -> Result<String> {
         self.optional(name).ok_or_else(|| setting(name, "is not set"))
+    }
+
+    /// `true` or `false`, or `default` where the variable is unset.
+    pub fn flag(&self, name: &str, default: bool) -> Result<bool> {
+        match self.optional(name).as_deref().map(str::trim) {
+            None => Ok(default),
+            Some("true") => Ok(true),
+            Some("false") => Ok(false),
+            Some(other) => Err(setting(name, &format!("is `{other}`, expected true or false"))),
+        }
     }
 
     /// A number between `least` and `most`, or `default` where the variable is unset.
@@ -136,6 +147,12 @@ pub struct Config {
     pub run_limit_s: u64,
     /// A task that is parked again after this time since it was kept is refused; 0 never.
     pub give_up_after_s: u64,
+    /// What the vendor decides of every plan.
+    pub plan_rules: PlanRules,
+    /// The accuracy that is told of people's work: 99 or 100.
+    pub people_accuracy_percent: u8,
+    /// From this confidence on, another language than was ordered refuses the order.
+    pub language_mismatch_percent: u8,
 }
 
 impl Config {
@@ -177,8 +194,46 @@ impl Config {
             },
             run_limit_s: 60 * 60 * env.number("RUN_LIMIT_HOURS", 12, 1, 24 * 30)?,
             give_up_after_s: 60 * 60 * env.number("GIVE_UP_AFTER_HOURS", 0, 0, 24 * 365)?,
+            plan_rules: plan_rules(env)?,
+            people_accuracy_percent: percent(env, "PEOPLE_ACCURACY_PERCENT", 99, 99)?,
+            language_mismatch_percent: percent(env, "LANGUAGE_MISMATCH_PERCENT", 80, 50)?,
         })
     }
+}
+
+fn plan_rules(env: &Env) -> Result<PlanRules> {
+    let default = PlanRules::default();
+    let translation_output = match env.optional("TRANSLATION_OUTPUT").as_deref() {
+        None | Some("created") => OutputObject::Delivered,
+        Some("source") => OutputObject::SourceCaptions,
+        Some(other) => {
+            return Err(setting(
+                "TRANSLATION_OUTPUT",
+                &format!("is `{other}`, expected created or source"),
+            ));
+        }
+    };
+    let description_as_caption = match env.optional("EXTENDED_DESCRIPTION_AS").as_deref() {
+        None | Some("attachment") => false,
+        Some("caption") => true,
+        Some(other) => {
+            return Err(setting(
+                "EXTENDED_DESCRIPTION_AS",
+                &format!("is `{other}`, expected attachment or caption"),
+            ));
+        }
+    };
+    Ok(PlanRules {
+        transcripts: env.flag("DELIVER_TRANSCRIPTS", default.transcripts)?,
+        drafts_for_people: env.flag("DRAFTS_FOR_PEOPLE", default.drafts_for_people)?,
+        translation_output,
+        description_as_caption,
+    })
+}
+
+fn percent(env: &Env, name: &str, default: u64, least: u64) -> Result<u8> {
+    let number = env.number(name, default, least, 100)?;
+    u8::try_from(number).map_err(|error| setting(name, &error.to_string()))
 }
 
 fn count(env: &Env, name: &str, default: u64, most: u64) -> Result<usize> {
@@ -236,6 +291,21 @@ mod tests {
                 "setting ENABLED_SERVICES: has `x`, expected service features like `1,2,7`",
             ),
             ("TASKS_TABLE", " ", "setting TASKS_TABLE: is not set"),
+            (
+                "TRANSLATION_OUTPUT",
+                "both",
+                "setting TRANSLATION_OUTPUT: is `both`, expected created or source",
+            ),
+            (
+                "DELIVER_TRANSCRIPTS",
+                "yes",
+                "setting DELIVER_TRANSCRIPTS: is `yes`, expected true or false",
+            ),
+            (
+                "PEOPLE_ACCURACY_PERCENT",
+                "90",
+                "setting PEOPLE_ACCURACY_PERCENT: is `90`, expected a whole number from 99 to 100",
+            ),
             (
                 "KEY_MARGIN_S",
                 "5",

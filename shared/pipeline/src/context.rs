@@ -52,8 +52,8 @@ pub struct Parts {
     pub completions: Option<Arc<dyn Completions>>,
     /// The media fetcher.
     pub fetcher: Option<Arc<dyn MediaFetcher>>,
-    /// The engine.
-    pub engine: Option<Arc<dyn engines::Engine>>,
+    /// The engines.
+    pub engines: Option<engines::EngineSet>,
 }
 
 macro_rules! part {
@@ -87,8 +87,8 @@ impl Context {
         fetcher: &Arc<dyn MediaFetcher>
     );
     part!(
-        /// The engine, where the function has it.
-        engine: &Arc<dyn engines::Engine>
+        /// The engines, where the function has them.
+        engines: &engines::EngineSet
     );
 }
 
@@ -158,13 +158,23 @@ impl Builder {
         Ok(self)
     }
 
-    /// With the engine of `ENGINE`.
-    pub fn with_engine(mut self) -> Result<Self> {
-        let name = self.env.required("ENGINE")?;
-        self.parts.engine = Some(match name.as_str() {
-            "local" => Arc::new(engines::local::Local::from_env()?),
-            other => return Err(setting("ENGINE", &format!("is `{other}`, expected local"))),
-        });
+    /// With the engines of `ENGINES`, names separated by commas, the preferred first.
+    pub fn with_engines(mut self) -> Result<Self> {
+        let names = self.env.required("ENGINES")?;
+        let mut engines: Vec<Arc<dyn engines::Engine>> = Vec::new();
+        for name in names.split(',').map(str::trim) {
+            engines.push(match name {
+                "local" => Arc::new(engines::local::Local::from_env()?),
+                engines::people::NAME => Arc::new(engines::people::People),
+                other => {
+                    return Err(setting(
+                        "ENGINES",
+                        &format!("has `{other}`, expected names of local, people, separated by commas"),
+                    ));
+                }
+            });
+        }
+        self.parts.engines = Some(engines::EngineSet::new(engines));
         Ok(self)
     }
 

@@ -56,13 +56,79 @@ pub enum Refusal {
         /// The language's name as the catalog item has it; empty where it has none.
         name: String,
     },
-    /// The engine of this stack can't work in the source language.
+    /// The catalog item's target language is missing or not one that Kaltura's assets know (spec D12).
+    #[error("target language `{name}` of the catalog item has no asset language")]
+    UnusableTarget {
+        /// The language's name as the catalog item has it; empty where it has none.
+        name: String,
+    },
+    /// No engine of this stack works in the language.
     #[error("engine `{engine}` does not work in `{language}`")]
     LanguageNotServed {
         /// The language's name as the catalog item has it.
         language: String,
-        /// The engine's name.
+        /// The engines' names.
         engine: String,
+    },
+    /// No engine of this stack translates between these languages.
+    #[error("engine `{engine}` does not translate from `{from}` into `{into}`")]
+    PairNotServed {
+        /// The source language's name.
+        from: String,
+        /// The target language's name.
+        into: String,
+        /// The engines' names.
+        engine: String,
+    },
+    /// No engine of this stack does this kind of work.
+    #[error("no engine can {work}")]
+    WorkNotOffered {
+        /// The work, as a verb.
+        work: &'static str,
+    },
+    /// The sound is in another language than was ordered.
+    #[error("the sound is in `{heard}` ({confidence_percent} %), not in `{ordered}`")]
+    LanguageMismatch {
+        /// The language ordered, by its catalog name.
+        ordered: String,
+        /// The language heard, by its catalog name or its tag.
+        heard: String,
+        /// How sure the engine is.
+        confidence_percent: u32,
+    },
+    /// A translation from captions names none.
+    #[error("the order of a translation names no source captions")]
+    NoSourceCaptions,
+    /// An alignment names no text.
+    #[error("the order of an alignment names no text")]
+    NoTextToAlign,
+    /// The captions or the text that the order names can't be had, or can't be used.
+    #[error("source `{asset_id}` can't be used: {why}")]
+    SourceUnusable {
+        /// The asset.
+        asset_id: String,
+        /// Why, in words that the customer understands: the rest of a sentence.
+        why: String,
+    },
+    /// The catalog item lacks the flavor params of a track, or has 0, which is the customer's source.
+    #[error("{which} of the catalog item is not configured")]
+    FlavorParamsNotConfigured {
+        /// Which of the two.
+        which: String,
+    },
+    /// The entry has a flavor of the track's params already, and it is none of ours.
+    #[error("entry has flavor {asset_id} of params {flavor_params_id} already")]
+    FlavorTaken {
+        /// The customer's asset.
+        asset_id: String,
+        /// The flavor params.
+        flavor_params_id: i64,
+    },
+    /// The track can't be made: what is to be said has no room in the media.
+    #[error("the track has no room: {detail}")]
+    NoRoom {
+        /// Where, and how much.
+        detail: String,
     },
     /// The response profile brought no catalog item, so nobody can say what was ordered.
     #[error("entryVendorTask.get returned no catalog item under relatedObjects.reach_vendor_catalog_item")]
@@ -140,7 +206,17 @@ impl Refusal {
         match self {
             Self::NoEntry { .. } => "NoEntry",
             Self::UnusableLanguage { .. } => "UnusableLanguage",
+            Self::UnusableTarget { .. } => "UnusableTarget",
             Self::LanguageNotServed { .. } => "LanguageNotServed",
+            Self::PairNotServed { .. } => "PairNotServed",
+            Self::WorkNotOffered { .. } => "WorkNotOffered",
+            Self::LanguageMismatch { .. } => "LanguageMismatch",
+            Self::NoSourceCaptions => "NoSourceCaptions",
+            Self::NoTextToAlign => "NoTextToAlign",
+            Self::SourceUnusable { .. } => "SourceUnusable",
+            Self::FlavorParamsNotConfigured { .. } => "FlavorParamsNotConfigured",
+            Self::FlavorTaken { .. } => "FlavorTaken",
+            Self::NoRoom { .. } => "NoRoom",
             Self::NoCatalogItem => "NoCatalogItem",
             Self::NoPlan { .. } => "NoPlan",
             Self::NoMatchingFlavor { .. } => "NoMatchingFlavor",
@@ -168,14 +244,50 @@ impl Refusal {
                 "Captions can't be delivered for the source language \"{name}\". Please choose a service with a \
                  spoken language."
             ),
+            Self::UnusableTarget { name } if name.is_empty() => {
+                "The catalog item states no target language. Please choose a service with a target language.".into()
+            }
+            Self::UnusableTarget { name } => format!(
+                "Nothing can be delivered in the target language \"{name}\". Please choose a service with a written \
+                 language."
+            ),
             Self::LanguageNotServed { language, .. } => {
-                format!("The source language \"{language}\" is not supported by this service.")
+                format!("The language \"{language}\" is not supported by this service.")
+            }
+            Self::PairNotServed { from, into, .. } => {
+                format!("Translation from \"{from}\" into \"{into}\" is not supported by this service.")
+            }
+            Self::LanguageMismatch { ordered, heard, .. } => format!(
+                "The order is for media in \"{ordered}\", but the sound is in \"{heard}\". Please order the service \
+                 for the language that is spoken."
+            ),
+            Self::NoSourceCaptions => {
+                "A translation is made from captions, and the order names none. Please order captions in the source \
+                 language first, or a translation from the sound."
+                    .into()
+            }
+            Self::NoTextToAlign => {
+                "An alignment needs a text, and the order names none. Please order it with a transcript.".into()
+            }
+            Self::SourceUnusable { why, .. } => format!("The source of this order can't be used: {why}."),
+            Self::FlavorParamsNotConfigured { which } => format!(
+                "The catalog item of this service is not configured: it lacks {which}. Please ask Kaltura to complete it."
+            ),
+            Self::FlavorTaken {
+                asset_id,
+                flavor_params_id,
+            } => format!(
+                "The entry already has a track of flavor params {flavor_params_id} (flavor {asset_id}), which is not \
+                 replaced. Please remove it and order again."
+            ),
+            Self::NoRoom { detail } => {
+                format!("The track could not be made, because there is too little time for what is to be said ({detail}).")
             }
             Self::NoCatalogItem => {
                 "The order's catalog item could not be read, so it is unknown what was ordered. Please order again."
                     .into()
             }
-            Self::NoPlan { .. } => "The service ordered is not offered for this media.".into(),
+            Self::NoPlan { .. } | Self::WorkNotOffered { .. } => "The service ordered is not offered for this media.".into(),
             Self::NoMatchingFlavor { wanted, .. } => format!(
                 "The REACH profile allows only flavors made from flavor params {wanted}, and the entry has none of \
                  them. Please add such a flavor, or change the profile."
@@ -300,6 +412,14 @@ pub enum StepError {
         /// Kaltura's description.
         description: String,
     },
+    /// The captions to work on are not there yet.
+    #[error("source {asset_id} is not ready, its status is {status}")]
+    SourceNotReady {
+        /// The asset.
+        asset_id: String,
+        /// Its status.
+        status: String,
+    },
     /// An import at Kaltura lasts longer than any import should.
     #[error("import of asset {asset_id} still runs after {age_s} s")]
     ImportStuck {
@@ -347,6 +467,7 @@ impl StepError {
             | Self::OutOfOrder { .. }
             | Self::ContentRejected { .. }
             | Self::ImportStuck { .. }
+            | Self::SourceNotReady { .. }
             | Self::Setting { .. } => Class::Fault,
         }
     }
@@ -369,6 +490,7 @@ impl StepError {
             Self::OutOfOrder { .. } => "OutOfOrder",
             Self::ContentRejected { .. } => "ContentRejected",
             Self::ImportStuck { .. } => "ImportStuck",
+            Self::SourceNotReady { .. } => "SourceNotReady",
             Self::Setting { .. } => "Setting",
         }
     }

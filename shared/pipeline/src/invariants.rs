@@ -142,7 +142,12 @@ pub fn of_task(record: &TaskRecord, task: &SeenTask) -> Vec<Broken> {
             broken.push(Broken { invariant, seen });
         }
     };
-    let marks = 0..record.deliverables.len().max(1);
+    // What is no asset has no status to look at; before there is a plan, there must be none of the first deliverable's mark.
+    let is_asset = |index: &usize| {
+        let deliverable = record.deliverables.get(*index);
+        deliverable.is_none_or(|one| one.delivered_as.is_asset() && !one.is_linked)
+    };
+    let marks = (0..record.deliverables.len().max(1)).filter(is_asset);
     for (index, mark) in marks.map(|index| (index, record.mark(index))) {
         let ready = task
             .assets
@@ -160,7 +165,8 @@ pub fn of_task(record: &TaskRecord, task: &SeenTask) -> Vec<Broken> {
             format!("READY with {ready} READY assets of deliverable {index}"),
         );
     }
-    for (index, deliverable) in record.deliverables.iter().enumerate() {
+    let deliverables = record.deliverables.iter().enumerate();
+    for (index, deliverable) in deliverables.filter(|(index, _)| is_asset(index)) {
         let own = deliverable.asset_id.as_ref().is_none_or(|id| {
             let asset = task.assets.iter().find(|asset| asset.id == *id);
             asset.is_some_and(|asset| asset.mark == record.mark(index))

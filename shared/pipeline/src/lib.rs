@@ -6,14 +6,17 @@
 //!
 //! Read [`steps`] first: each file there is one step, and each step may be repeated at any point.
 
+pub mod accuracy;
 pub mod admission;
 pub mod aws;
 pub mod config;
 pub mod conformance;
 pub mod context;
 pub mod error;
+pub mod files;
 pub mod function;
 pub mod invariants;
+pub mod material;
 pub mod memory;
 pub mod operator;
 pub mod plan;

@@ -16,7 +16,7 @@ use crate::error::{Class, Result, StepError};
 use crate::ports::{
     AppTokenSource, Clock, Completions, Deleted, ExecutionState, Executions, Gate, GateClosed, KnownTask,
     Leases, LinkMethod, ObjectLinks, ObjectStore, OrderQueue, PresignedUrl, SessionStore, SignedGet,
-    StagedTask, TaskIndex, TaskStore,
+    StagedTask, TaskIndex, TaskStore, WorkState,
 };
 use crate::record::{Duty, Parking, RECORD_VERSION, Stage, TaskRecord, TaskState};
 use crate::session::CachedSession;
@@ -342,8 +342,10 @@ impl ObjectLinks for MemoryObjects {
     ) -> Result<PresignedUrl> {
         let method = method.name();
         let until_epoch_s = now_epoch_s + ttl_s;
+        // As long as those of S3: Kaltura takes the end of a shorter one for the file's extension (spec 3.3).
+        let padding = "0".repeat(260);
         Ok(PresignedUrl::new(format!(
-            "https://work.s3.eu-central-1.amazonaws.com/{key}?method={method}&until={until_epoch_s}"
+            "https://work.s3.eu-central-1.amazonaws.com/{key}?method={method}&until={until_epoch_s}&padding={padding}"
         )))
     }
 }
@@ -394,6 +396,7 @@ pub struct MemoryStates {
     ended: Mutex<Vec<(TaskId, u32)>>,
     stopped: Mutex<Vec<(TaskId, u32)>>,
     succeeded: Mutex<Vec<String>>,
+    last_state: Mutex<Option<WorkState>>,
     failed: Mutex<Vec<(String, Class)>>,
 }
 
@@ -421,6 +424,11 @@ impl MemoryStates {
     /// The tokens that were failed, and by which class.
     pub fn failed(&self) -> Vec<(String, Class)> {
         lock(&self.failed).clone()
+    }
+
+    /// What the last completion said of the work that is left.
+    pub fn last_state(&self) -> Option<WorkState> {
+        *lock(&self.last_state)
     }
 
     /// The tokens that were completed.
@@ -462,7 +470,8 @@ impl Executions for MemoryStates {
 
 #[async_trait]
 impl Completions for MemoryStates {
-    async fn succeed(&self, token: &engines::CompletionToken) -> Result<()> {
+    async fn succeed(&self, token: &engines::CompletionToken, state: WorkState) -> Result<()> {
+        *lock(&self.last_state) = Some(state);
         lock(&self.succeeded).push(token.expose().to_owned());
         Ok(())
     }
@@ -509,7 +518,10 @@ pub fn sample_record(task_id: TaskId) -> TaskRecord {
         order_key: None,
         plan: None,
         media: None,
+        source_text_key: None,
+        works: Vec::new(),
         result: None,
+        transcripts_linked: false,
         deliverables: Vec::new(),
         failure: None,
         fail_text: None,

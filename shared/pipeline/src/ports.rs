@@ -314,12 +314,31 @@ pub trait Executions: Send + Sync {
     async fn stop(&self, task_id: &TaskId, attempt: u32, why: &str) -> Result<()>;
 }
 
+/// Whether work is left of a task when a piece of it is done: what the state machine goes on by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkState {
+    /// Another piece.
+    More,
+    /// None.
+    Done,
+}
+
+impl WorkState {
+    /// The output of the wait, as the state machine reads it.
+    pub fn to_json(self) -> &'static str {
+        match self {
+            Self::More => r#"{"work":"more"}"#,
+            Self::Done => r#"{"work":"done"}"#,
+        }
+    }
+}
+
 /// How a waiting state is told that its work is done.
 #[async_trait]
 pub trait Completions: Send + Sync {
     /// Completes the wait. A token that is no longer waited for is not an error: a late or doubled completion is
     /// harmless.
-    async fn succeed(&self, token: &engines::CompletionToken) -> Result<()>;
+    async fn succeed(&self, token: &engines::CompletionToken, state: WorkState) -> Result<()>;
     /// Fails the wait by `class`, which the state machine matches on; `name` says what happened. Harmless when nobody waits.
     async fn fail(&self, token: &engines::CompletionToken, class: Class, name: &str) -> Result<()>;
 }

@@ -3,6 +3,7 @@
 //! What lives here: the record, its states, what may change it, and which index it stands in. What does not: how it is
 //! stored ([`crate::aws`]), and the order's own data (the order as Kaltura sent it is an object in S3).
 
+use engines::CompletionToken;
 use kaltura::{AccessKey, AssetId, EntryId, PartnerId, ServiceFeature, TaskId};
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +12,7 @@ use crate::plan::Plan;
 
 /// The version of [`TaskRecord`]'s shape that this code writes. A record of a later version is refused
 /// (`RecordUnreadable`) rather than misread; older ones are read by serde defaults.
-pub const RECORD_VERSION: u32 = 2;
+pub const RECORD_VERSION: u32 = 3;
 
 /// After this long without being claimed, a task is sent again. Longer than the queue's visibility time-out times its
 /// deliveries, so that a slow claim is not overtaken; a double is harmless anyway.
@@ -149,15 +150,79 @@ pub struct StoredMedia {
     pub container: String,
 }
 
-/// What the engine made.
+/// What an engine or people made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredResult {
-    /// The key of the result (one transcript format, `engines::JobResult` as JSON).
+    /// The key of the result (`engines::JobResult` as JSON).
     pub key: String,
     /// The accuracy that goes to Kaltura, in percent.
     pub accuracy_percent: u8,
-    /// The engine's name.
+    /// The engine's name and version.
     pub engine: String,
+    /// What was made: `transcript`, `captions`, `sound` and so on (`engines::Output::name`).
+    #[serde(default = "transcript")]
+    pub output: String,
+}
+
+fn transcript() -> String {
+    "transcript".to_owned()
+}
+
+/// A job that an engine, or people, took on: its end is told from outside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcceptedWork {
+    /// The job's name, of task, attempt and kind of work.
+    pub job_id: String,
+    /// The engine's own name of it.
+    pub external_id: String,
+    /// By what the waiting state is completed. A later entry into the state brings another.
+    pub token: CompletionToken,
+    /// When it was taken on.
+    pub since_epoch_s: u64,
+}
+
+/// One piece of work of the plan.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkRecord {
+    /// The job that runs, or waits for people.
+    #[serde(default)]
+    pub accepted: Option<AcceptedWork>,
+    /// What came of it.
+    #[serde(default)]
+    pub result: Option<StoredResult>,
+    /// Why it was not needed; a work with a result or with this is done.
+    #[serde(default)]
+    pub skipped: Option<String>,
+}
+
+impl WorkRecord {
+    /// Whether nothing more is to be done.
+    pub fn is_done(&self) -> bool {
+        self.result.is_some() || self.skipped.is_some()
+    }
+}
+
+/// What a deliverable becomes at Kaltura.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeliveredAs {
+    /// A caption asset.
+    #[default]
+    Caption,
+    /// A flavor asset.
+    Flavor,
+    /// An attachment asset.
+    Attachment,
+    /// Cue points of the entry.
+    CuePoints,
+    /// Tags of the entry.
+    Tags,
+}
+
+impl DeliveredAs {
+    /// Whether it is an asset, with a status and a mark.
+    pub fn is_asset(self) -> bool {
+        matches!(self, Self::Caption | Self::Flavor | Self::Attachment)
+    }
 }
 
 /// An import at Kaltura, or the upload that replaces it.
@@ -178,6 +243,9 @@ pub struct Import {
 /// One deliverable: a file of ours and the asset that it becomes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliverableRecord {
+    /// What it becomes.
+    #[serde(default)]
+    pub delivered_as: DeliveredAs,
     /// The file's key in S3, once rendered.
     pub key: Option<String>,
     /// Its size.
@@ -185,8 +253,12 @@ pub struct DeliverableRecord {
     /// When the add was about to be sent: written before the call. An add whose answer was lost leaves this set and
     /// `asset_id` empty; the asset is then looked for by its mark before another is added.
     pub add_begun_epoch_s: Option<u64>,
-    /// The asset, once Kaltura told its id. Only assets that stand here are ever written to.
+    /// The asset, once Kaltura told its id. Only assets that stand here are ever written to. Of chapters it is the first cue
+    /// point, of tags the entry.
     pub asset_id: Option<AssetId>,
+    /// The asset is the customer's own, linked and left as it is: a READY clear track that was there before.
+    #[serde(default)]
+    pub is_linked: bool,
     /// How many adds lost their answer where the server refuses a list: each may have left an empty asset (QUEUED, shown to
     /// nobody) that we can neither find nor delete.
     #[serde(default)]
@@ -277,8 +349,18 @@ pub struct TaskRecord {
     pub plan: Option<Plan>,
     /// The media, once fetched.
     pub media: Option<StoredMedia>,
-    /// The engine's result, once there.
+    /// The customer's text that the work is on, once fetched: the key of its cues or text.
+    #[serde(default)]
+    pub source_text_key: Option<String>,
+    /// The work, in the order of the plan's.
+    #[serde(default)]
+    pub works: Vec<WorkRecord>,
+    /// The result as records of version 2 had it: of the one work that there was. [`TaskRecord::upgraded`] moves it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<StoredResult>,
+    /// Whether the captions know their transcripts.
+    #[serde(default)]
+    pub transcripts_linked: bool,
     /// The deliverables, in the order of the plan's.
     pub deliverables: Vec<DeliverableRecord>,
     /// The terminal cause, if a step met one.
@@ -298,6 +380,50 @@ pub struct TaskRecord {
 }
 
 impl TaskRecord {
+    /// A record as this code writes it: what an older version kept elsewhere is moved. To be called on what is read.
+    #[must_use]
+    pub fn upgraded(mut self) -> Self {
+        if let Some(plan) = &self.plan {
+            if self.works.len() < plan.works.len() {
+                self.works.resize_with(plan.works.len(), WorkRecord::default);
+            }
+            if let Some(result) = self.result.take()
+                && let Some(first) = self.works.first_mut()
+            {
+                first.result.get_or_insert(result);
+            }
+        }
+        self
+    }
+
+    /// The plan of a task that is to be worked on, kept beside the records of its parts.
+    pub fn set_plan(&mut self, plan: Plan) {
+        // A task that goes on after parking keeps what was made and delivered so far.
+        self.works.resize_with(plan.works.len(), WorkRecord::default);
+        self.deliverables
+            .resize_with(plan.deliverables.len(), DeliverableRecord::default);
+        for (record, deliverable) in self.deliverables.iter_mut().zip(&plan.deliverables) {
+            record.delivered_as = deliverable.delivered_as();
+        }
+        self.plan = Some(plan);
+    }
+
+    /// The work to be done next: its place in the plan. `None` when all is done.
+    pub fn next_work(&self) -> Option<usize> {
+        self.works.iter().position(|work| !work.is_done())
+    }
+
+    /// What was made, the latest first.
+    pub fn results(&self) -> impl Iterator<Item = &StoredResult> {
+        self.works.iter().rev().filter_map(|work| work.result.as_ref())
+    }
+
+    /// The job of the task that an engine, or people, have taken on and not yet ended.
+    pub fn accepted(&self) -> Option<(usize, &AcceptedWork)> {
+        let index = self.next_work()?;
+        Some((index, self.works[index].accepted.as_ref()?))
+    }
+
     /// Adds a line to the history; the oldest go when it is full. The same again is counted.
     pub fn note(&mut self, at_epoch_s: u64, what: impl Into<String>) {
         let what = what.into();

@@ -75,9 +75,12 @@ pub mod names {
     pub const DELETION_OVERDUE_S: &str = "DeletionOverdueS";
     /// Conditional writes that met another's write.
     pub const RECORD_CONFLICTS: &str = "RecordConflicts";
+    /// Sounds in another language than was ordered, by `Outcome`: refused, or doubted and worked on.
+    pub const LANGUAGE_MISMATCHES: &str = "LanguageMismatches";
 
     /// All of them.
-    pub const ALL: [&str; 29] = [
+    pub const ALL: [&str; 30] = [
+        LANGUAGE_MISMATCHES,
         TASKS_LISTED,
         TASKS_KEPT,
         TASKS_SENT,

@@ -26,8 +26,8 @@ pub struct Execution {
     pub state: String,
     /// When it goes on.
     pub at_epoch_s: u64,
-    /// What the last `Upload` answered.
-    upload: Value,
+    /// What states have put beside the input, by their result paths.
+    data: Value,
     /// How often each retry rule of the present state was used.
     retries: BTreeMap<usize, u32>,
     /// The token that it waits for, and until when.
@@ -59,7 +59,7 @@ pub enum Work {
 #[derive(Default)]
 struct Executions {
     all: BTreeMap<String, Execution>,
-    completed: BTreeMap<String, Option<String>>,
+    completed: BTreeMap<String, Result<Value, String>>,
     now_epoch_s: u64,
     visited: BTreeMap<String, usize>,
 }
@@ -101,7 +101,7 @@ impl Machine {
             attempt,
             state: start_at,
             at_epoch_s,
-            upload: Value::Null,
+            data: Value::Null,
             retries: BTreeMap::new(),
             waits: None,
             tokens: 0,
@@ -127,13 +127,12 @@ impl Machine {
         }
     }
 
-    /// Completes a wait, or fails it by a class. Who comes second comes too late.
-    pub fn complete(&self, token: &str, class: Option<&str>) {
-        let class = class.map(str::to_owned);
+    /// Completes a wait with an output, or fails it by a class. Who comes second comes too late.
+    pub fn complete(&self, token: &str, outcome: Result<Value, String>) {
         lock(&self.executions)
             .completed
             .entry(token.to_owned())
-            .or_insert(class);
+            .or_insert(outcome);
     }
 
     /// How often each state was entered.
@@ -182,8 +181,11 @@ impl Machine {
         let state = &self.definition["States"][&execution.state];
         if let Some((token, _)) = execution.waits.take() {
             match completed.get(&token) {
-                Some(None) => enter(execution, state, now_epoch_s),
-                Some(Some(class)) => failed(execution, state, class, now_epoch_s, 0),
+                Some(Ok(output)) => {
+                    keep(execution, state, output.clone());
+                    enter(execution, state, now_epoch_s);
+                }
+                Some(Err(class)) => failed(execution, state, class, now_epoch_s, 0),
                 None => failed(execution, state, "States.Timeout", now_epoch_s, 0),
             }
             return Work::Passed;
@@ -209,17 +211,15 @@ impl Machine {
                 }
             }
             "Wait" => {
-                assert_eq!(state["SecondsPath"], "$.upload.wait_s");
-                let wait_s = execution.upload["wait_s"].as_u64().unwrap();
+                let wait_s = at(&execution.data, &state["SecondsPath"]).as_u64().unwrap();
                 enter(execution, state, now_epoch_s + wait_s);
                 Work::Passed
             }
             "Choice" => {
                 let rules = state["Choices"].as_array().unwrap();
-                let chosen = rules.iter().find(|rule| {
-                    assert_eq!(rule["Variable"], "$.upload.outcome");
-                    rule["StringEquals"] == execution.upload["outcome"]
-                });
+                let chosen = rules
+                    .iter()
+                    .find(|rule| rule["StringEquals"] == *at(&execution.data, &rule["Variable"]));
                 let next = chosen.map_or(&state["Default"], |rule| &rule["Next"]);
                 go_to(execution, next, now_epoch_s);
                 Work::Passed
@@ -254,14 +254,25 @@ impl Machine {
                 execution.waits = Some((token, now_epoch_s + limit_s));
             }
             (Ok(output), None) => {
-                if state["ResultPath"] == "$.upload" {
-                    execution.upload = output;
-                }
+                keep(execution, state, output);
                 enter(execution, state, now_epoch_s);
             }
             (Err(error), _) => failed(execution, state, &error, now_epoch_s, jitter),
         }
     }
+}
+
+/// Puts an output where the state's result path says; a path of null drops it.
+fn keep(execution: &mut Execution, state: &Value, output: Value) {
+    if let Some(name) = state["ResultPath"].as_str() {
+        execution.data[name.strip_prefix("$.").unwrap()] = output;
+    }
+}
+
+/// What stands at a path like `$.upload.wait_s`.
+fn at<'v>(data: &'v Value, path: &Value) -> &'v Value {
+    let path = path.as_str().unwrap().strip_prefix("$.").unwrap();
+    path.split('.').fold(data, |value, name| &value[name])
 }
 
 /// On to the state's next one.

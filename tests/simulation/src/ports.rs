@@ -13,7 +13,7 @@ use pipeline::memory::{ManualClock, MemoryObjects, MemoryTable};
 use pipeline::ports::{
     Clock, Completions, Deleted, ExecutionState, Executions, Gate, GateClosed, KnownTask, Leases, LinkMethod,
     MediaFetcher, MediaKind, ObjectLinks, ObjectStore, OrderQueue, PresignedUrl, SessionStore, SignedGet,
-    StagedTask, TaskIndex, TaskStore,
+    StagedTask, TaskIndex, TaskStore, WorkState,
 };
 use pipeline::record::{Duty, Stage, TaskRecord, TaskState};
 use pipeline::session::CachedSession;
@@ -266,9 +266,10 @@ impl Executions for States {
 
 #[async_trait]
 impl Completions for States {
-    async fn succeed(&self, token: &engines::CompletionToken) -> Result<()> {
+    async fn succeed(&self, token: &engines::CompletionToken, state: WorkState) -> Result<()> {
         let succeed = async {
-            self.machine.complete(token.expose(), None);
+            let output = serde_json::from_str(state.to_json()).unwrap();
+            self.machine.complete(token.expose(), Ok(output));
             Ok(())
         };
         self.run.call("states.succeed", lost, succeed).await
@@ -276,7 +277,8 @@ impl Completions for States {
 
     async fn fail(&self, token: &engines::CompletionToken, class: Class, _name: &str) -> Result<()> {
         let fail = async {
-            self.machine.complete(token.expose(), Some(class.name()));
+            self.machine
+                .complete(token.expose(), Err(class.name().to_owned()));
             Ok(())
         };
         self.run.call("states.fail", lost, fail).await

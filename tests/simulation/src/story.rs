@@ -138,8 +138,15 @@ impl Web for BucketWeb {
             let signed = headers.get("authorization").and_then(|value| value.to_str().ok());
             let signed_epoch_s: Option<u64> =
                 signed.and_then(|text| text.strip_prefix("signed at ")?.parse().ok());
-            let opens = signed_epoch_s.is_some_and(|at| self.time.now_epoch_s().abs_diff(at) <= 900);
-            if method != Method::GET || !opens {
+            let now_epoch_s = self.time.now_epoch_s();
+            let by_headers = signed_epoch_s.is_some_and(|at| now_epoch_s.abs_diff(at) <= 900);
+            let (url, query) = url.split_once('?').unwrap_or((&url, ""));
+            let until = query
+                .strip_prefix("method=GET&until=")
+                .and_then(|rest| rest.split('&').next());
+            let by_query =
+                until.is_some_and(|until| until.parse().is_ok_and(|until: u64| now_epoch_s <= until));
+            if method != Method::GET || !(by_headers || by_query) {
                 return Ok(WebAnswer::of(403, ""));
             }
             let key = url.split_once(".amazonaws.com/").map_or("", |(_, key)| key);

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use captions::Transcript;
 use engines::{
-    Capabilities, Capability, CompletionToken, Engine, EngineVersion, JobFiles, JobRequest, JobResult,
-    Output, Progress, RESULT_VERSION, WorkKind,
+    Capabilities, Capability, CompletionToken, Engine, EngineSet, EngineVersion, JobFiles, JobRequest,
+    JobResult, Output, Progress, RESULT_VERSION, WorkKind,
 };
 use kaltura::{Client, ClientConfig, PartnerId, ServiceUrl, TaskId};
 use kaltura_sim::SimHandle;
@@ -20,8 +20,8 @@ use pipeline::session::VendorSessions;
 use pipeline::steps::fail::Ending;
 use pipeline::steps::process::ProcessInput;
 use pipeline::steps::{
-    OrderMessage, StepInput, claim, extend_keys, fail, fetch, finalize, poll, process, reconcile, sweep,
-    upload,
+    OrderMessage, StepInput, claim, extend_keys, fail, fetch, finalize, poll, process, reconcile, render,
+    sweep, upload,
 };
 use serde_json::{Value, json};
 use step_world::{InProcess, spoken};
@@ -114,7 +114,7 @@ impl Vendor {
                 executions: Some(states.clone()),
                 completions: Some(states),
                 fetcher: Some(Arc::new(Media { run: run.clone() })),
-                engine: Some(Arc::new(Speaker)),
+                engines: Some(EngineSet::new(vec![Arc::new(Speaker)])),
             },
         }
     }
@@ -199,6 +199,7 @@ impl Vendor {
                     };
                     process::run(&ctx, &input).await.map(|()| Value::Null)
                 }
+                "RenderFunctionArn" => render::run(&ctx, &input).await.map(|()| Value::Null),
                 "UploadFunctionArn" => upload::run(&ctx, &input)
                     .await
                     .map(|outcome| serde_json::to_value(outcome).unwrap()),

@@ -21,7 +21,7 @@ mod told;
 
 use std::sync::Arc;
 
-use engines::CompletionToken;
+use engines::{CompletionToken, EngineSet};
 use kaltura::TaskId;
 use kaltura_sim::{
     CatalogItemSpec, EntrySpec, FlavorSpec, OrderReport, OrderRequest, Sim, SimConfig, SimHandle,
@@ -29,13 +29,13 @@ use kaltura_sim::{
 use pipeline::config::{Config, Env};
 use pipeline::context::{Context, Parts, kaltura_client};
 use pipeline::memory::{FixedAppToken, ManualClock, MemoryQueue, MemoryStates, MemoryTable};
-use pipeline::ports::{OrderQueue, TaskStore};
+use pipeline::ports::{OrderQueue, TaskStore, WorkState};
 use pipeline::record::TaskRecord;
 use pipeline::session::VendorSessions;
 use pipeline::steps::fail::Ending;
 use pipeline::steps::process::ProcessInput;
 use pipeline::steps::upload::UploadOutcome;
-use pipeline::steps::{OrderMessage, StepInput, claim, fail, fetch, finalize, poll, process, upload};
+use pipeline::steps::{OrderMessage, StepInput, claim, fail, fetch, finalize, poll, process, render, upload};
 use pipeline::{Class, Result, StepError};
 use serde_json::Value;
 
@@ -122,6 +122,7 @@ impl World {
             ("PROCESSING_REGION", "US"),
             ("ENABLED_SERVICES", "1"),
             ("REACH_ALLOW_LOOPBACK", "true"),
+            ("DELIVER_TRANSCRIPTS", "false"),
         ];
         all.extend(vars);
         let config = Config::from_env(&Env::of(&all)).unwrap();
@@ -159,7 +160,7 @@ impl World {
                 executions: Some(states.clone()),
                 completions: Some(states.clone()),
                 fetcher: Some(Arc::new(media::Fetcher::new(fetch_config).unwrap())),
-                engine: Some(engine.clone()),
+                engines: Some(EngineSet::new(vec![engine.clone()])),
             },
         };
         Self {
@@ -239,11 +240,23 @@ impl World {
         input
     }
 
-    /// Has the engine work on a task.
+    /// Has the engines work on a task, piece after piece, and renders what is to be delivered once all is done.
     pub async fn process(&self, input: &StepInput) -> Result<()> {
+        loop {
+            self.work(input, "a-token").await?;
+            match self.states.last_state() {
+                Some(WorkState::More) => {}
+                Some(WorkState::Done) => return render::run(&self.ctx, input).await,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Has an engine begin the next piece of work on a task; `token` is the waiting state's.
+    pub async fn work(&self, input: &StepInput, token: &str) -> Result<()> {
         let input = ProcessInput {
             step: input.clone(),
-            task_token: CompletionToken::new("a-token"),
+            task_token: CompletionToken::new(token),
         };
         process::run(&self.ctx, &input).await
     }

@@ -95,10 +95,12 @@ impl ContentResource {
     /// What Kaltura's messages may echo and nobody may read.
     pub(crate) fn secrets(&self) -> Vec<&str> {
         match &self.0 {
-            Resource::Url { url_headers, .. } => url_headers
+            Resource::Url { url, url_headers, .. } => url_headers
                 .iter()
                 .filter_map(|line| line.value.split_once(':'))
                 .map(|(_, value)| value.trim())
+                // A presigned address carries its signature in the query.
+                .chain(url.split_once('?').map(|(_, query)| query))
                 .collect(),
             _ => Vec::new(),
         }

@@ -245,7 +245,9 @@ impl TaskStore for Table {
             .and_then(|value| value.as_n().ok())
             .and_then(|n| n.parse().ok());
         match written_by {
-            Some(version) if version <= RECORD_VERSION => from_item(&pk, item).map(Some),
+            Some(version) if version <= RECORD_VERSION => {
+                from_item(&pk, item).map(TaskRecord::upgraded).map(Some)
+            }
             other => Err(unreadable(
                 &pk,
                 &format!("record_version is {other:?}, expected a number up to {RECORD_VERSION}"),

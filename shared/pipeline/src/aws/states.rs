@@ -8,7 +8,7 @@ use kaltura::TaskId;
 
 use super::failed;
 use crate::error::{Class, Result};
-use crate::ports::{Completions, ExecutionState, Executions};
+use crate::ports::{Completions, ExecutionState, Executions, WorkState};
 use crate::steps::StepInput;
 
 const SERVICE: &str = "states";
@@ -105,13 +105,13 @@ impl Waits {
 
 #[async_trait]
 impl Completions for Waits {
-    async fn succeed(&self, token: &engines::CompletionToken) -> Result<()> {
-        // The output is discarded by the state machine: the result stands in the record.
+    async fn succeed(&self, token: &engines::CompletionToken, state: WorkState) -> Result<()> {
+        // The result itself stands in the record.
         match self
             .client
             .send_task_success()
             .task_token(token.expose())
-            .output("{}")
+            .output(state.to_json())
             .send()
             .await
         {

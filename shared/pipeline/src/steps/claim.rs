@@ -11,7 +11,7 @@ use super::{OrderMessage, StepInput, Task};
 use crate::context::Context;
 use crate::error::{Class, Result, StepError};
 use crate::plan::{Order, Plan};
-use crate::record::{DeliverableRecord, FIRST_CHECK_AFTER_S, TaskRecord, TaskState};
+use crate::record::{FIRST_CHECK_AFTER_S, TaskRecord, TaskState};
 use crate::telemetry::names;
 
 /// What became of a message.
@@ -108,7 +108,7 @@ async fn claim(task: &mut Task<'_>) -> Result<Claimed> {
         }
         .into());
     };
-    let plan = Plan::new(&order, &ctx.engine()?.capabilities())?;
+    let plan = Plan::new(&order, &ctx.engines()?.capabilities(), ctx.config.plan_rules)?;
     let order_key = format!("orders/{}.json", task.record.task_id);
     let order_json = serde_json::to_vec(&order).map_err(|error| StepError::RecordUnreadable {
         what: "order".to_owned(),
@@ -124,11 +124,9 @@ async fn claim(task: &mut Task<'_>) -> Result<Claimed> {
         }
         record.entry_id = Some(entry_id.clone());
         record.order_key = Some(order_key.clone());
-        // A task that goes on after parking keeps what it has delivered so far.
-        record
-            .deliverables
-            .resize_with(plan.deliverables.len(), DeliverableRecord::default);
-        record.plan = Some(plan.clone());
+        if is_planned_anew(record) {
+            record.set_plan(plan.clone());
+        }
         record.failure = None;
     })
     .await?;
@@ -157,6 +155,20 @@ async fn claim(task: &mut Task<'_>) -> Result<Claimed> {
     metrics::histogram!(names::QUEUE_WAIT_S).record(waited_s as f64);
     ctx.executions()?.start(&task.record.task_id, attempt).await?;
     Ok(Claimed::Started)
+}
+
+/// Whether nothing was made or delivered by a former plan, which would have to fit this one: a task that goes on after
+/// parking keeps the plan that it began with, whatever engines there are by now.
+fn is_planned_anew(record: &TaskRecord) -> bool {
+    let has_begun = record
+        .works
+        .iter()
+        .any(|work| work.is_done() || work.accepted.is_some())
+        || record
+            .deliverables
+            .iter()
+            .any(|deliverable| deliverable.key.is_some());
+    record.plan.is_none() || !has_begun
 }
 
 /// Whether nobody has claimed the task yet.

@@ -64,6 +64,10 @@ async fn fetch(task: &mut Task<'_>, stop_at: Option<Instant>) -> Result<()> {
         .plan
         .clone()
         .ok_or_else(|| task.out_of_order("fetch", "a plan"))?;
+    super::source::fetch(task, &plan).await?;
+    if plan.media == MediaNeed::None {
+        return Ok(());
+    }
     let entry_id = task
         .record
         .entry_id
@@ -129,7 +133,7 @@ async fn fetch_source(
         resume = resume.stop_at(moment);
     }
     let kind = match (streamer, plan.media) {
-        (StreamerType::AppleHttp, MediaNeed::Audio) => MediaKind::HlsAudio,
+        (StreamerType::AppleHttp, MediaNeed::Audio | MediaNeed::BestAudio) => MediaKind::HlsAudio,
         (StreamerType::AppleHttp, MediaNeed::AudioVideo) => MediaKind::HlsAudioVideo,
         _ => MediaKind::Progressive,
     };
@@ -208,7 +212,8 @@ fn choose<'a>(context: &'a PlaybackContext, flavor_params_ids: &[i64], need: Med
             .copied()
             .filter(|flavor| bitrate(flavor) > 0)
             .min_by_key(bitrate),
-        MediaNeed::AudioVideo => flavors.iter().copied().max_by_key(bitrate),
+        MediaNeed::BestAudio | MediaNeed::AudioVideo => flavors.iter().copied().max_by_key(bitrate),
+        MediaNeed::None => None,
     };
     Choice::Found {
         source,

@@ -3,11 +3,12 @@
 //! READY kills the access key (spec D14), so it comes last, when every asset was seen READY. Safe to repeat: the same
 //! status is accepted again.
 
-use kaltura::{TaskStatus, UpdateJob};
+use kaltura::{AssetId, TaskStatus, UpdateJob};
 
 use super::{StepInput, Task, claim};
 use crate::context::Context;
 use crate::error::Result;
+use crate::plan::{OutputObject, SourceText};
 use crate::record::TaskState;
 use crate::telemetry::names;
 
@@ -16,19 +17,29 @@ pub async fn run(ctx: &Context, input: &StepInput) -> Result<()> {
     super::run(ctx, "finalize", input, finalize).await
 }
 
+/// What the task's `outputObjectId` names: the first deliverable, or the captions that a translation was made from (spec D11).
+fn output_object_id(task: &Task<'_>) -> Result<AssetId> {
+    let plan = task.record.plan.as_ref();
+    if let Some(plan) = plan
+        && plan.output_object == OutputObject::SourceCaptions
+        && let Some(SourceText::Caption(id)) = &plan.source_text
+    {
+        return Ok(id.clone());
+    }
+    let first = task.record.deliverables.first();
+    first
+        .and_then(|first| first.asset_id.clone())
+        .ok_or_else(|| task.out_of_order("finalize", "an asset"))
+}
+
 pub(super) async fn finalize(task: &mut Task<'_>) -> Result<()> {
     let ctx = task.ctx;
     let deliverables = &task.record.deliverables;
-    let Some(output_object_id) = deliverables.first().and_then(|first| first.asset_id.clone()) else {
-        return Err(task.out_of_order("finalize", "an asset"));
-    };
-    if deliverables.iter().any(|deliverable| !deliverable.ready) {
+    if deliverables.is_empty() || deliverables.iter().any(|deliverable| !deliverable.ready) {
         return Err(task.out_of_order("finalize", "every asset READY"));
     }
-    let accuracy = task.record.result.as_ref().map(|result| result.accuracy_percent);
-    let Some(accuracy) = accuracy else {
-        return Err(task.out_of_order("finalize", "the engine's result"));
-    };
+    let output_object_id = output_object_id(task)?;
+    let accuracy = task.accuracy_percent()?;
     task.still_ours().await?;
     let ready = UpdateJob::new(TaskStatus::Ready)
         .output_object_id(output_object_id.as_str())

@@ -5,6 +5,7 @@
 //! runs in ([`run`]), and the [`Task`] handle through which a step reads and changes its record and calls Kaltura.
 
 pub mod claim;
+pub mod complete;
 pub mod extend_keys;
 pub mod fail;
 pub mod fetch;
@@ -12,6 +13,8 @@ pub mod finalize;
 pub mod poll;
 pub mod process;
 pub mod reconcile;
+pub mod render;
+mod source;
 pub mod sweep;
 pub mod upload;
 
@@ -185,8 +188,19 @@ impl<'a> Task<'a> {
         Self { ctx, record, attempt }
     }
 
+    /// The accuracy of what is delivered (`crate::accuracy`).
+    fn accuracy_percent(&self) -> Result<u8> {
+        let works = self.record.plan.iter().flat_map(|plan| &plan.works);
+        let made = works.zip(&self.record.works).filter_map(|(planned, work)| {
+            work.result
+                .as_ref()
+                .map(|result| (planned.kind, result.accuracy_percent))
+        });
+        crate::accuracy::of_order(made).ok_or_else(|| self.out_of_order("upload", "a result"))
+    }
+
     /// The error of a step that was reached before the one that makes its input.
-    fn out_of_order(&self, step: &'static str, needs: &str) -> StepError {
+    pub(crate) fn out_of_order(&self, step: &'static str, needs: &str) -> StepError {
         StepError::OutOfOrder {
             task_id: self.record.task_id.to_string(),
             step,

@@ -1,26 +1,27 @@
-//! Process: the engine's work, completed through the task token at once or days later.
+//! Process: the next piece of the plan's work, completed through the task token at once or days later.
 //!
-//! What lives here: the request to the engine, and what becomes of its result. What does not: the engines. The result goes
-//! to S3 in one format, whichever engine made it; completing a wait twice is harmless.
+//! The state machine comes here once for each piece of work, until all is done. What lives here: who is asked for what, and
+//! what becomes of the result. What does not: the engines; how a result that comes later gets here ([`super::complete`]);
+//! what is made of the results (`render`). Results go to S3 in one format, whichever engine made them; completing a wait
+//! twice is harmless.
 
-use std::path::{Path, PathBuf};
-
-use async_trait::async_trait;
 use engines::{
-    CompletionToken, EngineError, JobFiles, JobRequest, JobResult, MediaRef, Progress, Recognise,
-    SourceLanguage, StoredAt, Work,
+    AcceptedJob, Align, CompletionToken, Describe, DetectedLanguage, Divide, Engine, EngineError, HandIn,
+    Handover, Identify, JobId, JobRequest, JobResult, Look, MediaRef, Output, Progress, Recognise,
+    SourceLanguage, Speak, Translate, Work, WorkKind, language::Language,
 };
 use serde::Deserialize;
 
 use super::{StepInput, Task};
+use crate::accuracy;
 use crate::context::Context;
 use crate::error::{Refusal, Result, StepError};
-use crate::plan::Order;
-use crate::record::{StoredResult, TaskRecord};
-
-/// The accuracy told of a transcript whose engine gives no confidences: what the guide's machine orders commonly reach,
-/// and below the 99 from which Kaltura shows a caption over another (spec 7).
-const UNKNOWN_ACCURACY_PERCENT: u8 = 80;
+use crate::files::JobObjects;
+use crate::material::{Material, PassagesOf};
+use crate::plan::{Order, Plan, PlanLanguage};
+use crate::ports::WorkState;
+use crate::record::{AcceptedWork, StoredMedia, StoredResult};
+use crate::telemetry::names;
 
 /// The input of the process step: the state's task token with the task.
 #[derive(Debug, Clone, Deserialize)]
@@ -32,7 +33,7 @@ pub struct ProcessInput {
     pub task_token: CompletionToken,
 }
 
-/// Starts the engine's work and, where the engine has done it at once, completes the wait. An error fails the wait by its
+/// Starts the next work and, where the engine has done it at once, completes the wait. An error fails the wait by its
 /// class, and is answered too: whichever reaches the state machine first ends the state, with the same name.
 pub async fn run(ctx: &Context, input: &ProcessInput) -> Result<()> {
     let outcome = started(ctx, input).await;
@@ -57,50 +58,266 @@ async fn started(ctx: &Context, input: &ProcessInput) -> Result<()> {
 
 async fn process(task: &mut Task<'_>, token: &CompletionToken) -> Result<()> {
     let ctx = task.ctx;
-    if task.record.result.is_none() {
-        let request = request(task, token).await?;
-        let files = S3Files::new(ctx, &task.record)?;
-        match ctx.engine()?.start(&request, &files).await? {
-            Progress::Done(result) => keep_result(task, &result).await?,
-            Progress::Accepted { external_id } => {
-                let now_epoch_s = ctx.clock.now_epoch_s();
-                return task
-                    .change(|record| {
-                        record.note(now_epoch_s, format!("the engine took the work as {external_id}"));
-                    })
-                    .await;
-            }
+    skip_needless(task).await?;
+    let Some(index) = task.record.next_work() else {
+        return ctx.completions()?.succeed(token, WorkState::Done).await;
+    };
+    let engine = engine_of(task, index)?.clone();
+    if still_runs(task, index, engine.as_ref(), token).await? {
+        return Ok(());
+    }
+    if !task.record.works[index].is_done() {
+        let request = request(task, index, token).await?;
+        let files = JobObjects::new(ctx, &task.record)?;
+        match engine.start(&request, &files).await? {
+            Progress::Done(result) => keep_result(task, index, &result).await?,
+            Progress::Accepted { external_id } => return accepted(task, index, &request, external_id).await,
             other => return Err(task.out_of_order("process", &format!("a known progress, not {other:?}"))),
         }
     }
-    ctx.completions()?.succeed(token).await
+    complete(task, token).await
 }
 
-/// Puts an engine's result where the later steps find it. Safe to repeat.
-pub async fn keep_result(task: &mut Task<'_>, result: &JobResult) -> Result<()> {
+/// Tells the state machine that a piece of work is done, and whether another is left.
+pub(super) async fn complete(task: &mut Task<'_>, token: &CompletionToken) -> Result<()> {
+    skip_needless(task).await?;
+    let state = match task.record.next_work() {
+        Some(_) => WorkState::More,
+        None => WorkState::Done,
+    };
+    task.ctx.completions()?.succeed(token, state).await
+}
+
+/// A finished track needs no voice: where people hand one in instead of a script, what would follow is passed over.
+async fn skip_needless(task: &mut Task<'_>) -> Result<()> {
+    let needless = |record: &crate::record::TaskRecord| {
+        let index = record.next_work()?;
+        let kind = record.plan.as_ref()?.works.get(index)?.kind;
+        let has_sound = record.results().any(|result| result.output == "sound");
+        (kind == WorkKind::Speak && has_sound).then_some(index)
+    };
+    while needless(&task.record).is_some() {
+        task.change(|record| {
+            if let Some(index) = needless(record) {
+                record.works[index].skipped = Some("the finished track was handed in".to_owned());
+            }
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+pub(super) fn plan_of<'t>(task: &'t Task<'_>, step: &'static str) -> Result<&'t Plan> {
+    task.record
+        .plan
+        .as_ref()
+        .ok_or_else(|| task.out_of_order(step, "a plan"))
+}
+
+/// The engine that the plan names for a piece of work.
+pub(super) fn engine_of<'t>(task: &'t Task<'_>, index: usize) -> Result<&'t std::sync::Arc<dyn Engine>> {
+    let planned = plan_of(task, "process")?
+        .works
+        .get(index)
+        .ok_or_else(|| task.out_of_order("process", "a planned work"))?;
+    task.ctx
+        .engines()?
+        .get(&planned.engine)
+        .ok_or_else(|| StepError::Setting {
+            name: "ENGINES".to_owned(),
+            detail: format!("lacks `{}`, which the plan of this task names", planned.engine),
+        })
+}
+
+/// Whether a job that was accepted before still runs; its wait gets the present token. A job of a former attempt is gone on
+/// with: people don't begin again because Kaltura was down, and a machine's hour isn't paid for twice.
+async fn still_runs(
+    task: &mut Task<'_>,
+    index: usize,
+    engine: &dyn Engine,
+    token: &CompletionToken,
+) -> Result<bool> {
+    let Some(accepted) = task.record.works[index].accepted.clone() else {
+        return Ok(false);
+    };
+    match look(task, index, engine, &accepted).await {
+        Ok(Look::Done(result)) => {
+            keep_result(task, index, &result).await?;
+            Ok(false)
+        }
+        Ok(_) => {
+            task.change(|record| {
+                if let Some(accepted) = &mut record.works[index].accepted {
+                    accepted.token = token.clone();
+                }
+            })
+            .await?;
+            Ok(true)
+        }
+        Err(StepError::Engine(error @ EngineError::JobFailed { .. })) => {
+            tracing::warn!(%error, job_id = accepted.job_id, "the job that was accepted failed, it is begun again");
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Asks the engine how an accepted job is.
+pub(super) async fn look(
+    task: &Task<'_>,
+    index: usize,
+    engine: &dyn Engine,
+    accepted: &AcceptedWork,
+) -> Result<Look> {
+    let files = JobObjects::new(task.ctx, &task.record)?;
+    let kind = plan_of(task, "process")?
+        .works
+        .get(index)
+        .map_or(WorkKind::Recognise, |work| work.kind);
+    let job = AcceptedJob {
+        job_id: JobId::named(&accepted.job_id),
+        kind,
+        external_id: accepted.external_id.clone(),
+    };
+    Ok(engine.look(&job, &files).await?)
+}
+
+async fn accepted(
+    task: &mut Task<'_>,
+    index: usize,
+    request: &JobRequest,
+    external_id: String,
+) -> Result<()> {
+    let now_epoch_s = task.ctx.clock.now_epoch_s();
+    let accepted = AcceptedWork {
+        job_id: request.job_id.to_string(),
+        external_id,
+        token: request.completion.clone(),
+        since_epoch_s: now_epoch_s,
+    };
+    task.change(|record| {
+        record.note(
+            now_epoch_s,
+            format!(
+                "{} taken on as {}",
+                request.work.kind().name(),
+                accepted.external_id
+            ),
+        );
+        record.works[index].accepted = Some(accepted.clone());
+    })
+    .await
+}
+
+/// Puts a result where the later steps find it, and draws from it what decides how the order goes on: no speech, another
+/// language than was ordered, a language that was to be found out. Safe to repeat.
+pub async fn keep_result(task: &mut Task<'_>, index: usize, result: &JobResult) -> Result<()> {
     let ctx = task.ctx;
     result.check()?;
-    let transcript = result
-        .transcript()
-        .ok_or_else(|| task.out_of_order("process", "a transcript"))?;
-    if transcript.words.is_empty() {
+    let plan = plan_of(task, "process")?.clone();
+    let planned = plan
+        .works
+        .get(index)
+        .ok_or_else(|| task.out_of_order("process", "a planned work"))?;
+    if !fits(planned.kind, &result.output) {
+        return Err(EngineError::OutputUnreadable {
+            program: result.engine.name.clone(),
+            detail: format!(
+                "it has `{}`, which is not what `{}` makes",
+                result.output.name(),
+                planned.kind.name()
+            ),
+        }
+        .into());
+    }
+    if let Some(transcript) = result.transcript()
+        && transcript.words.is_empty()
+        && plan.service() != kaltura::ServiceFeature::AudioDescription
+    {
         return Err(Refusal::NoSpeech.into());
     }
-    let key = format!("transcripts/{}/{}.json", task.record.task_id, task.record.attempt);
+    if matches!(planned.kind, WorkKind::Recognise | WorkKind::Identify) {
+        check_language(task, &plan, result.language.as_ref())?;
+    }
+    let key = format!(
+        "transcripts/{}/{}-{index}.json",
+        task.record.task_id, task.record.attempt
+    );
     ctx.objects()?
         .put(&key, result.to_json()?.into(), "application/json")
         .await?;
     let stored = StoredResult {
         key,
-        accuracy_percent: transcript.accuracy_percent().unwrap_or(UNKNOWN_ACCURACY_PERCENT),
+        accuracy_percent: accuracy::of(result, planned.kind, ctx.config.people_accuracy_percent),
         engine: format!("{} {}", result.engine.name, result.engine.version),
+        output: result.output.name().to_owned(),
     };
+    let settled = match planned.kind {
+        WorkKind::Identify => Some(settle_language(task, &plan, result.language.as_ref()).await?),
+        _ => None,
+    };
+    for warning in &result.warnings {
+        tracing::warn!(name = warning.name, detail = warning.detail, "the engine warns");
+    }
     let now_epoch_s = ctx.clock.now_epoch_s();
     task.change(|record| {
-        record.note(now_epoch_s, format!("{} made a transcript", stored.engine));
-        record.result = Some(stored.clone());
+        record.note(now_epoch_s, format!("{} made {}", stored.engine, stored.output));
+        if let Some(plan) = &settled {
+            record.set_plan(plan.clone());
+        }
+        let work = &mut record.works[index];
+        work.result = Some(stored.clone());
+        work.accepted = None;
     })
     .await
+}
+
+/// The guide: "check that the sourceLanguage actually matches the soundtrack […], if there is a mismatch the caption job
+/// should end in error". A language that the engine is less sure of is counted and no more.
+fn check_language(task: &Task<'_>, plan: &Plan, heard: Option<&DetectedLanguage>) -> Result<()> {
+    let Some(heard) = heard.filter(|_| plan.source_bcp47 != "und") else {
+        return Ok(());
+    };
+    if engines::language::same_language(&heard.bcp47, &plan.source_bcp47) {
+        return Ok(());
+    }
+    let least = f32::from(task.ctx.config.language_mismatch_percent) / 100.0;
+    let is_sure = heard.confidence >= least;
+    let outcome = if is_sure { "refused" } else { "doubted" };
+    metrics::counter!(names::LANGUAGE_MISMATCHES, "Outcome" => outcome).increment(1);
+    if !is_sure {
+        tracing::warn!(
+            heard = heard.bcp47,
+            confidence = heard.confidence,
+            ordered = plan.source_bcp47,
+            "another language was heard, not surely enough to refuse the order"
+        );
+        return Ok(());
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of one, as a percentage"
+    )]
+    let confidence_percent = (heard.confidence.clamp(0.0, 1.0) * 100.0) as u32;
+    Err(Refusal::LanguageMismatch {
+        ordered: plan.source_language.clone(),
+        heard: Language::by_bcp47(&heard.bcp47).map_or_else(
+            || heard.bcp47.clone(),
+            |language| language.catalog_name.to_owned(),
+        ),
+        confidence_percent,
+    }
+    .into())
+}
+
+/// The plan of an order whose language was left open, with the language that was found out.
+async fn settle_language(task: &Task<'_>, plan: &Plan, heard: Option<&DetectedLanguage>) -> Result<Plan> {
+    let tag = heard.map(|heard| heard.bcp47.clone()).unwrap_or_default();
+    let language = Language::by_bcp47(&tag).ok_or(Refusal::UnusableLanguage { name: tag })?;
+    let order = load_order(task).await?;
+    let capabilities = task.ctx.engines()?.capabilities();
+    Ok(plan.in_language(&order, language, &capabilities, task.ctx.config.plan_rules)?)
 }
 
 /// The order as claim kept it in S3.
@@ -114,123 +331,111 @@ pub(super) async fn load_order(task: &Task<'_>) -> Result<Order> {
     })
 }
 
-async fn request(task: &Task<'_>, token: &CompletionToken) -> Result<JobRequest> {
-    let order = load_order(task).await?;
-    let plan = task
-        .record
-        .plan
-        .as_ref()
-        .ok_or_else(|| task.out_of_order("process", "a plan"))?;
-    let media = task
-        .record
-        .media
-        .as_ref()
-        .ok_or_else(|| task.out_of_order("process", "media"))?;
+fn language(language: &PlanLanguage) -> SourceLanguage {
+    SourceLanguage {
+        catalog_name: language.catalog_name.clone(),
+        bcp47: language.bcp47.clone(),
+    }
+}
+
+fn media_ref(media: &StoredMedia) -> MediaRef {
+    MediaRef {
+        key: media.key.clone(),
+        container: media.container.clone(),
+        duration_ms: media.duration_ms,
+    }
+}
+
+/// What is asked of the engine: the order's wishes and what was made so far.
+async fn request(task: &Task<'_>, index: usize, token: &CompletionToken) -> Result<JobRequest> {
+    let plan = plan_of(task, "process")?;
+    let planned = &plan.works[index];
+    let media = task.record.media.as_ref();
+    if planned.kind.needs_media() && media.is_none() && planned.kind != WorkKind::HandIn {
+        return Err(task.out_of_order("process", "media"));
+    }
+    let work = work(task, plan, planned.kind, planned.handover).await?;
     Ok(JobRequest::new(
         engines::TaskId::new(task.record.task_id.as_str()),
         task.record.attempt,
-        Work::Recognise(Recognise {
-            source_language: SourceLanguage::from_catalog_name(&plan.source_language)?,
-            dictionary: order.dictionary,
-            speakers_wanted: plan.style.speaker_labels || plan.style.speaker_change_marks,
-            remove_profanity: plan.style.remove_profanity,
-        }),
-        Some(MediaRef {
-            key: media.key.clone(),
-            container: media.container.clone(),
-            duration_ms: media.duration_ms,
-        }),
+        work,
+        media.filter(|_| planned.kind.needs_media()).map(media_ref),
         token.clone(),
     ))
 }
 
-/// The media of S3 as files in the function's own storage, gone when the step is.
-struct S3Files<'a> {
-    ctx: &'a Context,
-    folder: tempfile::TempDir,
-    /// Under which the job's own objects are.
-    prefix: String,
-}
-
-impl<'a> S3Files<'a> {
-    fn new(ctx: &'a Context, record: &TaskRecord) -> Result<Self> {
-        let folder = tempfile::tempdir().map_err(|error| StepError::Aws {
-            service: "lambda",
-            action: "make a temporary folder",
-            detail: error.to_string(),
-        })?;
-        let prefix = format!("engine/{}/{}", record.task_id, record.attempt);
-        Ok(Self { ctx, folder, prefix })
-    }
-}
-
-#[async_trait]
-impl JobFiles for S3Files<'_> {
-    async fn media(&self, media: &MediaRef) -> engines::Result<PathBuf> {
-        let failed = |error| files_failed("download of", &media.key, &error);
-        let name = media.key.rsplit('/').next().unwrap_or("media");
-        let path = self.folder.path().join(name);
-        self.ctx
-            .objects()
-            .map_err(failed)?
-            .download(&media.key, &path)
-            .await
-            .map_err(failed)?;
-        Ok(path)
-    }
-
-    fn work_dir(&self) -> &Path {
-        self.folder.path()
-    }
-
-    async fn keep(&self, name: &str, file: &Path) -> engines::Result<String> {
-        let key = format!("{}/{name}", self.prefix);
-        let upload = async {
-            let objects = self.ctx.objects()?;
-            objects.upload(&key, file, "application/octet-stream").await
-        };
-        match upload.await {
-            Ok(_) => Ok(key),
-            Err(error) => Err(files_failed("upload of", &key, &error)),
+async fn work(task: &Task<'_>, plan: &Plan, kind: WorkKind, handover: Option<Handover>) -> Result<Work> {
+    let order = load_order(task).await?;
+    let source = language(&plan.source());
+    Ok(match kind {
+        WorkKind::Recognise => Work::Recognise(Recognise {
+            source_language: source,
+            dictionary: order.dictionary,
+            speakers_wanted: plan.style.speaker_labels || plan.style.speaker_change_marks,
+            remove_profanity: plan.style.remove_profanity,
+        }),
+        WorkKind::Identify => Work::Identify(Identify {
+            candidates: Vec::new(),
+        }),
+        WorkKind::Align => Work::Align(Align {
+            source_language: source,
+            text: Material::load(task).await?.text_to_align(task)?,
+        }),
+        WorkKind::Translate => {
+            let material = Material::load(task).await?;
+            let passages = material.passages_to_translate(task, plan, &order.dictionary)?;
+            passages.keep(task, PassagesOf::Translation).await?;
+            Work::Translate(Translate {
+                source_language: source,
+                target_language: language(&plan.delivered_language()),
+                passages: passages.for_engine(),
+                dictionary: order.dictionary,
+                remove_profanity: plan.style.remove_profanity,
+            })
         }
-    }
-
-    async fn read(&self, key: &str) -> engines::Result<Option<Vec<u8>>> {
-        let read = async { self.ctx.objects()?.get(key).await };
-        let content = read.await.map_err(|error| files_failed("read of", key, &error))?;
-        Ok(content.map(|content| content.to_vec()))
-    }
-
-    fn stored_at(&self, key: &str) -> engines::Result<StoredAt> {
-        let objects = self
-            .ctx
-            .objects()
-            .map_err(|error| files_failed("look for", key, &error))?;
-        Ok(StoredAt {
-            bucket: objects.bucket().to_owned(),
-            key: key.to_owned(),
-        })
-    }
-
-    async fn link(&self, key: &str) -> engines::Result<String> {
-        Err(no_links(key))
-    }
-
-    async fn upload_link(&self, name: &str) -> engines::Result<(String, String)> {
-        Err(no_links(name))
-    }
+        WorkKind::Speak => {
+            let material = Material::load(task).await?;
+            let passages = material.passages_to_speak(task).await?;
+            passages.keep(task, PassagesOf::Speech).await?;
+            Work::Speak(Speak {
+                language: language(&plan.delivered_language()),
+                passages: passages.for_engine(),
+            })
+        }
+        WorkKind::Describe => Work::Describe(Describe {
+            language: source,
+            pauses_ms: Material::load(task).await?.pauses_ms(task),
+        }),
+        WorkKind::Chapter => Work::Chapter(Divide {
+            language: source,
+            transcript: Material::load(task)
+                .await?
+                .edited_transcript(task, plan, &order.dictionary)?,
+        }),
+        WorkKind::HandIn => Work::HandIn(HandIn {
+            handover: handover.unwrap_or(Handover::Captions),
+            language: language(&plan.delivered_language()),
+        }),
+        other => return Err(task.out_of_order("process", &format!("a known work, not {other:?}"))),
+    })
 }
 
-fn files_failed(action: &str, key: &str, error: &StepError) -> EngineError {
-    EngineError::Files {
-        action: format!("{action} `{key}`"),
-        detail: error.to_string(),
-    }
-}
-
-fn no_links(key: &str) -> EngineError {
-    EngineError::Files {
-        action: format!("make a link to `{key}`"),
-        detail: "this stack has no links".to_owned(),
-    }
+/// Whether a result is what a piece of work is to make; an engine's answer may be anything.
+fn fits(kind: WorkKind, output: &Output) -> bool {
+    matches!(
+        (kind, output),
+        (WorkKind::Recognise | WorkKind::Align, Output::Transcript { .. })
+            | (WorkKind::Identify, Output::Language)
+            | (WorkKind::Translate, Output::Texts { .. })
+            | (WorkKind::Speak, Output::Speech { .. })
+            | (WorkKind::Describe, Output::Script { .. })
+            | (WorkKind::Chapter, Output::Chapters { .. })
+            | (
+                WorkKind::HandIn,
+                Output::Captions { .. }
+                    | Output::Script { .. }
+                    | Output::Sound { .. }
+                    | Output::Chapters { .. }
+            )
+    )
 }

@@ -94,7 +94,8 @@ async fn sweep(ctx: &Context, record: TaskRecord, now_epoch_s: u64) -> Result<(D
         objects: deleted.objects,
         size_bytes: deleted.size_bytes,
     });
-    (swept.plan, swept.order_key, swept.media, swept.result) = (None, None, None, None);
+    (swept.plan, swept.order_key, swept.media, swept.source_text_key) = (None, None, None, None);
+    swept.works.clear();
     swept.note(
         now_epoch_s,
         format!(
@@ -120,11 +121,13 @@ async fn sweep(ctx: &Context, record: TaskRecord, now_epoch_s: u64) -> Result<(D
 }
 
 /// Where the steps store what belongs to a task. Each ends behind the task's id, so that no other task's begins like it.
-fn prefixes(record: &TaskRecord) -> [String; 4] {
+fn prefixes(record: &TaskRecord) -> [String; 6] {
     let task_id = &record.task_id;
     [
         format!("media/{task_id}/"),
         format!("transcripts/{task_id}/"),
+        format!("engine/{task_id}/"),
+        format!("sources/{task_id}/"),
         format!("deliverables/{task_id}/"),
         format!("orders/{task_id}.json"),
     ]

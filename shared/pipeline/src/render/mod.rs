@@ -1,9 +1,15 @@
-//! From the engine's words to the files that are delivered. Pure.
+//! From what was made to the files that are delivered.
 //!
 //! What lives here: which of the order's wishes are applied, and in which order. What does not: how each is done
-//! (`captions`).
+//! (`captions`, `sound`), and when (`steps::render`). All of it is pure but for sound, which runs programs.
 
-use captions::{CaptionFormat, Dictionary, LayoutRules, Profanity, Transcript};
+mod sound;
+mod text;
+
+use captions::{CaptionFormat, Cue, Dictionary, LayoutRules, Profanity, Transcript, Word};
+
+pub use sound::sound;
+pub use text::{Texts, Translated};
 
 use crate::plan::CaptionStyle;
 
@@ -24,20 +30,38 @@ pub fn edit(transcript: &mut Transcript, style: &CaptionStyle, language: &str, d
     tracing::info!(removed, corrected, punctuated = unpunctuated, "transcript edited");
 }
 
-/// The caption file of an edited transcript, in `language` (BCP-47).
-pub fn caption_file(
-    transcript: &Transcript,
-    style: &CaptionStyle,
-    language: &str,
-    format: CaptionFormat,
-) -> Vec<u8> {
-    let rules = LayoutRules {
+/// How an order's captions are laid out in `language` (BCP-47).
+pub fn layout_rules(style: &CaptionStyle, language: &str) -> LayoutRules {
+    LayoutRules {
         speaker_labels: style.speaker_labels,
         speaker_change_marks: style.speaker_change_marks,
         audio_tags: style.audio_tags,
         ..LayoutRules::for_order(Some(style.max_characters_per_line), language)
-    };
-    captions::write(format, &captions::lay_out(transcript, &rules), language).into_bytes()
+    }
+}
+
+/// The cues of an edited transcript, in `language` (BCP-47).
+pub fn lay_out(transcript: &Transcript, style: &CaptionStyle, language: &str) -> Vec<Cue> {
+    captions::lay_out(transcript, &layout_rules(style, language))
+}
+
+/// The caption file of cues, in `language` (BCP-47).
+pub fn caption_file(cues: &[Cue], language: &str, format: CaptionFormat) -> Vec<u8> {
+    captions::write(format, cues, language).into_bytes()
+}
+
+/// A translated text without profanity, where the profile asks for that: engines may leave it in.
+pub fn clean_text(text: &str, language: &str) -> String {
+    let words = text
+        .split_whitespace()
+        .map(|word| Word::new(word, 0, 0))
+        .collect();
+    let mut transcript = Transcript::new(None, words, 0);
+    if Profanity::for_language(language).remove(&mut transcript) == 0 {
+        return text.to_owned();
+    }
+    let words: Vec<&str> = transcript.words.iter().map(|word| word.text.as_str()).collect();
+    words.join(" ")
 }
 
 #[cfg(test)]
@@ -61,7 +85,8 @@ mod tests {
         });
         let mut transcript = Transcript::new(Some("en".into()), words.collect(), 6_000);
         edit(&mut transcript, style, "en", &["Kaltura".into()]);
-        String::from_utf8(caption_file(&transcript, style, "en", CaptionFormat::Srt)).unwrap()
+        let cues = lay_out(&transcript, style, "en");
+        String::from_utf8(caption_file(&cues, "en", CaptionFormat::Srt)).unwrap()
     }
 
     fn plain() -> CaptionStyle {
@@ -77,6 +102,12 @@ mod tests {
     #[test]
     fn a_plain_order_gets_its_words_with_the_customers_spelling() {
         insta::assert_snapshot!(rendered(&plain()));
+    }
+
+    #[test]
+    fn a_translation_is_cleaned_word_by_word() {
+        assert_eq!(clean_text("una clase  de arte", "es"), "una clase  de arte");
+        assert!(!clean_text("this is shit, really", "en").contains("shit"));
     }
 
     #[test]

@@ -1,0 +1,329 @@
+//! What an order's work has come to so far, read from the bucket: the results of the works that are done, the customer's own
+//! text, and the passages that were translated or spoken.
+//!
+//! What lives here: which result is used for what. What does not: how files are made of it (`render`).
+
+use captions::{Cue, Passage, PassageRules, Transcript};
+use engines::{Chapter, Clip, JobResult, MediaRef, Output, Speech, WorkKind};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Refusal, Result, StepError};
+use crate::plan::Plan;
+use crate::render;
+use crate::steps::Task;
+
+/// The least pause that a description may be put into, in milliseconds.
+const LEAST_PAUSE_MS: u64 = 1_200;
+
+/// The customer's own text, as it was fetched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SourceMaterial {
+    /// Captions.
+    Cues(Vec<Cue>),
+    /// Plain text.
+    Text(String),
+}
+
+/// What passages were made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PassagesOf {
+    /// To be translated.
+    Translation,
+    /// To be spoken.
+    Speech,
+}
+
+impl PassagesOf {
+    fn key(self, task: &Task<'_>) -> String {
+        let name = match self {
+            Self::Translation => "translation",
+            Self::Speech => "speech",
+        };
+        format!("transcripts/{}/passages-{name}.json", task.record.task_id)
+    }
+}
+
+/// Passages, as they are handed to an engine and put together again with its answer: kept, since they must be the same then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passages(Vec<Passage>);
+
+impl Passages {
+    /// As the engine gets them.
+    pub fn for_engine(&self) -> Vec<engines::Passage> {
+        self.0
+            .iter()
+            .map(|passage| engines::Passage {
+                start_ms: passage.start_ms,
+                end_ms: passage.end_ms,
+                text: passage.text.clone(),
+                speaker: passage.speaker.clone(),
+            })
+            .collect()
+    }
+
+    /// Keeps them in the bucket. Safe to repeat.
+    pub async fn keep(&self, task: &Task<'_>, of: PassagesOf) -> Result<()> {
+        let json = serde_json::to_vec(&self.0).map_err(|error| unreadable("passages", &error))?;
+        let objects = task.ctx.objects()?;
+        objects.put(&of.key(task), json.into(), "application/json").await
+    }
+
+    async fn load(task: &Task<'_>, of: PassagesOf) -> Result<Self> {
+        let key = of.key(task);
+        let Some(json) = task.ctx.objects()?.get(&key).await? else {
+            return Err(task.out_of_order("render", "the passages in S3"));
+        };
+        serde_json::from_slice(&json)
+            .map(Self)
+            .map_err(|error| unreadable(&key, &error))
+    }
+}
+
+fn unreadable(what: &str, error: &serde_json::Error) -> StepError {
+    StepError::RecordUnreadable {
+        what: what.to_owned(),
+        detail: error.to_string(),
+    }
+}
+
+/// What was made so far.
+pub struct Material {
+    /// The results, in the order of the works.
+    made: Vec<(WorkKind, JobResult)>,
+    source: Option<SourceMaterial>,
+}
+
+/// What a voice is to be put where.
+pub struct Voice {
+    /// The clips.
+    pub speech: Speech,
+    /// The passages they speak, in the clips' numbering.
+    pub passages: Vec<Passage>,
+}
+
+impl Voice {
+    /// The window of a clip, where it has a passage.
+    pub fn window_ms(&self, clip: &Clip) -> Option<(u64, u64)> {
+        self.passages
+            .get(clip.passage)
+            .map(|passage| (passage.start_ms, passage.end_ms))
+    }
+}
+
+impl Material {
+    /// Reads all that is there.
+    pub async fn load(task: &Task<'_>) -> Result<Self> {
+        let objects = task.ctx.objects()?;
+        let mut made = Vec::new();
+        let works = task.record.plan.iter().flat_map(|plan| &plan.works);
+        for (planned, work) in works.zip(&task.record.works) {
+            let Some(stored) = &work.result else { continue };
+            let json = objects
+                .get(&stored.key)
+                .await?
+                .ok_or_else(|| task.out_of_order("render", "a result in S3"))?;
+            made.push((planned.kind, JobResult::from_json(&json)?));
+        }
+        let source = match &task.record.source_text_key {
+            None => None,
+            Some(key) => {
+                let json = objects
+                    .get(key)
+                    .await?
+                    .ok_or_else(|| task.out_of_order("render", "the source's text in S3"))?;
+                Some(serde_json::from_slice(&json).map_err(|error| unreadable(key, &error))?)
+            }
+        };
+        Ok(Self { made, source })
+    }
+
+    fn output<T>(&self, pick: impl Fn(&Output) -> Option<T>) -> Option<T> {
+        self.made
+            .iter()
+            .rev()
+            .find_map(|(_, result)| pick(&result.output))
+    }
+
+    /// What an engine heard, or aligned.
+    pub fn transcript(&self) -> Option<&Transcript> {
+        self.made.iter().rev().find_map(|(_, result)| result.transcript())
+    }
+
+    /// What was heard, put right as the order wishes.
+    pub fn edited_transcript(
+        &self,
+        task: &Task<'_>,
+        plan: &Plan,
+        dictionary: &[String],
+    ) -> Result<Transcript> {
+        let mut transcript = self
+            .transcript()
+            .cloned()
+            .ok_or_else(|| task.out_of_order("render", "a transcript"))?;
+        transcript.language = Some(plan.source_bcp47.clone());
+        // What the customer wrote is aligned as it stands.
+        if !self.made.iter().any(|(kind, _)| *kind == WorkKind::Align) {
+            render::edit(&mut transcript, &plan.style, &plan.source_bcp47, dictionary);
+        }
+        Ok(transcript)
+    }
+
+    /// The customer's text, to be aligned.
+    pub fn text_to_align(&self, task: &Task<'_>) -> Result<String> {
+        let text = match &self.source {
+            Some(SourceMaterial::Text(text)) => text.clone(),
+            Some(SourceMaterial::Cues(cues)) => cues.iter().map(Cue::text).collect::<Vec<_>>().join("\n"),
+            None => return Err(task.out_of_order("process", "the text to align")),
+        };
+        if text.trim().is_empty() {
+            return Err(Refusal::NoTextToAlign.into());
+        }
+        Ok(text)
+    }
+
+    /// The customer's captions, or what was heard, in passages.
+    pub fn passages_to_translate(
+        &self,
+        task: &Task<'_>,
+        plan: &Plan,
+        dictionary: &[String],
+    ) -> Result<Passages> {
+        let rules = PassageRules::default();
+        if let Some(SourceMaterial::Cues(cues)) = &self.source {
+            return Ok(Passages(captions::passages(cues, &plan.source_bcp47, &rules)));
+        }
+        let transcript = self.edited_transcript(task, plan, dictionary)?;
+        Ok(Passages(captions::transcript_passages(&transcript, &rules)))
+    }
+
+    /// The passages that were translated, and their translations.
+    pub async fn translation(&self, task: &Task<'_>) -> Result<Option<(Vec<Passage>, Vec<String>)>> {
+        let texts = self.output(|output| match output {
+            Output::Texts { texts } => Some(texts.clone()),
+            _ => None,
+        });
+        match texts {
+            None => Ok(None),
+            Some(texts) => Ok(Some((
+                Passages::load(task, PassagesOf::Translation).await?.0,
+                texts,
+            ))),
+        }
+    }
+
+    /// What a voice is to say: a script, or what was translated. Sounds in brackets are not spoken.
+    pub async fn passages_to_speak(&self, task: &Task<'_>) -> Result<Passages> {
+        if let Some(script) = self.script() {
+            return Ok(Passages(script));
+        }
+        let (passages, texts) = self
+            .translation(task)
+            .await?
+            .ok_or_else(|| task.out_of_order("process", "something to say"))?;
+        let spoken = passages.into_iter().zip(texts).filter_map(|(mut passage, text)| {
+            let text = text.trim();
+            (!passage.is_sound && !text.is_empty()).then(|| {
+                text.clone_into(&mut passage.text);
+                passage
+            })
+        });
+        Ok(Passages(spoken.collect()))
+    }
+
+    /// Descriptions of the picture, as an engine or people wrote them.
+    pub fn script(&self) -> Option<Vec<Passage>> {
+        let passages = self.output(|output| match output {
+            Output::Script { passages } => Some(passages.clone()),
+            _ => None,
+        })?;
+        let cues: Vec<Cue> = passages
+            .iter()
+            .map(|passage| Cue::new(passage.start_ms, passage.end_ms, &passage.text))
+            .collect();
+        let whole = PassageRules {
+            pause_ms: 0,
+            ..PassageRules::default()
+        };
+        // A cue each: a script's times are its author's.
+        Some(
+            cues.into_iter()
+                .flat_map(|cue| captions::passages(&[cue], "", &whole))
+                .collect(),
+        )
+    }
+
+    /// The pauses of what is spoken, within the media.
+    pub fn pauses_ms(&self, task: &Task<'_>) -> Vec<(u64, u64)> {
+        let Some(transcript) = self.transcript() else {
+            return Vec::new();
+        };
+        let media = task.record.media.as_ref();
+        let duration_ms = media
+            .and_then(|media| media.duration_ms)
+            .unwrap_or(transcript.duration_ms);
+        let mut pauses = Vec::new();
+        let mut silent_from_ms = 0;
+        for word in &transcript.words {
+            if word.start_ms >= silent_from_ms + LEAST_PAUSE_MS {
+                pauses.push((silent_from_ms, word.start_ms));
+            }
+            silent_from_ms = silent_from_ms.max(word.end_ms);
+        }
+        if duration_ms >= silent_from_ms + LEAST_PAUSE_MS {
+            pauses.push((silent_from_ms, duration_ms));
+        }
+        pauses
+    }
+
+    /// When somebody speaks, as start and end.
+    pub fn speech_ms(&self) -> Vec<(u64, u64)> {
+        let words = self.transcript().map(|transcript| transcript.words.as_slice());
+        let mut spans: Vec<(u64, u64)> = Vec::new();
+        for word in words.unwrap_or_default() {
+            match spans.last_mut() {
+                Some(last) if word.start_ms <= last.1 + 300 => last.1 = last.1.max(word.end_ms),
+                _ => spans.push((word.start_ms, word.end_ms)),
+            }
+        }
+        spans
+    }
+
+    /// Captions that people handed in.
+    pub fn captions(&self) -> Option<Vec<Cue>> {
+        self.output(|output| match output {
+            Output::Captions { cues } => Some(cues.clone()),
+            _ => None,
+        })
+    }
+
+    /// The chapters.
+    pub fn chapters(&self) -> Option<Vec<Chapter>> {
+        self.output(|output| match output {
+            Output::Chapters { chapters } => Some(chapters.clone()),
+            _ => None,
+        })
+    }
+
+    /// The finished track that people handed in.
+    pub fn sound(&self) -> Option<MediaRef> {
+        self.output(|output| match output {
+            Output::Sound { sound } => Some(sound.clone()),
+            _ => None,
+        })
+    }
+
+    /// What was spoken for a track.
+    pub async fn voice(&self, task: &Task<'_>) -> Result<Option<Voice>> {
+        let speech = self.output(|output| match output {
+            Output::Speech { speech } => Some(speech.clone()),
+            _ => None,
+        });
+        match speech {
+            None => Ok(None),
+            Some(speech) => Ok(Some(Voice {
+                speech,
+                passages: Passages::load(task, PassagesOf::Speech).await?.0,
+            })),
+        }
+    }
+}

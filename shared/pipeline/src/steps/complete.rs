@@ -1,0 +1,81 @@
+//! Complete: the end of a job that an engine took on, told from outside.
+//!
+//! An event, a callback or a timer says that a job may have ended. What is told is a hint and no more: the engine is asked,
+//! and its answer counts. So a forged hint, a late one and a doubled one change nothing.
+
+use engines::{EngineError, JobId, Look};
+
+use super::process::{self, engine_of, keep_result, look};
+use super::{StepInput, Task};
+use crate::context::Context;
+use crate::error::{Class, Result, StepError};
+use crate::record::TaskState;
+
+/// What came of a hint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Completed {
+    /// The job has ended, and the state machine goes on.
+    Ended,
+    /// The engine says that it still runs.
+    Running,
+    /// Nobody waits for such a job: it is known as ended, or of a task that goes other ways by now.
+    NobodyWaits,
+}
+
+/// Looks how the job is, keeps its result and completes the wait. A job that failed fails the wait by the error's class; an
+/// engine that can't be asked now is this call's own error, and the wait goes on. Safe to repeat.
+pub async fn run(ctx: &Context, job_id: &JobId) -> Result<Completed> {
+    let Some((task_id, _, _)) = JobId::parse(job_id.as_str()) else {
+        return Ok(Completed::NobodyWaits);
+    };
+    let task_id = task_id.as_str().parse().map_err(|_| StepError::RecordMissing {
+        task_id: task_id.to_string(),
+    })?;
+    let Some(record) = ctx.tasks.load(&task_id).await? else {
+        return Ok(Completed::NobodyWaits);
+    };
+    let waits = record
+        .accepted()
+        .is_some_and(|(_, accepted)| accepted.job_id == job_id.as_str());
+    if record.state != TaskState::Running || !waits {
+        return Ok(Completed::NobodyWaits);
+    }
+    let input = StepInput {
+        task_id,
+        attempt: record.attempt,
+    };
+    let outcome = super::run(ctx, "complete", &input, async |task| complete(task, job_id).await).await;
+    if let Err(error) = &outcome
+        && let Some((_, accepted)) = record.accepted()
+        && ends_the_wait(error)
+    {
+        ctx.completions()?
+            .fail(&accepted.token, error.class(), error.name())
+            .await?;
+    }
+    outcome
+}
+
+fn ends_the_wait(error: &StepError) -> bool {
+    let failed = matches!(error, StepError::Engine(EngineError::JobFailed { .. }));
+    failed || matches!(error.class(), Class::Terminal | Class::Fault)
+}
+
+async fn complete(task: &mut Task<'_>, job_id: &JobId) -> Result<Completed> {
+    let Some((index, accepted)) = task.record.accepted() else {
+        return Ok(Completed::NobodyWaits);
+    };
+    let accepted = accepted.clone();
+    if accepted.job_id != job_id.as_str() {
+        return Ok(Completed::NobodyWaits);
+    }
+    let engine = engine_of(task, index)?.clone();
+    match look(task, index, engine.as_ref(), &accepted).await? {
+        Look::Done(result) => {
+            keep_result(task, index, &result).await?;
+            process::complete(task, &accepted.token).await?;
+            Ok(Completed::Ended)
+        }
+        _ => Ok(Completed::Running),
+    }
+}

@@ -1,0 +1,182 @@
+//! Upload: each deliverable as what it is to be at Kaltura, seen READY.
+//!
+//! The state machine calls this step again and again, with a wait between, until every asset is READY; each call does what
+//! can be done now and answers. What lives here: the order in which deliverables go, and what ties them together at the end.
+//! What does not: an asset's way ([`asset`]), and what is no asset but a part of the entry ([`entry`]).
+
+mod asset;
+mod entry;
+mod kind;
+
+pub use asset::{IMPORT_LONGEST_S, URL_TRIES};
+use kaltura::{AssetId, CaptionUpdate};
+use serde::Serialize;
+
+use super::process::plan_of;
+use super::{StepInput, Task};
+use crate::context::Context;
+use crate::error::Result;
+use crate::plan::{Deliverable, Plan};
+use crate::record::{DeliverableRecord, DeliveredAs};
+
+/// Waits between looks at an import: first, and at most.
+const WAIT_FIRST_S: u64 = 2;
+const WAIT_LONGEST_S: u64 = 60;
+
+/// What the state machine does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "lowercase")]
+pub enum UploadOutcome {
+    /// An import runs at Kaltura: come again after `wait_s` seconds.
+    Importing {
+        /// Seconds to wait.
+        wait_s: u64,
+    },
+    /// Every asset is READY.
+    Delivered {
+        /// Always 0: the state machine reads the same fields of both.
+        wait_s: u64,
+    },
+}
+
+/// Brings the deliverables of a task as far as they can be brought now.
+pub async fn run(ctx: &Context, input: &StepInput) -> Result<UploadOutcome> {
+    super::run(ctx, "upload", input, upload).await
+}
+
+async fn upload(task: &mut Task<'_>) -> Result<UploadOutcome> {
+    let plan = plan_of(task, "upload")?.clone();
+    let mut wait_s = None;
+    for (index, deliverable) in plan.deliverables.iter().enumerate() {
+        if task.record.deliverables.get(index).is_some_and(|done| done.ready) {
+            continue;
+        }
+        let looked_again_after_s = match deliverable.delivered_as() {
+            DeliveredAs::CuePoints => entry::add_chapters(task, index).await?,
+            DeliveredAs::Tags => entry::merge_tags(task, index, deliverable).await?,
+            _ => asset::deliver(task, index, deliverable).await?,
+        };
+        wait_s = wait_s.into_iter().chain(looked_again_after_s).min();
+    }
+    if wait_s.is_none() {
+        link_transcripts(task, &plan).await?;
+    }
+    Ok(match wait_s {
+        Some(wait_s) => UploadOutcome::Importing { wait_s },
+        None => UploadOutcome::Delivered { wait_s: 0 },
+    })
+}
+
+/// Tells the captions which transcripts belong to them (guide, "Captions": `associatedTranscriptIds`). Safe to repeat: the
+/// same ids are set again.
+async fn link_transcripts(task: &mut Task<'_>, plan: &Plan) -> Result<()> {
+    let ids_of = |wanted: fn(&Deliverable) -> bool| -> Vec<AssetId> {
+        let both = plan.deliverables.iter().zip(&task.record.deliverables);
+        both.filter(|(deliverable, _)| wanted(deliverable))
+            .filter_map(|(_, record)| record.asset_id.clone())
+            .collect()
+    };
+    let transcripts = ids_of(|deliverable| matches!(deliverable, Deliverable::Transcript { .. }));
+    let captions = ids_of(|deliverable| matches!(deliverable, Deliverable::Caption { .. }));
+    let Some(caption) = captions.into_iter().next() else {
+        return Ok(());
+    };
+    if transcripts.is_empty() || task.record.transcripts_linked {
+        return Ok(());
+    }
+    task.still_ours().await?;
+    let ids: Vec<&str> = transcripts.iter().map(AssetId::as_str).collect();
+    let update = CaptionUpdate {
+        associated_transcript_ids: Some(ids.join(",")),
+        ..CaptionUpdate::default()
+    };
+    task.with_key(async |client| client.caption_update(&caption, &update).await)
+        .await?;
+    let now_epoch_s = task.ctx.clock.now_epoch_s();
+    task.change(|record| {
+        record.transcripts_linked = true;
+        record.note(now_epoch_s, format!("{} transcripts linked", transcripts.len()));
+    })
+    .await
+}
+
+/// Seconds until the next look: doubling, from [`WAIT_FIRST_S`] to [`WAIT_LONGEST_S`].
+fn wait_s(looks: u32) -> u64 {
+    WAIT_FIRST_S
+        .checked_shl(looks.min(16))
+        .unwrap_or(WAIT_LONGEST_S)
+        .min(WAIT_LONGEST_S)
+}
+
+impl Task<'_> {
+    fn deliverable(&self, index: usize) -> Result<&DeliverableRecord> {
+        self.record
+            .deliverables
+            .get(index)
+            .ok_or_else(|| self.out_of_order("upload", "a record of the deliverable"))
+    }
+
+    fn entry_id(&self) -> Result<kaltura::EntryId> {
+        self.record
+            .entry_id
+            .clone()
+            .ok_or_else(|| self.out_of_order("upload", "an entry"))
+    }
+
+    /// The rendered file of a deliverable.
+    fn file_key(&self, index: usize) -> Result<String> {
+        self.deliverable(index)?
+            .key
+            .clone()
+            .ok_or_else(|| self.out_of_order("upload", "a rendered file"))
+    }
+
+    async fn file(&self, index: usize) -> Result<bytes::Bytes> {
+        let key = self.file_key(index)?;
+        let content = self.ctx.objects()?.get(&key).await?;
+        content.ok_or_else(|| self.out_of_order("upload", "the rendered file in S3"))
+    }
+
+    pub(super) async fn change_deliverable(
+        &mut self,
+        index: usize,
+        change: impl Fn(&mut DeliverableRecord),
+        what: Option<&str>,
+    ) -> Result<()> {
+        let now_epoch_s = self.ctx.clock.now_epoch_s();
+        self.change(|record| {
+            if let Some(deliverable) = record.deliverables.get_mut(index) {
+                change(deliverable);
+            }
+            if let Some(what) = what {
+                record.note(now_epoch_s, format!("deliverable {index}: {what}"));
+            }
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_longest() {
+        let waits: Vec<u64> = (0..8).map(wait_s).collect();
+        assert_eq!(waits, [2, 4, 8, 16, 32, 60, 60, 60]);
+        assert_eq!(wait_s(u32::MAX), 60);
+    }
+
+    #[test]
+    fn the_state_machine_reads_outcome_and_wait() {
+        let json = |outcome| serde_json::to_string(&outcome).unwrap();
+        assert_eq!(
+            json(UploadOutcome::Importing { wait_s: 4 }),
+            r#"{"outcome":"importing","wait_s":4}"#
+        );
+        assert_eq!(
+            json(UploadOutcome::Delivered { wait_s: 0 }),
+            r#"{"outcome":"delivered","wait_s":0}"#
+        );
+    }
+}
