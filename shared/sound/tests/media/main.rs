@@ -1,0 +1,6 @@
+//! Synthetic media through ffmpeg: what is mixed is measured in the result.
+#![allow(clippy::unwrap_used)]
+
+mod ear;
+mod inspect;
+mod mix;
