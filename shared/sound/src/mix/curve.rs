@@ -1,5 +1,6 @@
 //! How loud the programme is at each moment: down under spans, with ramps beside them.
 
+use super::Ducking;
 use crate::plan::Span;
 
 /// A curve of gains over the frames of a track. Read forwards only.
@@ -13,9 +14,10 @@ pub(super) struct Curve {
 }
 
 impl Curve {
-    /// Down to `depth` (an amplitude) under `spans`, which may be in any order and overlap. The ramps lie outside, so
-    /// that nothing of a span is heard at more than `depth`.
-    pub(super) fn new(spans: impl Iterator<Item = Span>, depth: f32, ramp_ms: u64, rate_hz: u32) -> Self {
+    /// Down under `spans`, which may be in any order and overlap. The ramps lie outside, so that nothing of a span is
+    /// heard at more than the level asked for.
+    pub(super) fn new(spans: impl Iterator<Item = Span>, ducking: Ducking, rate_hz: u32) -> Self {
+        let bridge = super::frames(ducking.bridge_ms, rate_hz);
         let mut spans: Vec<Span> = spans.filter(|span| span.duration_ms() > 0).collect();
         spans.sort_by_key(|span| span.start_ms);
         let mut down: Vec<std::ops::Range<u64>> = Vec::new();
@@ -25,14 +27,14 @@ impl Curve {
                 super::frames(span.end_ms, rate_hz),
             );
             match down.last_mut() {
-                Some(last) if start <= last.end => last.end = last.end.max(end),
+                Some(last) if start <= last.end || start - last.end < bridge => last.end = last.end.max(end),
                 _ => down.push(start..end),
             }
         }
         Self {
             down,
-            depth,
-            ramp_frames: super::frames(ramp_ms, rate_hz),
+            depth: super::amplitude(ducking.level_db).min(1.0),
+            ramp_frames: super::frames(ducking.ramp_ms, rate_hz),
             passed: 0,
         }
     }
@@ -81,12 +83,21 @@ impl Curve {
 mod tests {
     use super::*;
 
-    fn gains(spans: &[(u64, u64)], depth: f32, ramp_ms: u64, frames: usize) -> Vec<f32> {
+    /// Down to nothing.
+    fn silenced(ramp_ms: u64, bridge_ms: u64) -> Ducking {
+        Ducking {
+            level_db: f32::NEG_INFINITY,
+            ramp_ms,
+            bridge_ms,
+        }
+    }
+
+    fn gains(spans: &[(u64, u64)], ducking: Ducking, frames: usize) -> Vec<f32> {
         // At 1 kHz a frame is a millisecond.
         let spans = spans
             .iter()
             .map(|&(start_ms, end_ms)| Span::new(start_ms, end_ms));
-        let mut curve = Curve::new(spans, depth, ramp_ms, 1_000);
+        let mut curve = Curve::new(spans, ducking, 1_000);
         let mut samples = vec![1.0; frames];
         // In two pieces, as blocks come.
         let (head, rest) = samples.split_at_mut(frames / 3);
@@ -98,7 +109,7 @@ mod tests {
     #[test]
     fn spans_are_down_and_ramps_lie_beside_them() {
         assert_eq!(
-            gains(&[(6, 8)], 0.0, 3, 14),
+            gains(&[(6, 8)], silenced(3, 0), 14),
             [
                 1.0, 1.0, 1.0, 0.75, 0.5, 0.25, 0.0, 0.0, 0.25, 0.5, 0.75, 1.0, 1.0, 1.0
             ]
@@ -108,13 +119,38 @@ mod tests {
     #[test]
     fn spans_in_any_order_that_touch_are_one() {
         assert_eq!(
-            gains(&[(4, 6), (2, 4), (5, 5), (3, 4)], 0.5, 0, 8),
-            [1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 1.0, 1.0]
+            gains(&[(4, 6), (2, 4), (5, 5), (3, 4)], silenced(0, 0), 8),
+            [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0]
         );
     }
 
     #[test]
     fn between_two_near_spans_the_lower_ramp_holds() {
-        assert_eq!(gains(&[(0, 1), (4, 5)], 0.0, 3, 5), [0.0, 0.25, 0.5, 0.25, 0.0]);
+        assert_eq!(
+            gains(&[(0, 1), (4, 5)], silenced(3, 3), 5),
+            [0.0, 0.25, 0.5, 0.25, 0.0]
+        );
+    }
+
+    #[test]
+    fn a_gap_shorter_than_the_bridge_stays_down() {
+        let spans = [(1, 2), (4, 5), (8, 9)];
+        assert_eq!(
+            gains(&spans, silenced(0, 3), 10),
+            [1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0]
+        );
+    }
+
+    #[test]
+    fn a_level_is_in_decibels_and_never_louder_than_the_programme() {
+        let level = |level_db| {
+            let ducking = Ducking {
+                level_db,
+                ..silenced(0, 0)
+            };
+            gains(&[(0, 3)], ducking, 3)[1]
+        };
+        assert!((level(-20.0) - 0.1).abs() < 1e-6);
+        assert_eq!(level(6.0).to_bits(), 1.0_f32.to_bits());
     }
 }

@@ -82,18 +82,22 @@ pub struct Ducking {
     pub level_db: f32,
     /// How long it takes to go down before, and to come back after, in milliseconds.
     pub ramp_ms: u64,
+    /// Between two clips closer than this it stays down, rather than come up for a moment.
+    pub bridge_ms: u64,
 }
 
 impl Ducking {
-    /// For a dub: silence, with ramps of 30 ms.
+    /// For a dub: silence, with ramps of 30 ms, and through gaps of less than 250 ms.
     pub const DUB: Self = Self {
         level_db: f32::NEG_INFINITY,
         ramp_ms: 30,
+        bridge_ms: 250,
     };
-    /// For audio description: 12 dB down, with ramps of 150 ms.
+    /// For audio description: 12 dB down, with ramps of 150 ms, and through gaps of less than 600 ms.
     pub const DESCRIPTION: Self = Self {
         level_db: -12.0,
         ramp_ms: 150,
+        bridge_ms: 600,
     };
 }
 
@@ -306,8 +310,7 @@ async fn mix(
         format,
         curve: Curve::new(
             spans.chain(source_speech.iter().copied()),
-            amplitude(ducking.level_db).min(1.0),
-            ducking.ramp_ms,
+            ducking,
             format.rate_hz,
         ),
         voices: Voices::new(

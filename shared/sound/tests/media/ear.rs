@@ -50,36 +50,41 @@ pub fn listen(path: &Path) -> Vec<f32> {
         .collect()
 }
 
-/// The amplitude of a tone in samples (Goertzel's algorithm with a Hann window).
+/// A Hann window.
 #[allow(clippy::cast_precision_loss)]
-pub fn tone(samples: &[f32], frequency_hz: f64) -> f64 {
-    let count = samples.len() as f64;
+fn window(count: usize) -> Vec<f64> {
+    (0..count)
+        .map(|at| 0.5 - 0.5 * (TAU * at as f64 / count as f64).cos())
+        .collect()
+}
+
+/// The amplitude of a tone in samples (Goertzel's algorithm).
+#[allow(clippy::cast_precision_loss)]
+fn tone(samples: &[f32], window: &[f64], frequency_hz: f64) -> f64 {
     let coefficient = 2.0 * (TAU * frequency_hz / RATE_HZ as f64).cos();
     let (mut last, mut before) = (0.0, 0.0);
-    for (at, sample) in samples.iter().enumerate() {
-        let window = 0.5 - 0.5 * (TAU * at as f64 / count).cos();
-        (last, before) = (f64::from(*sample) * window + coefficient * last - before, last);
+    for (sample, weight) in samples.iter().zip(window) {
+        (last, before) = (f64::from(*sample) * weight + coefficient * last - before, last);
     }
     let power = last * last + before * before - coefficient * last * before;
-    power.max(0.0).sqrt() * 4.0 / count
+    power.max(0.0).sqrt() * 4.0 / samples.len() as f64
 }
 
 /// The amplitude of a tone between two times.
 pub fn tone_between(samples: &[f32], frequency_hz: f64, from_ms: usize, until_ms: usize) -> f64 {
-    tone(
-        &samples[from_ms * RATE_HZ / 1_000..until_ms * RATE_HZ / 1_000],
-        frequency_hz,
-    )
+    let samples = &samples[from_ms * RATE_HZ / 1_000..until_ms * RATE_HZ / 1_000];
+    tone(samples, &window(samples.len()), frequency_hz)
 }
 
 /// From when to when a tone is heard, in milliseconds: where it is at half of its usual amplitude. Exact to some 5 ms.
 pub fn heard(samples: &[f32], frequency_hz: f64, amplitude: f64) -> (usize, usize) {
-    let (step, window) = (RATE_HZ / 1_000, RATE_HZ / 50);
-    let loud: Vec<usize> = (0..samples.len().saturating_sub(window))
+    let (step, width) = (RATE_HZ / 1_000, RATE_HZ / 50);
+    let window = window(width);
+    let loud: Vec<usize> = (0..samples.len().saturating_sub(width))
         .step_by(step)
-        .filter(|at| tone(&samples[*at..at + window], frequency_hz) > amplitude / 2.0)
+        .filter(|at| tone(&samples[*at..at + width], &window, frequency_hz) > amplitude / 2.0)
         .collect();
-    // The middle of the window is where the tone begins when half of the window has it.
-    let middle = |at: &usize| (at + window / 2) / step;
+    // Half of the window has the tone where its middle is at the tone's begin or end.
+    let middle = |at: &usize| (at + width / 2) / step;
     (loud.first().map_or(0, middle), loud.last().map_or(0, middle))
 }

@@ -17,7 +17,7 @@ fn ffmpeg_lufs(path: &Path) -> f64 {
     let output = Command::new("ffmpeg")
         .args(["-nostdin", "-hide_banner", "-i"])
         .arg(path)
-        .args(["-af", "ebur128=framelog=quiet", "-f", "null", "-"])
+        .args(["-af", "ebur128=framelog=verbose", "-f", "null", "-"])
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
