@@ -20,7 +20,12 @@ pub(crate) const IMPORTING: i64 = 7;
 /// What a resource is, once read.
 pub(crate) enum Content {
     /// An address to fetch later, or now for attachments.
-    Url { url: String, headers: Vec<String> },
+    Url {
+        url: String,
+        headers: Vec<String>,
+        /// Whether a HEAD with the headers goes before everything else.
+        should_redirect: bool,
+    },
     /// A file that is here, with the extension it gives the asset; `None`: it has none.
     File {
         path: PathBuf,
@@ -64,6 +69,7 @@ pub(crate) fn read_resource(
             Ok(Content::Url {
                 url,
                 headers: lines.filter(|line| !line.is_empty()).collect(),
+                should_redirect: resource.fields.get("shouldRedirect").is_some_and(params::boolean),
             })
         }
         "KalturaUploadedFileTokenResource" => take_token(call, asset, &text("token")),

@@ -20,8 +20,8 @@ pub struct SimConfig {
     pub vendor_partner_id: PartnerId,
     /// The vendor's admin secret; `None` makes one up.
     pub admin_secret: Option<String>,
-    /// Whether the vendor's account is marked as a REACH vendor. Without it `updateJob` answers
-    /// `VENDOR_TASK_SERVICE__GET_JOB_NOT_ALLOWED` (spec section 1.3).
+    /// Whether the vendor's account is marked as a REACH vendor. Without it `getJobs` and `updateJob`
+    /// answer `VENDOR_TASK_SERVICE__GET_JOB_NOT_ALLOWED` (spec section 1.3).
     pub vendor_account_enabled: bool,
     /// The vendor's app token.
     pub app_token: AppTokenConfig,
@@ -82,6 +82,8 @@ pub struct ImportTimings {
     pub attempts: u32,
     /// Real milliseconds without a byte after which an attempt fails. The server's is 120,000.
     pub stall_ms: u64,
+    /// Attempts of one account's imports that run at once. The server's is 50.
+    pub at_once: usize,
 }
 
 impl Default for ImportTimings {
@@ -91,6 +93,7 @@ impl Default for ImportTimings {
             retry_interval_ms: 300_000,
             attempts: 3,
             stall_ms: 120_000,
+            at_once: 50,
         }
     }
 }

@@ -31,6 +31,7 @@ struct Sent {
     action: String,
     params: Params,
     file: Option<(String, Bytes)>,
+    in_multirequest: bool,
 }
 
 /// Answers one request of the API.
@@ -120,6 +121,7 @@ async fn read(request: Request) -> Result<Sent, Response> {
         action,
         params,
         file,
+        in_multirequest: false,
     })
 }
 
@@ -347,6 +349,7 @@ async fn act(
         params: &sent.params,
         file: sent.file.clone(),
         forbidden,
+        in_multirequest: sent.in_multirequest,
         headers: Vec::new(),
     };
     let served = match (call.service, call.action) {
@@ -392,6 +395,7 @@ async fn multirequest(shared: &Arc<Shared>, sent: &Sent, format: Format) -> Resp
             action,
             params,
             file: None,
+            in_multirequest: true,
         };
         let outcome = Box::pin(perform(shared, request)).await;
         if let Some(response) = outcome.effect.as_ref().and_then(broken_response) {

@@ -3,7 +3,7 @@
 
 use crate::assets::{self, ERROR};
 use crate::faults::{FaultEffect, Target};
-use crate::ids::AssetId;
+use crate::ids::{AssetId, PartnerId};
 use crate::report::ImportAttempt;
 use crate::web::WebAnswer;
 use crate::world::Shared;
@@ -15,6 +15,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// What the server calls itself.
 pub(crate) const USER_AGENT: &str =
@@ -35,13 +36,19 @@ enum Attempt {
 
 /// Starts the job for an asset that was set to IMPORTING. A second one for the same asset runs beside the first, as
 /// on the server.
-pub(crate) fn start(shared: &Arc<Shared>, asset: AssetId, url: &str, headers: Vec<String>) {
+pub(crate) fn start(
+    shared: &Arc<Shared>,
+    asset: AssetId,
+    url: &str,
+    headers: Vec<String>,
+    should_redirect: bool,
+) {
     let url = collapse_slashes(url);
-    let job = run(shared.clone(), asset, url, headers);
+    let job = run(shared.clone(), asset, url, headers, should_redirect);
     shared.spawn(job);
 }
 
-async fn run(shared: Arc<Shared>, asset: AssetId, url: String, headers: Vec<String>) {
+async fn run(shared: Arc<Shared>, asset: AssetId, url: String, headers: Vec<String>, should_redirect: bool) {
     let timings = shared.config.import;
     let mut due_ms = shared.clock.now_ms().saturating_add_unsigned(timings.queue_ms);
     let fault = fault(&shared, &asset);
@@ -59,6 +66,20 @@ async fn run(shared: Arc<Shared>, asset: AssetId, url: String, headers: Vec<Stri
         set_due(&shared, &asset, Some(due_ms));
         shared.clock.sleep_until(due_ms).await;
         set_due(&shared, &asset, None);
+        // Jobs beyond the account's share wait for one to end.
+        let slots = import_slots(&shared, &asset);
+        let _slot = slots.acquire().await;
+        if should_redirect && attempt == 1 && check_address(&shared, &url).await.is_ok() {
+            // Where the address leads, asked with the headers; whatever the answer, the import goes on.
+            let answer = look(&shared, Method::HEAD, &url, header_lines(&headers)).await;
+            note(
+                &shared,
+                &asset,
+                attempt,
+                "HEAD",
+                answer.map(|answer| answer.status),
+            );
+        }
         let outcome = fetch(&shared, &asset, &url, &headers, attempt, partial_before).await;
         let last = attempt == timings.attempts;
         match outcome {
@@ -94,6 +115,16 @@ async fn run(shared: Arc<Shared>, asset: AssetId, url: String, headers: Vec<Stri
             }
         }
     }
+}
+
+/// The imports that the asset's account may run at once (spec section 3.2).
+fn import_slots(shared: &Shared, asset: &AssetId) -> Arc<Semaphore> {
+    let mut world = shared.world();
+    let partner = world.assets.get(asset).map(|asset| asset.partner_id);
+    let slots = world.import_slots.entry(partner.unwrap_or(PartnerId(0)));
+    slots
+        .or_insert_with(|| Arc::new(Semaphore::new(shared.config.import.at_once)))
+        .clone()
 }
 
 fn set_due(shared: &Shared, asset: &AssetId, due_ms: Option<i64>) {

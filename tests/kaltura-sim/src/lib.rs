@@ -41,6 +41,7 @@ mod serve;
 mod services;
 mod session;
 mod shapes;
+mod standing;
 mod web;
 mod world;
 
@@ -50,8 +51,8 @@ pub use faults::{Fault, FaultEffect};
 pub use handle::{Sim, SimHandle, SimInfo};
 pub use ids::{AssetId, EntryId, FaultId, PartnerId, TaskId};
 pub use order::{
-    AccessKeySpec, CatalogItemSpec, CustomerSpec, EntrySpec, ExistingCaption, FlavorSpec, KsVersion,
-    OrderRequest, PlacedOrder, ProfileSpec,
+    AccessKeySpec, CatalogItemSpec, CustomerSpec, DictionarySpec, EntrySpec, EventSpec, ExistingCaption,
+    ExistingTranscript, FlavorSpec, KsVersion, OrderRequest, PlacedOrder, ProfileSpec,
 };
 pub use protect::Protection;
 pub use report::{AssetKind, AssetReport, CallRecord, ImportAttempt, KsKind, OrderReport};

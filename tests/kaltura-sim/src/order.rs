@@ -5,6 +5,7 @@ use crate::ids::{EntryId, PartnerId, TaskId};
 use crate::protect::Protection;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// One order. The default is machine captions in English on an entry without media for customer 101.
@@ -23,11 +24,16 @@ pub struct OrderRequest {
     pub profile: ProfileSpec,
     /// The ordered item of the vendor's catalog.
     pub catalog_item: CatalogItemSpec,
-    /// Fields of `taskJobData`, beside `entryDuration`; `objectType` is chosen by the service when it is missing.
+    /// Fields of `taskJobData`, beside `entryDuration`; `objectType` is chosen by the service when it is missing. The
+    /// assets that a translation or an alignment starts from are the entry's, unless they are named here.
     pub task_data: Option<Value>,
+    /// The event of a live order.
+    pub event: EventSpec,
+    /// `EntryObjectType`: 1 entry, 2 asset, 3 an object outside Kaltura, whose task has no access key (spec section 1.5).
+    pub entry_object_type: i64,
     /// The customer's notes.
     pub notes: Option<String>,
-    /// Words of the dictionary, newline separated.
+    /// Words of the dictionary, newline separated; `None`: those of the profile for the item's source language.
     pub dictionary: Option<String>,
     /// Free context of the order.
     pub context: Option<String>,
@@ -53,6 +59,8 @@ impl Default for OrderRequest {
             profile: ProfileSpec::default(),
             catalog_item: CatalogItemSpec::default(),
             task_data: None,
+            event: EventSpec::default(),
+            entry_object_type: 1,
             notes: None,
             dictionary: None,
             context: None,
@@ -108,8 +116,12 @@ pub struct EntrySpec {
     pub flavors: Vec<FlavorSpec>,
     /// Captions that it already has.
     pub captions: Vec<ExistingCaption>,
+    /// Transcripts that it already has.
+    pub transcripts: Vec<ExistingTranscript>,
     /// Its tags, comma separated.
     pub tags: String,
+    /// Its tags by language, as `media.update` sets them: `{"FR": "bonjour,soleil"}`.
+    pub multilingual_tags: BTreeMap<String, String>,
 }
 
 impl Default for EntrySpec {
@@ -124,7 +136,9 @@ impl Default for EntrySpec {
             access_controlled: true,
             flavors: vec![FlavorSpec::source(), FlavorSpec::web(487_041)],
             captions: Vec::new(),
+            transcripts: Vec::new(),
             tags: String::new(),
+            multilingual_tags: BTreeMap::new(),
         }
     }
 }
@@ -215,6 +229,59 @@ impl Default for ExistingCaption {
     }
 }
 
+/// A transcript that stands on the entry before the order, for instance the text of an alignment.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExistingTranscript {
+    /// A `KalturaLanguage` value.
+    pub language: String,
+    /// `KalturaAttachmentType`: 1 text, 4 JSON.
+    pub format: i64,
+    /// The file's extension; empty: `txt` for text, `json` for JSON.
+    pub file_ext: String,
+    /// Accuracy in percent.
+    pub accuracy: Option<f64>,
+    /// The file's text.
+    pub content: String,
+    /// Asset status; 2 is READY.
+    pub status: i64,
+}
+
+impl Default for ExistingTranscript {
+    fn default() -> Self {
+        Self {
+            language: "English".to_owned(),
+            format: 1,
+            file_ext: String::new(),
+            accuracy: Some(100.0),
+            content: "Hello.\n".to_owned(),
+            status: 2,
+        }
+    }
+}
+
+/// The event of a live order. Times that are missing are the task's own, as `task_data` has them.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EventSpec {
+    /// When it begins.
+    pub start_epoch_s: Option<i64>,
+    /// When it ends.
+    pub end_epoch_s: Option<i64>,
+    /// Whether it is something else than a live stream: a recording, say, which has no live features.
+    pub is_no_live_stream: bool,
+}
+
+/// The words of one language in a profile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DictionarySpec {
+    /// A `KalturaCatalogItemLanguage` value.
+    pub language: String,
+    /// Words and phrases, newline separated.
+    pub data: String,
+}
+
 /// Fields of KalturaReachProfile that reach a vendor (spec section 2). `None` leaves the field out of the answer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -247,6 +314,8 @@ pub struct ProfileSpec {
     pub flavor_params_ids: Option<String>,
     /// `VendorTaskProcessingRegion`: 1 US, 2 EU, 3 CA.
     pub vendor_task_processing_region: Option<i64>,
+    /// Words by language. Those of the item's source language become the task's dictionary (spec section 1.6).
+    pub dictionaries: Vec<DictionarySpec>,
     /// Off: the key carries `enablecaptionmoderation`, and new captions stay off the player.
     pub auto_display_captions_on_player: bool,
 }
@@ -266,6 +335,7 @@ impl Default for ProfileSpec {
             content_deletion_policy: 1,
             flavor_params_ids: None,
             vendor_task_processing_region: Some(1),
+            dictionaries: Vec::new(),
             auto_display_captions_on_player: true,
         }
     }
@@ -293,6 +363,8 @@ pub struct CatalogItemSpec {
     pub flavor_params_id: Option<i64>,
     /// For dubbing and audio description: the clear track's conversion.
     pub clear_audio_flavor_params_id: Option<i64>,
+    /// Tags that the new track's conversion gives to its flavors, comma separated.
+    pub flavor_params_tags: Option<String>,
     /// Further fields, as they are.
     pub extra: serde_json::Map<String, Value>,
 }
@@ -309,6 +381,7 @@ impl Default for CatalogItemSpec {
             require_source: None,
             flavor_params_id: None,
             clear_audio_flavor_params_id: None,
+            flavor_params_tags: None,
             extra: serde_json::Map::new(),
         }
     }

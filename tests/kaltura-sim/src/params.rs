@@ -17,6 +17,10 @@ pub(crate) fn add_encoded(params: &mut Params, encoded: &[u8]) {
 
 /// Adds one pair whose name may nest: `a[b][c]` or `a:b:c`.
 pub(crate) fn add_pair(params: &mut Params, name: &str, value: &str) {
+    // Tags by language are looked for in nested parameters before the colon form is made such (spec section 7).
+    if name.contains(":multiLingual_") {
+        return;
+    }
     let path = split_name(name);
     if !path.is_empty() && path.len() <= MAX_DEPTH {
         insert(params, &path, value);
@@ -168,6 +172,15 @@ mod tests {
         assert_eq!(
             form("contentResource:objectType=KalturaUrlResource&contentResource:urlHeaders:0:value=X-A:+b"),
             expected
+        );
+    }
+
+    #[test]
+    fn tags_by_language_are_lost_in_the_colon_form() {
+        assert_eq!(form("mediaEntry:multiLingual_tags:0:language=FR"), json!({}));
+        assert_eq!(
+            form("mediaEntry[multiLingual_tags][0][language]=FR"),
+            json!({"mediaEntry": {"multiLingual_tags": {"0": {"language": "FR"}}}})
         );
     }
 

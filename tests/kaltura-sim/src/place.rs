@@ -3,12 +3,13 @@
 
 use crate::contract::Fields;
 use crate::error::SimError;
-use crate::ids::{AssetId, EntryId, TaskId};
+use crate::ids::{EntryId, TaskId};
 use crate::media::Media;
-use crate::order::{EntrySpec, FlavorSpec, OrderRequest, PlacedOrder};
+use crate::order::{EntrySpec, OrderRequest, PlacedOrder};
 use crate::report::AssetKind;
 use crate::session::random_name;
 use crate::shapes::{catalog_item, fields_of, profile, task_data_class};
+use crate::standing::NewEntry;
 use crate::world::{Asset, Entry, Partner, ScheduleEvent, Shared, Task, World, key_life_s};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -16,8 +17,16 @@ use std::sync::Arc;
 /// Live captions and live translation: the order is for a scheduled event.
 const LIVE_FEATURES: [i64; 2] = [8, 11];
 
-/// Translation and alignment: the order names the caption it starts from, the entry's first unless `task_data` says.
+/// Statuses in which a live task has no feature: not approved yet, or ended otherwise than READY (spec section 8.1).
+const NO_LIVE_FEATURE: [i64; 4] = [4, 5, 6, 7];
+
+/// Translation and alignment name the caption that they start from.
 const WITH_SOURCE_CAPTION: [i64; 2] = [2, 3];
+/// Alignment names the transcripts, too.
+const ALIGNMENT: i64 = 3;
+
+/// An entry object type whose tasks have no access key.
+const EXTERNAL_OBJECT: i64 = 3;
 
 pub(crate) async fn place(shared: &Shared, order: OrderRequest) -> Result<PlacedOrder, SimError> {
     check(&order)?;
@@ -84,7 +93,9 @@ pub(crate) async fn place(shared: &Shared, order: OrderRequest) -> Result<Placed
         .access_key
         .life_s
         .unwrap_or_else(|| key_life_s(order.catalog_item.turn_around_time));
-    world.mint_access_key(&task_id, created_s + life_s);
+    if order.entry_object_type != EXTERNAL_OBJECT {
+        world.mint_access_key(&task_id, created_s + life_s);
+    }
     Ok(PlacedOrder {
         task_id,
         entry_id,
@@ -114,6 +125,13 @@ fn check(order: &OrderRequest) -> Result<(), SimError> {
     }
     if order.task_data.as_ref().is_some_and(|data| !data.is_object()) {
         return invalid("task_data", "no object".to_owned(), "an object");
+    }
+    if !(1..=3).contains(&order.entry_object_type) {
+        return invalid(
+            "entry_object_type",
+            order.entry_object_type.to_string(),
+            "an EntryObjectType, 1 to 3",
+        );
     }
     if order.entry.flavors.is_empty() {
         return invalid("entry.flavors", "empty".to_owned(), "at least one flavor");
@@ -147,39 +165,20 @@ fn add_entry(
         "version": 0,
         "objectType": "KalturaMediaEntry",
     }));
+    let new = NewEntry {
+        shared,
+        partner_id: order.customer.partner_id,
+        entry_id,
+        now_s,
+    };
     for flavor in &spec.flavors {
-        add_flavor(world, order, entry_id, flavor, media.as_deref(), now_s);
+        new.add_flavor(world, flavor, media.as_deref());
     }
     for caption in &spec.captions {
-        let serial = world.next_number();
-        let id = AssetId::from(crate::world::new_id());
-        let extension = crate::caption_check::extension(&caption.format.to_string());
-        let path = shared.work_dir.join("assets").join(format!("{id}.{extension}"));
-        std::fs::write(&path, &caption.content).map_err(|source| SimError::File {
-            path: path.clone(),
-            source,
-        })?;
-        let fields = fields_of(json!({
-            "id": id, "entryId": entry_id, "partnerId": order.customer.partner_id, "version": 1,
-            "sizeInBytes": caption.content.len(), "size": caption.content.len() / 1024, "tags": "",
-            "fileExt": extension, "createdAt": now_s, "updatedAt": now_s, "language": caption.language,
-            "label": caption.language, "format": caption.format.to_string(), "status": caption.status,
-            "isDefault": false, "displayOnPlayer": true, "accuracy": caption.accuracy, "usage": "0",
-            "objectType": "KalturaCaptionAsset",
-        }));
-        let asset = Asset {
-            kind: AssetKind::Caption,
-            partner_id: order.customer.partner_id,
-            entry_id: entry_id.clone(),
-            fields,
-            task_id: None,
-            file: Some(path),
-            imports: Vec::new(),
-            next_import_at_ms: None,
-            cut: None,
-            serial: serial.unsigned_abs(),
-        };
-        world.assets.insert(id, asset);
+        new.add_caption(world, caption)?;
+    }
+    for transcript in &spec.transcripts {
+        new.add_transcript(world, transcript)?;
     }
     world.entries.insert(
         entry_id.clone(),
@@ -204,60 +203,12 @@ fn new_entry(
         hls: spec.hls,
         protection: spec.protection,
         access_controlled: spec.access_controlled,
-        multilingual_tags: serde_json::Map::new(),
+        multilingual_tags: spec
+            .multilingual_tags
+            .iter()
+            .map(|(language, tags)| (language.to_ascii_uppercase(), json!(tags)))
+            .collect(),
     }
-}
-
-fn add_flavor(
-    world: &mut World,
-    order: &OrderRequest,
-    entry_id: &EntryId,
-    spec: &FlavorSpec,
-    media: Option<&Media>,
-    now_s: i64,
-) {
-    let serial = world.next_number();
-    let id = AssetId::from(crate::world::new_id());
-    let shown = media.filter(|media| media.has_video && !spec.audio_only);
-    let fields = fields_of(json!({
-        "id": id,
-        "entryId": entry_id,
-        "partnerId": order.customer.partner_id,
-        "version": 1,
-        "flavorParamsId": spec.flavor_params_id,
-        "width": shown.map_or(0, |media| media.width),
-        "height": shown.map_or(0, |media| media.height),
-        "bitrate": media.map_or(0, |media| media.bitrate_kbps),
-        "frameRate": if shown.is_some() { 25 } else { 0 },
-        "isOriginal": spec.is_original,
-        "isWeb": !spec.is_original,
-        "containerFormat": "isom",
-        "videoCodecId": shown.map(|_| "avc1"),
-        "fileExt": "mp4",
-        "status": 2,
-        "language": spec.language.as_deref().unwrap_or("Undefined"),
-        "label": spec.label,
-        "isDefault": false,
-        "tags": spec.tags,
-        "size": media.map_or(0, |media| media.size_bytes / 1024),
-        "sizeInBytes": media.map_or(0, |media| media.size_bytes),
-        "createdAt": now_s,
-        "updatedAt": now_s,
-        "objectType": "KalturaFlavorAsset",
-    }));
-    let asset = Asset {
-        kind: AssetKind::Flavor,
-        partner_id: order.customer.partner_id,
-        entry_id: entry_id.clone(),
-        fields,
-        task_id: None,
-        file: None,
-        imports: Vec::new(),
-        next_import_at_ms: None,
-        cut: Some(spec.audio_only),
-        serial: serial.unsigned_abs(),
-    };
-    world.assets.insert(id, asset);
 }
 
 fn new_task(
@@ -283,19 +234,15 @@ fn new_task(
     let duration_ms = world.entries.get(entry_id).map_or(0, |entry| entry.duration_ms);
     let mut data =
         json!({"objectType": task_data_class(order.service_feature), "entryDuration": duration_ms});
-    if WITH_SOURCE_CAPTION.contains(&order.service_feature) {
-        let assets = world.assets_of(entry_id).into_iter();
-        let mut captions = assets.filter(|(_, asset)| asset.kind == AssetKind::Caption);
-        if let Some((id, _)) = captions.next() {
-            data["captionAssetId"] = json!(id);
-        }
-    }
+    name_sources(world, order.service_feature, entry_id, &mut data);
     if let (Some(data), Some(Value::Object(given))) = (data.as_object_mut(), order.task_data.clone()) {
         data.extend(given);
     }
     let live_feature = LIVE_FEATURES
         .contains(&order.service_feature)
-        .then(|| add_live_event(world, order, task_id, entry_id, &mut data, created_s));
+        .then(|| add_live_event(world, order, task_id, entry_id, &mut data, created_s))
+        .filter(|_| !NO_LIVE_FEATURE.contains(&order.status));
+    know_flavor_params(world, order);
     let turn_around = order.catalog_item.turn_around_time;
     let fields = fields_of(json!({
         "id": task_id,
@@ -310,10 +257,10 @@ fn new_task(
         "catalogItemId": catalog_item_id,
         "price": 0,
         "userId": order.user_id.as_deref().unwrap_or("customer@example.com"),
-        "entryObjectType": 1,
+        "entryObjectType": order.entry_object_type,
         "version": "0",
         "notes": order.notes,
-        "dictionary": order.dictionary,
+        "dictionary": dictionary(order),
         "context": order.context,
         "creationMode": 1,
         "taskJobData": data,
@@ -363,22 +310,102 @@ fn add_live_event(
     data["scheduledEventId"] = event_id.into();
     data["startDate"] = start.into();
     data["endDate"] = end.into();
-    let feature = fields_of(json!({
+    let event = &order.event;
+    let (event_start, event_end) = match world.schedule_events.get(&event_id) {
+        Some(stands) => {
+            let time = |name: &str| stands.fields.get(name).map(crate::params::integer);
+            (time("startDate").unwrap_or(start), time("endDate").unwrap_or(end))
+        }
+        None => (
+            event.start_epoch_s.unwrap_or(start),
+            event.end_epoch_s.unwrap_or(end),
+        ),
+    };
+    let partner_id = order.customer.partner_id;
+    world
+        .schedule_events
+        .entry(event_id)
+        .or_insert_with(|| ScheduleEvent {
+            partner_id,
+            fields: fields_of(json!({
+                "id": event_id,
+                "partnerId": partner_id,
+                "summary": order.entry.name,
+                "status": 2,
+                "startDate": event_start,
+                "endDate": event_end,
+                "templateEntryId": entry_id,
+                "objectType": if event.is_no_live_stream {
+                    "KalturaRecordScheduleEvent"
+                } else {
+                    "KalturaLiveStreamScheduleEvent"
+                },
+            })),
+        });
+    fields_of(json!({
         "systemName": format!("LiveCaptionFeature-reach-{task_id}"),
-        "preStartTime": 0,
-        "postEndTime": 0,
+        "preStartTime": event_start - start,
+        "postEndTime": end - event_end,
         "language": order.catalog_item.target_language.as_deref().unwrap_or(&order.catalog_item.source_language),
         "objectType": "KalturaLiveCaptionFeature",
-    }));
-    let partner_id = order.customer.partner_id;
-    world.schedule_events.entry(event_id).or_insert_with(|| ScheduleEvent {
-        partner_id,
-        fields: fields_of(json!({
-            "id": event_id, "partnerId": partner_id, "summary": order.entry.name, "status": 2, "startDate": start,
-            "endDate": end, "templateEntryId": entry_id, "objectType": "KalturaLiveStreamScheduleEvent",
-        })),
-    });
-    feature
+    }))
+}
+
+/// The assets of the entry that the order starts from: the first caption, and for an alignment the first transcript of
+/// each format. `task_data` goes before them.
+fn name_sources(world: &World, service_feature: i64, entry_id: &EntryId, data: &mut Value) {
+    if !WITH_SOURCE_CAPTION.contains(&service_feature) {
+        return;
+    }
+    let assets = world.assets_of(entry_id);
+    let first = |kind: AssetKind, fits: &dyn Fn(&Asset) -> bool| {
+        let mut found = assets
+            .iter()
+            .filter(|(_, asset)| asset.kind == kind && fits(asset));
+        found.next().map(|(id, _)| json!(id))
+    };
+    let is_json = |asset: &Asset| asset.text("format") == crate::standing::JSON.to_string();
+    let mut sources = vec![("captionAssetId", first(AssetKind::Caption, &|_| true))];
+    if service_feature == ALIGNMENT {
+        let is_text = |asset: &Asset| !is_json(asset);
+        sources.push(("textTranscriptAssetId", first(AssetKind::Attachment, &is_text)));
+        sources.push(("jsonTranscriptAssetId", first(AssetKind::Attachment, &is_json)));
+    }
+    for (name, id) in sources {
+        if let Some(id) = id {
+            data[name] = id;
+        }
+    }
+}
+
+/// The task's dictionary: the order's own, else the profile's for the item's source language (spec section 1.6).
+fn dictionary(order: &OrderRequest) -> Option<String> {
+    let of_profile = || {
+        let mut known = order.profile.dictionaries.iter();
+        known.find(|words| words.language == order.catalog_item.source_language)
+    };
+    order
+        .dictionary
+        .clone()
+        .or_else(|| of_profile().map(|words| words.data.clone()))
+}
+
+/// The conversions that the catalog item names, with the tags that they give to their flavors (spec section 7).
+fn know_flavor_params(world: &mut World, order: &OrderRequest) {
+    let item = &order.catalog_item;
+    let spoken = match order.service_feature {
+        4 => "audio_only,alt_audio,audio_description",
+        _ => "audio_only,alt_audio",
+    };
+    let new = item.flavor_params_tags.as_deref().unwrap_or(spoken);
+    for (id, tags) in [
+        (item.flavor_params_id, new),
+        (item.clear_audio_flavor_params_id, "audio_only,alt_audio"),
+    ] {
+        if let Some(id) = id.filter(|id| *id > 0) {
+            world.flavor_params.insert(id, tags.to_owned());
+        }
+    }
 }
 
 /// Spec section 1.6. Business days count from the next day on and skip weekends (the server also knows opening

@@ -1,7 +1,7 @@
 //! Shapes of the objects that an order makes: catalog item, profile, and their classes by service (spec section 2).
 
 use crate::contract::Fields;
-use crate::order::{CatalogItemSpec, OrderRequest, ProfileSpec};
+use crate::order::{CatalogItemSpec, DictionarySpec, OrderRequest, ProfileSpec};
 use serde_json::{Value, json};
 
 /// A KalturaVendorCatalogItem of the order's service.
@@ -50,8 +50,15 @@ pub(crate) fn profile(spec: &ProfileSpec, id: i64, partner: i64) -> Fields {
         "contentDeletionPolicy": spec.content_deletion_policy,
         "flavorParamsIds": spec.flavor_params_ids,
         "vendorTaskProcessingRegion": spec.vendor_task_processing_region,
+        "dictionaries": dictionaries(spec),
         "objectType": "KalturaReachProfile",
     }))
+}
+
+fn dictionaries(spec: &ProfileSpec) -> Option<Vec<Value>> {
+    let written = |words: &DictionarySpec| json!({"language": words.language, "data": words.data, "objectType": "KalturaDictionary"});
+    let all: Vec<Value> = spec.dictionaries.iter().map(written).collect();
+    (!all.is_empty()).then_some(all)
 }
 
 /// An object's members; nulls are left out.

@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
 /// What every request and job shares.
@@ -127,7 +128,8 @@ impl Shared {
             .tasks
             .get_mut(task_id)
             .ok_or_else(|| unknown("task", task_id.as_str()))?;
-        task.set_status(7, now_s);
+        task.set_status(ABORTED, now_s);
+        task.live_feature = None;
         Ok(())
     }
 
@@ -314,12 +316,16 @@ pub(crate) struct World {
     pub(crate) upload_tokens: HashMap<String, UploadToken>,
     pub(crate) catalog_items: BTreeMap<i64, Fields>,
     pub(crate) profiles: BTreeMap<i64, Fields>,
+    /// Tags that a conversion gives to its flavors, by `flavorParamsId`.
+    pub(crate) flavor_params: BTreeMap<i64, String>,
     pub(crate) cue_points: BTreeMap<String, CuePoint>,
     pub(crate) schedule_events: BTreeMap<i64, ScheduleEvent>,
     pub(crate) dead_sessions: HashSet<String>,
     pub(crate) key_tasks: HashMap<String, TaskId>,
     pub(crate) faults: Faults,
     pub(crate) calls: Vec<CallRecord>,
+    /// Imports at once, by account.
+    pub(crate) import_slots: BTreeMap<PartnerId, Arc<Semaphore>>,
     /// Errors of playManifest by path, and until when they are repeated.
     pub(crate) manifest_errors: HashMap<String, (u16, i64)>,
     last_number: i64,

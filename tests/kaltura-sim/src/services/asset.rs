@@ -94,9 +94,13 @@ impl AssetService {
         let resource = call.arguments.object("contentResource")?;
         let (asset_id, _) = self.editable(&call.shared.world(), call)?;
         match assets::read_resource(call, &asset_id, resource)? {
-            Content::Url { url, headers } => {
+            Content::Url {
+                url,
+                headers,
+                should_redirect,
+            } => {
                 assets::set_status(call.shared, &asset_id, IMPORTING, None);
-                crate::import::start(call.shared, asset_id, &url, headers);
+                crate::import::start(call.shared, asset_id, &url, headers, should_redirect);
             }
             Content::File { path, extension } => {
                 assets::attach(call.shared, &asset_id, &path, extension.as_deref())

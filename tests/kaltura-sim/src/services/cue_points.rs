@@ -29,6 +29,19 @@ fn not_found(id: &str) -> ApiError {
     )
 }
 
+/// `KalturaCuePointType` of a class.
+fn cue_point_type(class: &str) -> &'static str {
+    match class {
+        "KalturaAdCuePoint" => "adCuePoint.Ad",
+        "KalturaCodeCuePoint" => "codeCuePoint.Code",
+        "KalturaEventCuePoint" => "eventCuePoint.Event",
+        "KalturaSessionCuePoint" => "sessionCuePoint.Session",
+        "KalturaQuestionCuePoint" => "quiz.QUIZ_QUESTION",
+        "KalturaAnswerCuePoint" => "quiz.QUIZ_ANSWER",
+        _ => "thumbCuePoint.Thumb",
+    }
+}
+
 fn add(call: &Call<'_>) -> Answer {
     let object = call.arguments.object("cuePoint")?;
     let mut fields = call.shared.contract.for_insert(object)?;
@@ -76,7 +89,7 @@ fn add(call: &Call<'_>) -> Answer {
         ("startTime", json!(start_ms)),
         ("title", json!(title)),
         ("status", json!(1)),
-        ("cuePointType", json!("thumbCuePoint.Thumb")),
+        ("cuePointType", json!(cue_point_type(&object.class))),
         ("createdAt", json!(now_s)),
         ("updatedAt", json!(now_s)),
         ("objectType", json!(object.class)),
@@ -110,17 +123,24 @@ fn get(call: &Call<'_>) -> Answer {
 fn list(call: &Call<'_>) -> Answer {
     let filter = call.arguments.objects.get("filter").map(|filter| &filter.fields);
     let wanted = |name: &str| filter.and_then(|fields| fields.get(name)).and_then(params::text);
-    let (entry, system_name) = (wanted("entryIdEqual"), wanted("systemNameEqual"));
+    let conditions: Vec<(&str, String)> = [
+        ("entryIdEqual", "entryId"),
+        ("systemNameEqual", "systemName"),
+        ("cuePointTypeEqual", "cuePointType"),
+    ]
+    .into_iter()
+    .filter_map(|(name, property)| wanted(name).map(|wanted| (property, wanted)))
+    .collect();
+    let has = |cue: &Fields, property: &str| cue.get(property).and_then(params::text);
     let world = call.shared.world();
     let mut found: Vec<&Fields> = world
         .cue_points
         .values()
         .filter(|cue| {
             cue.partner_id == call.partner()
-                && entry.as_ref().is_none_or(|id| id == cue.entry_id.as_str())
-                && system_name.as_ref().is_none_or(|name| {
-                    cue.fields.get("systemName").and_then(params::text).as_ref() == Some(name)
-                })
+                && conditions
+                    .iter()
+                    .all(|(property, wanted)| has(&cue.fields, property).as_ref() == Some(wanted))
         })
         .map(|cue| &cue.fields)
         .collect();

@@ -25,7 +25,19 @@ fn get(call: &Call<'_>) -> Answer {
     let (_, entry) = world
         .visible_entry(&id, call.partner())
         .ok_or_else(|| ApiError::entry_not_found(&id))?;
-    Ok(Value::Object(entry.fields.clone()))
+    Ok(shown(entry))
+}
+
+/// An entry's fields with its tags by language.
+fn shown(entry: &Entry) -> Value {
+    let mut fields = entry.fields.clone();
+    if !entry.multilingual_tags.is_empty() {
+        let all = entry.multilingual_tags.iter().map(|(language, value)| {
+            json!({"language": language, "value": value, "objectType": "KalturaMultiLingualString"})
+        });
+        fields.insert("multiLingual_tags".to_owned(), Value::Array(all.collect()));
+    }
+    Value::Object(fields)
 }
 
 fn update(call: &Call<'_>) -> Answer {
@@ -42,7 +54,10 @@ fn update(call: &Call<'_>) -> Answer {
         .ok_or_else(|| ApiError::entry_not_found(&id))?;
     call.may_edit(&id)?;
     let mut changes = call.shared.contract.for_update(object, &entry.fields)?;
-    let multilingual = changes.remove("multiLingual_tags");
+    // Inside a multirequest the server looks for them at the request's top, where they are not (spec section 7).
+    let multilingual = changes
+        .remove("multiLingual_tags")
+        .filter(|_| !call.in_multirequest);
     let tags = multilingual.as_ref().map(multilingual_tags).transpose()?;
     let Some(entry) = world.entries.get_mut(&entry_id) else {
         return Err(ApiError::entry_not_found(&id));
@@ -52,14 +67,7 @@ fn update(call: &Call<'_>) -> Answer {
         entry.multilingual_tags.insert(language, json!(value));
     }
     super::apply(&mut entry.fields, changes, now_s);
-    let mut answer = entry.fields.clone();
-    if !entry.multilingual_tags.is_empty() {
-        let all = entry.multilingual_tags.iter().map(|(language, value)| {
-            json!({"language": language, "value": value, "objectType": "KalturaMultiLingualString"})
-        });
-        answer.insert("multiLingual_tags".to_owned(), Value::Array(all.collect()));
-    }
-    Ok(Value::Object(answer))
+    Ok(shown(entry))
 }
 
 fn multilingual_tags(sent: &Value) -> Result<Vec<(String, String)>, ApiError> {

@@ -54,6 +54,9 @@ fn complete(world: &mut World, entry_id: &EntryId, fields: &mut Fields) -> Resul
         ));
     }
     fields.insert("isOriginal".to_owned(), json!(false));
+    if let Some(tags) = params_id.and_then(|id| world.flavor_params.get(&id)) {
+        fields.insert("tags".to_owned(), json!(tags));
+    }
     fields.entry("isDefault").or_insert(json!(0));
     keep_flag(fields, "isDefault");
     if params::text(fields.get("label").unwrap_or(&Value::Null)).is_none_or(|label| label.is_empty())

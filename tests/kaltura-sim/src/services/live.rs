@@ -52,7 +52,14 @@ fn update_live_feature(call: &Call<'_>) -> Answer {
     let id = call.arguments.integer("scheduledEventId").unwrap_or_default();
     let name = call.arguments.text("featureName");
     let object = call.arguments.object("liveFeature")?;
-    event(call, id)?;
+    let found = event(call, id)?;
+    if found["objectType"] != "KalturaLiveStreamScheduleEvent" {
+        return Err(ApiError::new(
+            "INVALID_SCHEDULE_EVENT_TYPE",
+            "Schedule event [@ID@] is of the wrong type",
+            &[("ID", &id.to_string())],
+        ));
+    }
     let not_found = || {
         ApiError::new(
             "FEATURE_NAME_NOT_FOUND",

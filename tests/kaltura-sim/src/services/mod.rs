@@ -35,6 +35,8 @@ pub(crate) struct Call<'a> {
     pub(crate) file: Option<(String, Bytes)>,
     /// Properties that this call may not set (see `FaultEffect::ForbidProperties`).
     pub(crate) forbidden: Vec<String>,
+    /// Whether it is one of several in a request.
+    pub(crate) in_multirequest: bool,
     /// Extra headers of the answer.
     pub(crate) headers: Vec<(String, String)>,
 }

@@ -29,7 +29,8 @@ const NOT_IN_PROFILE: [&str; 6] = [
 ];
 
 /// Fields of the profile and the catalog item that `reach_vendor` doesn't show.
-const NOT_RELATED: [&str; 10] = [
+const NOT_RELATED: [&str; 11] = [
+    "dictionaries",
     "id",
     "partnerId",
     "vendorPartnerId",
@@ -41,6 +42,9 @@ const NOT_RELATED: [&str; 10] = [
     "enableHumanModeration",
     "systemName",
 ];
+
+/// Properties that `freeText` looks into.
+const FREE_TEXT: [&str; 5] = ["notes", "context", "userId", "entryId", "errDescription"];
 
 /// Properties that `orderBy` may name; others are passed over.
 const SORTABLE: [&str; 8] = [
@@ -66,7 +70,20 @@ pub(super) fn run(call: &mut Call<'_>) -> Answer {
     }
 }
 
+/// The account's vendor flag, which getJobs and updateJob look at themselves.
+fn check_vendor_account(call: &Call<'_>) -> Result<(), ApiError> {
+    if call.shared.config.vendor_account_enabled {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        "VENDOR_TASK_SERVICE__GET_JOB_NOT_ALLOWED",
+        "Partner [@PARTNER_ID@] is not allowed to get vendor jobs",
+        &[("PARTNER_ID", &call.partner().to_string())],
+    ))
+}
+
 fn get_jobs(call: &Call<'_>) -> Answer {
+    check_vendor_account(call)?;
     let empty = Fields::new();
     let filter = call
         .arguments
@@ -131,6 +148,11 @@ fn matches(filter: &Fields, task: &Fields) -> bool {
             let listed = |value: &Value| text(wanted).split(',').any(|one| one.trim() == text(value));
             if name.starts_with("status") || name.starts_with("vendorPartnerId") {
                 true // The one is handled apart, the other is forced to the session's account.
+            } else if name == "freeText" {
+                let wanted = text(wanted).to_lowercase();
+                FREE_TEXT
+                    .iter()
+                    .any(|property| text(&got(property)).to_lowercase().contains(&wanted))
             } else if let Some(property) = name.strip_suffix("GreaterThanOrEqual") {
                 params::integer(&got(property)) >= params::integer(wanted)
             } else if let Some(property) = name.strip_suffix("LessThanOrEqual") {
@@ -213,13 +235,7 @@ fn shown(world: &World, task: &Task, with_profile: bool) -> Value {
 
 fn update_job(call: &mut Call<'_>) -> Answer {
     let now_s = call.now_s();
-    if !call.shared.config.vendor_account_enabled {
-        return Err(ApiError::new(
-            "VENDOR_TASK_SERVICE__GET_JOB_NOT_ALLOWED",
-            "Partner [@PARTNER_ID@] is not allowed to get vendor jobs",
-            &[("PARTNER_ID", &call.partner().to_string())],
-        ));
-    }
+    check_vendor_account(call)?;
     let id = call.arguments.text("id");
     let object = call.arguments.object("entryVendorTask")?;
     let mut world = call.shared.world();
@@ -400,6 +416,11 @@ fn abort(call: &Call<'_>) -> Answer {
         return Err(ApiError::task_not_found(&id));
     };
     task.set_status(ABORTED, now_s);
+    task.live_feature = None;
+    let reason = call.arguments.text("abortReason");
+    if !reason.is_empty() {
+        task.fields.insert("errDescription".to_owned(), reason.into());
+    }
     Ok(Value::Object(task.fields.clone()))
 }
 

@@ -22,6 +22,15 @@ pub(crate) const CLOSED: i64 = 3;
 /// How long the final chunk waits for those before it, on the sim clock.
 const GAP_WAIT_MS: i64 = 45_000;
 
+/// How long after its token an upload may be gone on with.
+const RESUME_WINDOW_S: i64 = 7 * 86_400;
+
+/// Most chunks that wait behind a gap.
+const MAX_WAITING_CHUNKS: usize = 1_000;
+
+/// Some of the file types that no account takes: what a server or a machine would run.
+const RESTRICTED: [&str; 4] = ["exe", "php", "sh", "bat"];
+
 pub(super) async fn run(call: &Call<'_>) -> Answer {
     match call.action {
         "add" => add(call),
@@ -117,6 +126,28 @@ async fn upload(call: &Call<'_>) -> Answer {
                 &[],
             ));
         }
+        if RESTRICTED.contains(&assets::extension_of(&file_name).as_str()) {
+            return Err(ApiError::new(
+                "UPLOAD_TOKEN_FILE_TYPE_RESTRICTED_FOR_UPLOAD",
+                "The file type is restricted for upload",
+                &[],
+            ));
+        }
+        let made_s = token.fields.get("createdAt").map(params::integer);
+        if resume && made_s.is_some_and(|made_s| call.now_s() - made_s > RESUME_WINDOW_S) {
+            return Err(ApiError::new(
+                "UPLOAD_PASSED_MAX_RESUME_TIME_ALLOWED",
+                "Upload token passed the time that an upload may be resumed for",
+                &[],
+            ));
+        }
+        if resume && waiting_chunks(&token.written) >= MAX_WAITING_CHUNKS {
+            return Err(ApiError::new(
+                "MAX_ALLOWED_CHUNK_COUNT_EXCEEDED",
+                "Too many chunks wait for those before them",
+                &[],
+            ));
+        }
         if !resume {
             token.written.clear();
         }
@@ -183,6 +214,12 @@ fn contiguous(written: &[(u64, u64)]) -> u64 {
             reached
         }
     })
+}
+
+/// Chunks that begin behind a gap.
+fn waiting_chunks(written: &[(u64, u64)]) -> usize {
+    let reached = contiguous(written);
+    written.iter().filter(|(start, _)| *start > reached).count()
 }
 
 /// The final chunk may come before others; the server waits a while for them.
@@ -264,7 +301,7 @@ fn delete(call: &Call<'_>) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use super::contiguous;
+    use super::{contiguous, waiting_chunks};
 
     #[test]
     fn gaps_end_the_contiguous_part() {
@@ -272,5 +309,6 @@ mod tests {
         assert_eq!(contiguous(&[(10, 20), (0, 10)]), 20);
         assert_eq!(contiguous(&[(0, 10), (11, 20)]), 10);
         assert_eq!(contiguous(&[(0, 10), (5, 8)]), 10);
+        assert_eq!(waiting_chunks(&[(0, 10), (11, 20), (20, 30)]), 2);
     }
 }

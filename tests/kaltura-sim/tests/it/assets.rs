@@ -404,3 +404,156 @@ async fn cue_points_and_tags() {
         (1, Some("a,b"))
     );
 }
+
+#[tokio::test]
+async fn uploads_end_after_a_week_a_thousand_waiting_chunks_and_for_programs() {
+    let bench = Bench::start().await;
+    let placed = bench.order(OrderRequest::default()).await;
+    let program = token(&bench, &placed, json!({"fileName": "talk.srt"})).await;
+    let key = bench.key(&placed.task_id);
+    let part = Part::text("x").file_name("talk.exe");
+    let form = Form::new()
+        .text("format", "1")
+        .text("ks", key)
+        .text("uploadTokenId", text(&program))
+        .part("fileData", part);
+    let url = format!(
+        "{}/api_v3/service/uploadtoken/action/upload",
+        bench.sim.service_url()
+    );
+    let answer = bench
+        .http
+        .post(url)
+        .multipart(form)
+        .send()
+        .await
+        .expect("an answer");
+    let answer: Value = answer.json().await.expect("JSON");
+    assert_eq!(code(&answer), "UPLOAD_TOKEN_FILE_TYPE_RESTRICTED_FOR_UPLOAD");
+
+    let late = token(&bench, &placed, json!({"fileName": "talk.srt"})).await;
+    upload(&bench, &placed, &late, "first", json!({"finalChunk": false})).await;
+    for at in 0..1_000 {
+        let behind = json!({"resume": true, "finalChunk": false, "resumeAt": 100 + at});
+        assert_eq!(
+            upload(&bench, &placed, &late, "x", behind).await["status"],
+            1,
+            "{at}"
+        );
+    }
+    let next = || json!({"resume": true, "finalChunk": false, "resumeAt": 5});
+    assert_eq!(
+        code(&upload(&bench, &placed, &late, "x", next()).await),
+        "MAX_ALLOWED_CHUNK_COUNT_EXCEEDED"
+    );
+    // The key lives as long as the window: a new one is needed beyond it.
+    bench.update(&placed.task_id, json!({"status": 3})).await;
+    bench.sim.advance_clock(Duration::from_secs(7 * 86_400 + 1));
+    let ks = bench.vendor().await;
+    bench
+        .call(
+            "reach_entryvendortask",
+            "extendAccessKey",
+            json!({"ks": ks, "id": placed.task_id}),
+        )
+        .await;
+    assert_eq!(
+        code(&upload(&bench, &placed, &late, "x", next()).await),
+        "UPLOAD_PASSED_MAX_RESUME_TIME_ALLOWED"
+    );
+}
+
+/// What reaches the entry depends on how the request was written (spec section 7).
+#[tokio::test]
+async fn tags_by_language_stand_beside_each_other_and_get_lost_in_a_multirequest() {
+    let bench = Bench::start().await;
+    let mut order = OrderRequest::default();
+    order
+        .entry
+        .multilingual_tags
+        .insert("DE".to_owned(), "hafen".to_owned());
+    let placed = bench.order(order).await;
+    let tags = |value: &str| json!({"multiLingual_tags": [{"objectType": "KalturaMultiLingualString", "language": "fr", "value": value}]});
+    let key = bench.key(&placed.task_id);
+    let many = json!({"format": "1", "ks": key,
+        "1": {"service": "media", "action": "update", "entryId": placed.entry_id, "mediaEntry": tags("lost")}});
+    let url = format!("{}/api_v3/service/multirequest", bench.sim.service_url());
+    bench.http.post(url).json(&many).send().await.expect("an answer");
+    let get = || {
+        with_key(
+            &bench,
+            &placed,
+            "media",
+            "get",
+            json!({"entryId": placed.entry_id}),
+        )
+    };
+    let by_language = |entry: &Value| -> Vec<(String, String)> {
+        let all = entry["multiLingual_tags"].as_array().expect("tags by language");
+        all.iter()
+            .map(|one| (text(&one["language"]), text(&one["value"])))
+            .collect()
+    };
+    let pair = |language: &str, value: &str| (language.to_owned(), value.to_owned());
+    assert_eq!(by_language(&get().await), [pair("DE", "hafen")]);
+    let one = json!({"entryId": placed.entry_id, "mediaEntry": tags("port,nuit")});
+    with_key(&bench, &placed, "media", "update", one).await;
+    assert_eq!(
+        by_language(&get().await),
+        [pair("DE", "hafen"), pair("FR", "port,nuit")]
+    );
+}
+
+#[tokio::test]
+async fn flavors_take_the_tags_of_their_conversion() {
+    let bench = Bench::start().await;
+    let mut order = OrderRequest {
+        service_feature: 4,
+        ..OrderRequest::default()
+    };
+    order.catalog_item.flavor_params_id = Some(200);
+    order.catalog_item.clear_audio_flavor_params_id = Some(201);
+    let placed = bench.order(order).await;
+    let mut got = Vec::new();
+    for params in [200, 201] {
+        let flavor = json!({"flavorParamsId": params, "tags": "own"});
+        let add = json!({"entryId": placed.entry_id, "flavorAsset": flavor});
+        got.push(text(
+            &with_key(&bench, &placed, "flavorasset", "add", add).await["tags"],
+        ));
+    }
+    assert_eq!(
+        got,
+        ["audio_only,alt_audio,audio_description", "audio_only,alt_audio"]
+    );
+}
+
+#[tokio::test]
+async fn cue_points_are_listed_by_their_type() {
+    let bench = Bench::start().await;
+    let placed = bench.order(OrderRequest::default()).await;
+    for class in ["KalturaThumbCuePoint", "KalturaCodeCuePoint"] {
+        let cue = json!({"objectType": class, "entryId": placed.entry_id, "startTime": 0});
+        with_key(
+            &bench,
+            &placed,
+            "cuepoint_cuepoint",
+            "add",
+            json!({"cuePoint": cue}),
+        )
+        .await;
+    }
+    let filter = json!({"entryIdEqual": placed.entry_id, "cuePointTypeEqual": "thumbCuePoint.Thumb"});
+    let listed = with_key(
+        &bench,
+        &placed,
+        "cuepoint_cuepoint",
+        "list",
+        json!({"filter": filter}),
+    )
+    .await;
+    assert_eq!(
+        (&listed["totalCount"], &listed["objects"][0]["objectType"]),
+        (&json!(1), &json!("KalturaThumbCuePoint"))
+    );
+}

@@ -271,3 +271,60 @@ async fn attachments_of_one_base_name_run_into_each_other() {
     let file = bench.asset(&placed, &id).file.expect("a file");
     assert_eq!(std::fs::read_to_string(file).expect("readable"), "left over,new");
 }
+
+#[tokio::test]
+async fn where_an_address_leads_may_be_asked_first_with_the_headers() {
+    let bench = Bench::start().await;
+    let files = Files::start(vec![Scripted::status(403)], vec![Scripted::ok(SRT)]).await;
+    let placed = bench.order(OrderRequest::default()).await;
+    let id = bench.caption(&placed, json!({"language": "English"})).await["id"].clone();
+    let mut resource = url_resource(&format!("{}/talk.srt", files.url), &["Authorization: Signed abc"]);
+    resource["shouldRedirect"] = json!(true);
+    bench
+        .set_content(&placed, "caption_captionasset", &id, resource)
+        .await;
+    assert_eq!(bench.imported(&placed, &id).await.status, 2);
+    let seen: Vec<_> = files
+        .seen()
+        .into_iter()
+        .map(|seen| (seen.method, seen.headers.contains_key("authorization")))
+        .collect();
+    let expected =
+        [("HEAD", true), ("HEAD", false), ("GET", true)].map(|(method, proven)| (method.to_owned(), proven));
+    assert_eq!(seen, expected);
+}
+
+#[tokio::test]
+async fn an_account_has_so_many_imports_at_once_and_no_other_waits_for_it() {
+    let mut config = SimConfig::default();
+    config.import.at_once = 1;
+    let bench = Bench::with(config).await;
+    let files = Files::start(vec![Scripted::status(403)], vec![Scripted::ok(SRT)]).await;
+    // Takes connections, and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let silent_url = format!("http://{}", silent.local_addr().expect("an address"));
+    let mut begun = Vec::new();
+    for (account, url) in [(101, &silent_url), (101, &files.url), (102, &files.url)] {
+        let mut order = OrderRequest::default();
+        order.customer.partner_id = kaltura_sim::PartnerId(account);
+        let placed = bench.order(order).await;
+        let id = bench.caption(&placed, json!({"language": "English"})).await["id"].clone();
+        let resource = url_resource(&format!("{url}/talk.srt"), &[]);
+        bench
+            .set_content(&placed, "caption_captionasset", &id, resource)
+            .await;
+        begun.push((placed, id));
+    }
+    let [_, waiting, other] = &begun[..] else {
+        panic!("three imports")
+    };
+    assert_eq!(bench.imported(&other.0, &other.1).await.status, 2);
+    let asset = bench.asset(&waiting.0, &waiting.1);
+    assert_eq!(
+        (asset.status, asset.imports.len()),
+        (7, 0),
+        "its turn hasn't come"
+    );
+    drop(silent);
+    assert_eq!(bench.imported(&waiting.0, &waiting.1).await.status, 2);
+}

@@ -2,8 +2,8 @@
 
 use crate::bench::{Bench, code, text};
 use kaltura_sim::{
-    AccessKeySpec, AssetKind, CatalogItemSpec, ExistingCaption, Fault, FaultEffect, KsVersion, OrderRequest,
-    PlacedOrder, ProfileSpec, SimConfig, TaskId,
+    AccessKeySpec, AssetKind, CatalogItemSpec, DictionarySpec, ExistingCaption, ExistingTranscript, Fault,
+    FaultEffect, KsVersion, OrderRequest, PlacedOrder, ProfileSpec, SimConfig, TaskId,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -252,7 +252,9 @@ async fn an_account_without_the_vendor_flag_is_refused_by_its_odd_code() {
     .await;
     let placed = bench.order(OrderRequest::default()).await;
     let refused = bench.update(&placed.task_id, json!({"status": 3})).await;
-    assert_eq!(code(&refused), "VENDOR_TASK_SERVICE__GET_JOB_NOT_ALLOWED");
+    for refused in [refused, jobs(&bench, json!({}), json!({})).await] {
+        assert_eq!(code(&refused), "VENDOR_TASK_SERVICE__GET_JOB_NOT_ALLOWED");
+    }
 }
 
 #[tokio::test]
@@ -499,5 +501,163 @@ async fn live_orders_have_an_event_with_their_feature() {
         code(&update(name).await),
         "FEATURE_NAME_NOT_FOUND",
         "ERROR takes the feature off"
+    );
+}
+
+/// The stretch of the event that the task is for is told by the feature, and only an approved task has one.
+#[tokio::test]
+async fn a_live_feature_knows_the_event_and_ends_with_the_task() {
+    let bench = Bench::start().await;
+    let live = |status: i64| {
+        let mut order = OrderRequest {
+            service_feature: 11,
+            status,
+            ..OrderRequest::default()
+        };
+        order.task_data = Some(json!({"startDate": 10_000, "endDate": 20_000}));
+        order.event.start_epoch_s = Some(10_300);
+        order.event.end_epoch_s = Some(19_880);
+        order
+    };
+    let placed = bench.order(live(1)).await;
+    let feature = bench.report(&placed.task_id).live_feature.expect("it has one");
+    assert_eq!(
+        (&feature["preStartTime"], &feature["postEndTime"]),
+        (&json!(300), &json!(120))
+    );
+    bench.sim.abort_order(&placed.task_id).expect("the order stands");
+    assert!(
+        bench.report(&placed.task_id).live_feature.is_none(),
+        "aborted: taken off"
+    );
+    let waiting = bench.order(live(4)).await;
+    assert!(
+        bench.report(&waiting.task_id).live_feature.is_none(),
+        "not approved yet"
+    );
+
+    let mut recorded = live(1);
+    recorded.event.is_no_live_stream = true;
+    let placed = bench.order(recorded).await;
+    let event = bench.report(&placed.task_id).task["taskJobData"]["scheduledEventId"].clone();
+    let name = format!("LiveCaptionFeature-reach-{}", placed.task_id);
+    let params = json!({"ks": bench.key(&placed.task_id), "scheduledEventId": event, "featureName": name,
+        "liveFeature": {"objectType": "KalturaLiveCaptionFeature", "mediaKey": "k"}});
+    let answer = bench
+        .call("schedule_scheduleevent", "updateLiveFeature", params)
+        .await;
+    assert_eq!(code(&answer), "INVALID_SCHEDULE_EVENT_TYPE");
+}
+
+#[tokio::test]
+async fn an_alignment_names_the_transcripts_that_it_starts_from() {
+    let bench = Bench::start().await;
+    let mut order = OrderRequest {
+        service_feature: 3,
+        ..OrderRequest::default()
+    };
+    let words = r#"[{"i":0,"s":0,"e":400,"t":"word","w":"Hallo","a":100}]"#;
+    let as_json = ExistingTranscript {
+        language: "German".to_owned(),
+        format: 4,
+        content: words.to_owned(),
+        ..ExistingTranscript::default()
+    };
+    order.entry.transcripts = vec![as_json, ExistingTranscript::default()];
+    let placed = bench.order(order).await;
+    let report = bench.report(&placed.task_id);
+    let data = &report.task["taskJobData"];
+    let key = bench.key(&placed.task_id);
+    let get = |id: &Value| {
+        bench.call(
+            "attachment_attachmentasset",
+            "get",
+            json!({"ks": key, "attachmentAssetId": id}),
+        )
+    };
+    let (json_one, text_one) = (
+        get(&data["jsonTranscriptAssetId"]).await,
+        get(&data["textTranscriptAssetId"]).await,
+    );
+    assert_eq!(
+        (
+            &json_one["objectType"],
+            &json_one["language"],
+            &json_one["format"],
+            &json_one["fileExt"]
+        ),
+        (
+            &json!("KalturaTranscriptAsset"),
+            &json!("German"),
+            &json!("4"),
+            &json!("json")
+        )
+    );
+    assert_eq!(
+        (&text_one["format"], &text_one["fileExt"]),
+        (&json!("1"), &json!("txt"))
+    );
+    let url = bench
+        .call(
+            "attachment_attachmentasset",
+            "getUrl",
+            json!({"ks": key, "id": json_one["id"]}),
+        )
+        .await;
+    let served = bench.http.get(text(&url)).send().await.expect("an answer");
+    assert_eq!(served.text().await.expect("text"), words);
+}
+
+#[tokio::test]
+async fn a_task_has_the_words_of_its_source_language() {
+    let bench = Bench::start().await;
+    let mut order = OrderRequest::default();
+    order.profile.dictionaries = [("German", "Kaltura"), ("English", "kaltura\nreach")]
+        .map(|(language, data)| DictionarySpec {
+            language: language.to_owned(),
+            data: data.to_owned(),
+        })
+        .to_vec();
+    let of_profile = bench.order(order.clone()).await;
+    assert_eq!(
+        bench.report(&of_profile.task_id).task["dictionary"],
+        "kaltura\nreach"
+    );
+    order.dictionary = Some("own".to_owned());
+    let of_order = bench.order(order).await;
+    assert_eq!(bench.report(&of_order.task_id).task["dictionary"], "own");
+}
+
+#[tokio::test]
+async fn a_task_for_an_object_outside_has_no_key() {
+    let bench = Bench::start().await;
+    let placed = bench
+        .order(OrderRequest {
+            entry_object_type: 3,
+            ..OrderRequest::default()
+        })
+        .await;
+    let job = jobs(&bench, json!({}), json!({})).await["objects"][0].clone();
+    assert_eq!(
+        (&job["id"], &job["entryObjectType"], &job["accessKey"]),
+        (&json!(placed.task_id), &json!(3), &Value::Null)
+    );
+}
+
+#[tokio::test]
+async fn free_text_looks_into_notes_and_context() {
+    let bench = Bench::start().await;
+    for notes in ["two speakers", "names matter"] {
+        bench
+            .order(OrderRequest {
+                notes: Some(notes.to_owned()),
+                ..OrderRequest::default()
+            })
+            .await;
+    }
+    let found = jobs(&bench, json!({"freeText": "Names"}), json!({})).await;
+    assert_eq!(
+        (&found["totalCount"], &found["objects"][0]["notes"]),
+        (&json!(1), &json!("names matter"))
     );
 }
