@@ -71,6 +71,16 @@ pub struct ApiException {
     pub args: BTreeMap<String, String>,
 }
 
+/// The flavor asset that an add met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExistingFlavor {
+    /// The asset that is there.
+    pub asset_id: crate::AssetId,
+    /// What it was made by: the `flavorParamsId` that was to be added. `None` where the server doesn't say.
+    pub flavor_params_id: Option<i64>,
+}
+
 /// What can go wrong with a call.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -298,12 +308,20 @@ impl Error {
     }
 
     /// The flavor asset that stands in the way of an add (`FLAVOR_ASSET_ALREADY_EXISTS`): its content can be set instead
-    /// (spec 7), if it is the vendor's own.
-    pub fn existing_flavor_asset(&self) -> Option<crate::AssetId> {
+    /// (spec 7), if it is the vendor's own. `None` for any other error.
+    pub fn existing_flavor(&self) -> Option<ExistingFlavor> {
         let exception = self
             .exception()
             .filter(|exception| exception.code == "FLAVOR_ASSET_ALREADY_EXISTS")?;
-        crate::AssetId::parse(exception.args.get("ASSET_ID")?).ok()
+        Some(ExistingFlavor {
+            asset_id: crate::AssetId::parse(exception.args.get("ASSET_ID")?).ok()?,
+            flavor_params_id: exception.args.get("PARAMS_ID").and_then(|id| id.parse().ok()),
+        })
+    }
+
+    /// The id of [`Self::existing_flavor`].
+    pub fn existing_flavor_asset(&self) -> Option<crate::AssetId> {
+        self.existing_flavor().map(|flavor| flavor.asset_id)
     }
 
     /// Why the session was refused (`EXPIRED`, `LOGOUT`, `INVALID_STR` …), where it was.
@@ -342,9 +360,13 @@ impl ApiException {
             | "UPLOAD_ERROR"
             | "UPLOAD_PARTIAL_ERROR"
             | "UPLOAD_TOKEN_CANNOT_MATCH_EXPECTED_SIZE"
+            // The chunks that are missing may come yet.
+            | "MAX_ALLOWED_CHUNK_COUNT_EXCEEDED"
             | "ATTACHMENT_ASSET_DOWNLOAD_FAILED"
             | "CAPTION_ASSET_DOWNLOAD_FAILED"
-            | "CAPTION_ASSET_IS_NOT_READY" => ErrorClass::Retryable,
+            | "ATTACHMENT_ASSET_IS_NOT_READY"
+            | "CAPTION_ASSET_IS_NOT_READY"
+            | "FLAVOR_ASSET_IS_NOT_READY" => ErrorClass::Retryable,
             code if code.starts_with("INTERNAL_") => ErrorClass::Retryable,
 
             _ => ErrorClass::Terminal,
@@ -383,28 +405,84 @@ mod tests {
 
     #[test]
     fn codes_of_the_spec_have_their_classes() {
-        use ErrorClass::{FinalState, Gone, Retryable, Terminal};
+        use ErrorClass::{FinalState, Gone, Retryable, SessionDead, Terminal};
         let table = [
-            ("ACTION_BLOCKED", Retryable),
-            ("INTERNAL_SERVERL_ERROR", Retryable),
-            ("INTERNAL_DATABASE_ERROR", Retryable),
-            ("CANNOT_UPDATE_SCHEDULE_EVENT_FEATURE", Retryable),
-            ("FAILED_EXTEND_ACCESS_KEY", Retryable),
-            ("ATTACHMENT_ASSET_DOWNLOAD_FAILED", Retryable),
-            ("UPLOAD_TOKEN_CANNOT_MATCH_EXPECTED_SIZE", Retryable),
-            ("ENTRY_VENDOR_TASK_NOT_FOUND", Gone),
-            ("CANNOT_UPDATE_STATUS_OF_TASK_WHICH_IS_IN_FINAL_STATE", FinalState),
-            ("ENTRY_VENDOR_TASK_ITEM_COULD_NOT_BE_UPDATED", FinalState),
-            ("CANNOT_EXTEND_ACCESS_KEY", FinalState),
-            ("ENTRY_ID_NOT_FOUND", Terminal),
-            ("SERVICE_FORBIDDEN", Terminal),
-            ("INVALID_ENUM_VALUE", Terminal),
-            ("PROPERTY_VALIDATION_NOT_UPDATABLE", Terminal),
-            ("APP_TOKEN_ID_NOT_FOUND", Terminal),
-            ("A_CODE_OF_NEXT_YEAR", Terminal),
+            (Gone, &["ENTRY_VENDOR_TASK_NOT_FOUND"][..]),
+            (SessionDead, &["INVALID_KS"]),
+            (
+                FinalState,
+                &[
+                    "CANNOT_EXTEND_ACCESS_KEY",
+                    "CANNOT_UPDATE_STATUS_OF_TASK_WHICH_IS_IN_FINAL_STATE",
+                    "CANNOT_UPDATE_UNIT_USED_OF_TASK_WHICH_IS_IN_FINAL_STATE",
+                    "ENTRY_VENDOR_TASK_ITEM_COULD_NOT_BE_UPDATED",
+                ],
+            ),
+            (
+                Retryable,
+                &[
+                    "ACTION_BLOCKED",
+                    "ATTACHMENT_ASSET_DOWNLOAD_FAILED",
+                    "ATTACHMENT_ASSET_IS_NOT_READY",
+                    "CANNOT_UPDATE_SCHEDULE_EVENT_FEATURE",
+                    "CAPTION_ASSET_IS_NOT_READY",
+                    "FAILED_EXTEND_ACCESS_KEY",
+                    "INTERNAL_DATABASE_ERROR",
+                    "INTERNAL_SERVERL_ERROR",
+                    "MAX_ALLOWED_CHUNK_COUNT_EXCEEDED",
+                    "START_SESSION_ERROR",
+                    "UPLOAD_ERROR",
+                    "UPLOAD_TOKEN_CANNOT_MATCH_EXPECTED_SIZE",
+                ],
+            ),
+            (
+                Terminal,
+                &[
+                    "A_CODE_OF_NEXT_YEAR",
+                    "APP_TOKEN_EXPIRED",
+                    "APP_TOKEN_ID_NOT_FOUND",
+                    "APP_TOKEN_NOT_ACTIVE",
+                    "ATTACHMENT_ASSET_ID_NOT_FOUND",
+                    "CANNOT_ABORT_NOT_MODERATED_TASK",
+                    "CAPTION_ASSET_ALREADY_EXISTS",
+                    "CAPTION_ASSET_ID_NOT_FOUND",
+                    "CUE_POINT_SYSTEM_NAME_EXISTS",
+                    "ENTRY_ID_NOT_FOUND",
+                    "FEATURE_FORBIDDEN",
+                    "FEATURE_NAME_NOT_FOUND",
+                    "FLAVOR_ASSET_ALREADY_EXISTS",
+                    "FLAVOR_ASSET_ID_NOT_FOUND",
+                    "INVALID_APP_TOKEN_HASH",
+                    "INVALID_ENUM_VALUE",
+                    "INVALID_LANGUAGE_CODE",
+                    "INVALID_OBJECT_ID",
+                    "INVALID_PARAMETER_CHAR",
+                    "INVALID_SCHEDULE_EVENT_TYPE",
+                    "INVALID_WIDGET_ID",
+                    "MISSING_KS",
+                    "MISSING_MANDATORY_PARAMETER",
+                    "PARTNER_DATA_NOT_VALID_JSON_STRING",
+                    "PROPERTY_VALIDATION_CANNOT_BE_NULL",
+                    "PROPERTY_VALIDATION_NOT_UPDATABLE",
+                    "SERVICE_FORBIDDEN",
+                    "SPHINX_CRITERIA_EXCEEDED_MAX_MATCHES_ALLOWED",
+                    "START_TIME_CANNOT_BE_LESS_THAN_0",
+                    "START_TIME_IS_BIGGER_THAN_ENTRY_END_TIME",
+                    "UPLOADED_FILE_NOT_FOUND_BY_TOKEN",
+                    "UPLOAD_PASSED_MAX_RESUME_TIME_ALLOWED",
+                    "UPLOAD_TOKEN_CANNOT_RESUME",
+                    "UPLOAD_TOKEN_FILE_TYPE_RESTRICTED_FOR_UPLOAD",
+                    "UPLOAD_TOKEN_INVALID_STATUS_FOR_UPLOAD",
+                    "UPLOAD_TOKEN_MISSING_FILE_SIZE",
+                    "UPLOAD_TOKEN_NOT_FOUND",
+                    "VENDOR_TASK_SERVICE__GET_JOB_NOT_ALLOWED",
+                ],
+            ),
         ];
-        for (code, class) in table {
-            assert_eq!(api(code, &[]).class(), class, "{code}");
+        for (class, codes) in table {
+            for code in codes {
+                assert_eq!(api(code, &[]).class(), class, "{code}");
+            }
         }
     }
 
@@ -434,7 +512,16 @@ mod tests {
             "FLAVOR_ASSET_ALREADY_EXISTS",
             &[("ASSET_ID", "0_abc"), ("PARAMS_ID", "200")],
         );
-        assert_eq!(error.existing_flavor_asset().unwrap().as_str(), "0_abc");
+        let flavor = error.existing_flavor().unwrap();
+        assert_eq!(
+            (flavor.asset_id.as_str(), flavor.flavor_params_id),
+            ("0_abc", Some(200))
+        );
+        assert_eq!(error.existing_flavor_asset(), Some(flavor.asset_id));
+        assert_eq!(
+            api("ENTRY_ID_NOT_FOUND", &[("ASSET_ID", "0_abc")]).existing_flavor(),
+            None
+        );
         assert!(!error.may_have_taken_effect());
     }
 }

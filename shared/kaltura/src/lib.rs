@@ -175,7 +175,7 @@ pub use enums::{
     ContentDeletionPolicy, CreationMode, EntryObjectType, OutputFormat, ProcessingRegion, ServiceFeature,
     ServiceType, SessionType, StreamerType, TaskStatus, ThumbCuePointSubType, UploadTokenStatus,
 };
-pub use error::{ApiException, CallName, Error, ErrorClass, Result};
+pub use error::{ApiException, CallName, Error, ErrorClass, ExistingFlavor, Result};
 pub use ids::{
     AssetId, CatalogItemId, CuePointId, EntryId, IdError, PartnerId, ReachProfileId, ScheduleEventId, TaskId,
     UploadTokenId,

@@ -183,7 +183,7 @@ impl<'a> TaskClient<'a> {
     /// Adds a sound track without content (`flavorAsset.add`). Not safe to repeat.
     ///
     /// # Errors
-    /// `FLAVOR_ASSET_ALREADY_EXISTS` with the asset in the way ([`crate::Error::existing_flavor_asset`]).
+    /// `FLAVOR_ASSET_ALREADY_EXISTS` with the asset in the way ([`crate::Error::existing_flavor`]).
     pub async fn flavor_add(&self, entry_id: &EntryId, asset: &NewFlavorAsset) -> Result<FlavorAsset> {
         self.call(&AddFlavor {
             entry_id,

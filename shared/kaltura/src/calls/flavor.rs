@@ -29,7 +29,7 @@ pub struct NewFlavorAsset {
 }
 
 /// `flavorAsset.add`. Not safe to repeat. `FLAVOR_ASSET_ALREADY_EXISTS` names the one that is there
-/// ([`crate::Error::existing_flavor_asset`]).
+/// ([`crate::Error::existing_flavor`]).
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AddFlavor<'a> {

@@ -10,4 +10,5 @@
 mod bench;
 mod disagreements;
 mod orders;
+mod services;
 mod uploads;
