@@ -237,6 +237,12 @@ async function work(info, vendor, folder, filesUrl, kind) {
     const url = await services.captionAsset.getUrl(source.id).execute(key);
     check((await (await fetch(url)).text()).includes(kind.source_caption), `${kind.kind}: the source's text`);
   }
+  for (const [field, text] of Object.entries(kind.source_transcripts || {})) {
+    const transcript = await services.attachmentAsset.get(job.taskJobData[field]).execute(key);
+    check(transcript.objectType === "KalturaTranscriptAsset", `${kind.kind}: the class of the source transcript`);
+    const url = await services.attachmentAsset.getUrl(transcript.id).execute(key);
+    check((await (await fetch(url)).text()) === text, `${kind.kind}: ${field}`);
+  }
   const delivered = [];
   for (const step of kind.assets) delivered.push(await deliver(key, folder, filesUrl, entryId, step));
   for (const [number, title] of (kind.chapters || []).entries()) {

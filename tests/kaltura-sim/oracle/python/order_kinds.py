@@ -105,6 +105,11 @@ def work(sim, vendor, files_url, kind):
         check(source.accuracy == 100, f"{name}: the source's accuracy")
         with urllib.request.urlopen(key.caption.captionAsset.getUrl(source.id), timeout=30) as answer:
             check(kind["source_caption"] in answer.read().decode(), f"{name}: the source's text")
+    for field, text in kind.get("source_transcripts", {}).items():
+        transcript = key.attachment.attachmentAsset.get(getattr(job.taskJobData, field))
+        check(type(transcript).__name__ == "KalturaTranscriptAsset", f"{name}: the class of the source transcript")
+        with urllib.request.urlopen(key.attachment.attachmentAsset.getUrl(transcript.id), timeout=30) as answer:
+            check(answer.read().decode() == text, f"{name}: {field}")
     delivered = [deliver(key, files_url, entry_id, step) for step in kind["assets"]]
     chapters(key, entry_id, task_id, kind.get("chapters", []))
     if "tags" in kind:
