@@ -110,3 +110,151 @@ fn every_alarm_has_its_page_in_the_runbook_and_every_page_its_alarm() {
     assert!(alarms.len() > 10, "{alarms:?}");
     assert_eq!(alarms, pages);
 }
+
+/// The lines of a section of the template, by the name that stands at the margin.
+fn section(template: &str, name: &str) -> Vec<String> {
+    template
+        .lines()
+        .skip_while(|line| *line != format!("{name}:"))
+        .skip(1)
+        .take_while(|line| line.is_empty() || line.starts_with([' ', '#']))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The names in a section, with the lines that belong to each.
+fn blocks(section: &[String]) -> Vec<(String, Vec<&str>)> {
+    let mut found: Vec<(String, Vec<&str>)> = Vec::new();
+    for line in section {
+        let indent = line.len() - line.trim_start().len();
+        match line.trim_end().strip_suffix(':') {
+            Some(name) if indent == 2 => found.push((name.trim().to_owned(), Vec::new())),
+            _ => {
+                if let Some((_, lines)) = found.last_mut() {
+                    lines.push(line);
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_parameter_is_in_the_readme_with_its_default_and_no_other() {
+    let template = read("template.yaml");
+    let readme = read("README.md");
+    let rows: Vec<Vec<String>> = readme
+        .lines()
+        .skip_while(|line| *line != "### Parameters")
+        .take_while(|line| !line.starts_with("## "))
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| {
+            line.trim_matches('|')
+                .split(" | ")
+                .map(|cell| cell.trim().to_owned())
+                .collect()
+        })
+        .collect();
+    let parameters = section(&template, "Parameters");
+    let parameters = blocks(&parameters);
+    assert!(parameters.len() > 20, "{parameters:?}");
+    let told: Vec<String> = rows.iter().map(|row| row[0].replace('`', "")).collect();
+    let named: Vec<&String> = parameters.iter().map(|(name, _)| name).collect();
+    assert_eq!(named, told.iter().collect::<Vec<_>>(), "in the same order");
+    for ((name, lines), row) in parameters.iter().zip(&rows) {
+        let of = |field: &str| lines.iter().find_map(|line| line.trim().strip_prefix(field));
+        assert!(of("Description:").is_some(), "{name} has no description");
+        assert!(
+            ["AllowedPattern:", "AllowedValues:", "MinValue:"]
+                .iter()
+                .any(|field| of(field).is_some()),
+            "{name} takes anything"
+        );
+        let expected = match of("Default:").map(|default| default.trim().trim_matches('"')) {
+            None => "must be given".to_owned(),
+            Some("") => "(none)".to_owned(),
+            Some(default) => format!("`{default}`"),
+        };
+        assert_eq!(row.last(), Some(&expected), "{name}");
+        for value in of("AllowedValues:")
+            .into_iter()
+            .flat_map(|all| all.trim().trim_matches(['[', ']']).split(", "))
+        {
+            assert!(row[1].contains(&format!("`{value}`")), "{name}: {value}");
+        }
+    }
+}
+
+/// A stack's operators are told by nothing else that a call got lost.
+#[test]
+fn every_schedule_and_queue_has_its_retries_and_its_dead_letter_queue() {
+    let template = read("template.yaml");
+    let resources = section(&template, "Resources");
+    let mut schedules = 0;
+    for (name, lines) in blocks(&resources) {
+        let text = lines.join("\n");
+        if text.contains("Type: ScheduleV2") {
+            schedules += 1;
+            for part in [
+                "RetryPolicy:",
+                "DeadLetterConfig:",
+                "OnFailure:",
+                "MaximumRetryAttempts:",
+            ] {
+                assert!(text.contains(part), "{name}: {part}");
+            }
+        }
+        if text.contains("Type: AWS::SQS::Queue") && !name.ends_with("Dlq") {
+            assert!(text.contains("deadLetterTargetArn"), "{name}");
+        }
+        if text.contains("Type: AWS::Serverless::Function") {
+            for part in [
+                "Role: !GetAtt",
+                "MemorySize:",
+                "Timeout:",
+                "LogGroup:",
+                "AutoPublishAliasAllProperties: true",
+            ] {
+                assert!(text.contains(part), "{name}: {part}");
+            }
+        }
+    }
+    assert_eq!(schedules, 4);
+}
+
+/// No action of all, and no resource of all but where AWS knows none: traces and log delivery, and in the key's own policy,
+/// where it means the key.
+#[test]
+fn roles_may_do_what_they_need_and_no_more() {
+    let template = read("template.yaml");
+    let resources = section(&template, "Resources");
+    let mut sessions = Vec::new();
+    for (name, lines) in blocks(&resources) {
+        let text = lines.join("\n");
+        if name.ends_with("Role") || text.contains("Type: AWS::IAM::ManagedPolicy") {
+            assert!(!text.contains("Action: \"*\"") && !text.contains(":*]"), "{name}");
+            for statement in text.split("- Sid: ").skip(1) {
+                let is_known =
+                    statement.starts_with("Traces") || statement.starts_with("LogDeliveryAndTraces");
+                assert!(
+                    is_known || !statement.contains("Resource: \"*\""),
+                    "{name}: {statement}"
+                );
+            }
+            assert!(
+                !text.contains("StringLike: { \"s3:prefix\""),
+                "{name}: a GetObject that finds nothing brings no prefix, and would be refused"
+            );
+        }
+        if text.contains("!Ref VendorSession") {
+            sessions.push(name);
+        }
+    }
+    for stranger in ["SweepRole", "ProcessRole"] {
+        assert!(
+            !sessions.contains(&stranger.to_owned()),
+            "{stranger} never calls Kaltura"
+        );
+    }
+    assert_eq!(sessions.len(), 8, "{sessions:?}");
+}
