@@ -7,6 +7,7 @@ use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMe
 use lambda_runtime::Context as Invocation;
 use pipeline::steps::{OrderMessage, claim};
 use pipeline::{Builder, Context, Result};
+use tracing::Instrument as _;
 
 /// What this function works with.
 pub async fn context() -> Result<Context> {
@@ -43,17 +44,28 @@ async fn claimed(ctx: &Context, message: &SqsMessage) -> bool {
             return false;
         }
     };
-    match claim::run(ctx, &order).await {
-        Ok(outcome) => {
-            tracing::info!(message_id, task_id = %order.task_id, ?outcome, "message done");
-            true
-        }
-        Err(error) => {
-            let class = error.class().name();
-            tracing::warn!(message_id, task_id = %order.task_id, class, %error, "message comes again");
-            false
+    let span = tracing::info_span!(
+        "message",
+        step = "claim",
+        message_id,
+        task_id = %order.task_id,
+        partner_id = message.attributes.get("MessageGroupId").map(String::as_str),
+    );
+    async {
+        match claim::run(ctx, &order).await {
+            Ok(outcome) => {
+                tracing::info!(?outcome, "message done");
+                true
+            }
+            Err(error) => {
+                let class = error.class().name();
+                tracing::warn!(class, %error, "message comes again");
+                false
+            }
         }
     }
+    .instrument(span)
+    .await
 }
 
 #[cfg(test)]
@@ -61,7 +73,7 @@ mod tests {
     use kaltura_sim::{Fault, FaultEffect, PartnerId};
     use pipeline::record::TaskState;
     use serde_json::json;
-    use step_world::{World, order};
+    use step_world::{World, order, told};
 
     use super::*;
 
@@ -70,7 +82,10 @@ mod tests {
         let records: Vec<_> = bodies
             .iter()
             .enumerate()
-            .map(|(place, body)| json!({ "messageId": place.to_string(), "eventSource": "aws:sqs", "body": body }))
+            .map(|(place, body)| {
+                let attributes = json!({ "MessageGroupId": "101" });
+                json!({ "messageId": place.to_string(), "eventSource": "aws:sqs", "body": body, "attributes": attributes })
+            })
             .collect();
         let event = serde_json::from_value(json!({ "Records": records })).unwrap();
         let answer = handle(&world.ctx, event, &Invocation::default()).await.unwrap();
@@ -105,6 +120,37 @@ mod tests {
             2,
             "the first and the last were claimed"
         );
+    }
+
+    /// The customer is known from the message, before the record is read.
+    #[test]
+    fn each_line_tells_task_and_customer() {
+        let ((), told) = told(async {
+            let world = World::new().await;
+            let task = world.place(order()).await;
+            world.poll().await;
+            world.sim.faults(vec![
+                Fault::new(FaultEffect::HttpStatus { status: 502 }).on("reach_entryvendortask", "get"),
+            ]);
+            let body = OrderMessage { task_id: task }.to_json();
+            assert_eq!(failed(&world, &[&body]).await, [0]);
+        });
+        let of_claim: Vec<_> = told
+            .events()
+            .into_iter()
+            .filter(|event| event["step"] == "claim")
+            .collect();
+        assert!(
+            of_claim
+                .iter()
+                .any(|event| event["message"] == "message comes again"),
+            "{told:?}"
+        );
+        assert!(of_claim.iter().any(|event| event["code"] == "Http"), "{told:?}");
+        for event in of_claim {
+            assert_eq!(event["partner_id"], "101", "{event}");
+            assert!(event["task_id"].is_string(), "{event}");
+        }
     }
 
     #[tokio::test]

@@ -34,7 +34,7 @@ mod tests {
     use kaltura_sim::{Fault, FaultEffect};
     use lambda_runtime::Diagnostic;
     use serde_json::json;
-    use step_world::{World, media_without_sound, order};
+    use step_world::{World, media_without_sound, order, told};
 
     use super::*;
 
@@ -84,6 +84,38 @@ mod tests {
             assert_eq!(world.record(&input.task_id).await.media, None);
             world.sim.clear_faults();
             fetched(&world, &input).await.unwrap();
+        }
+    }
+
+    /// Retries of calls, the media's own lines and the step's end: each can be found by its task, entry and customer.
+    #[test]
+    fn each_line_tells_whose_step_it_is() {
+        let (input, told) = told(async {
+            let world = World::new().await;
+            let input = world.begin(order()).await;
+            world.sim.faults(vec![
+                Fault::new(FaultEffect::HttpStatus { status: 502 }).on("baseentry", "getPlaybackContext"),
+            ]);
+            fetched(&world, &input).await.unwrap_err();
+            world.sim.clear_faults();
+            fetched(&world, &input).await.unwrap();
+            input
+        });
+        let of_step: Vec<_> = told
+            .events()
+            .into_iter()
+            .filter(|event| event["step"] == "fetch")
+            .collect();
+        for message in ["a call to kaltura failed", "step failed", "step done"] {
+            let told = of_step.iter().any(|event| event["message"] == message);
+            assert!(told, "{message}: {of_step:?}");
+        }
+        for event in of_step {
+            assert_eq!(event["task_id"], input.task_id.as_str(), "{event}");
+            assert_eq!(event["attempt"], 1, "{event}");
+            for field in ["entry_id", "partner_id"] {
+                assert!(event[field].is_string(), "{field}: {event}");
+            }
         }
     }
 

@@ -12,6 +12,7 @@ use lambda_runtime::Context as Invocation;
 use metrics_cloudwatch_embedded::{Builder, Collector};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 
 use crate::config::Env;
 
@@ -124,14 +125,7 @@ pub fn init(env: &Env) {
         .with_default_directive(LevelFilter::INFO.into())
         .parse_lossy(env.optional("LOG_LEVEL").unwrap_or_default());
     // An error means that a subscriber is set already: then there is nothing to do.
-    let _ = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_span_list(true)
-        .with_target(false)
-        .with_env_filter(filter)
-        .try_init();
+    let _ = tracing::subscriber::set_global_default(lines(filter, std::io::stdout));
     let namespace = env
         .optional("METRICS_NAMESPACE")
         .unwrap_or_else(|| "ReachVendor".to_owned());
@@ -141,6 +135,22 @@ pub fn init(env: &Env) {
         }
         Err(error) => tracing::debug!(%error, "metrics are set up already"),
     }
+}
+
+/// What writes the log: a JSON line an event, with the fields of the spans that it is in under `spans`.
+pub fn lines<W>(filter: EnvFilter, writer: W) -> impl tracing::Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(true)
+        .with_target(false)
+        .with_env_filter(filter)
+        .with_writer(writer)
+        .finish()
 }
 
 /// Writes the metrics of this invocation as EMF lines with its request id. A failure is logged, never an error:
