@@ -28,6 +28,9 @@ pub(crate) fn words(text: &str) -> impl Iterator<Item = String> {
 /// One line of plain text: white space as single blanks, none at the ends, no control characters; empty where nothing
 /// can be seen.
 pub(crate) fn clean_line(line: &str) -> String {
+    if is_clean(line) {
+        return line.to_owned();
+    }
     let mut text = String::with_capacity(line.len());
     let mut blank = false;
     for character in line.chars() {
@@ -45,4 +48,17 @@ pub(crate) fn clean_line(line: &str) -> String {
         text.clear();
     }
     text
+}
+
+/// Whether a line is clean at the first look, as most are: words of visible ASCII with single blanks between them.
+fn is_clean(line: &str) -> bool {
+    let mut after_blank = true;
+    for byte in line.bytes() {
+        match byte {
+            b' ' if !after_blank => after_blank = true,
+            b'!'..=b'~' => after_blank = false,
+            _ => return false,
+        }
+    }
+    !after_blank
 }

@@ -30,6 +30,10 @@ pub(super) const ARROWS: [&str; 7] = ["-->", "-- >", "- ->", "==>", "->", "\u{20
 
 /// Reads a timing line; none where the line is text.
 pub(super) fn timing_line(line: &str) -> Option<TimingLine<'_>> {
+    // Every arrow has one: most lines of text are told by this alone.
+    if !line.contains('>') {
+        return None;
+    }
     let (at, arrow) = ARROWS
         .iter()
         .filter_map(|arrow| line.find(arrow).map(|at| (at, *arrow)))
