@@ -22,6 +22,8 @@ mod dictionary;
 mod error;
 mod faults;
 mod format;
+#[cfg(test)]
+mod fuzz;
 mod keywords;
 mod language;
 mod layout;

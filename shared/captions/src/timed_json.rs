@@ -51,7 +51,10 @@ pub fn write_timed_json(transcript: &Transcript) -> String {
     for (word, text) in transcript.words.iter().zip(&texts) {
         let a = word.confidence.map(percent);
         let (body, marks) = match word.kind {
-            WordKind::Word => text.split_at(text.trim_end_matches(is_mark).len()),
+            WordKind::Word => {
+                let body = text.trim_end_matches(|c| is_mark(c) || c == ' ');
+                (body, text[body.len()..].trim_start())
+            }
             WordKind::Punctuation => ("", text.as_str()),
             WordKind::AudioTag => (text.as_str(), ""),
         };

@@ -136,7 +136,7 @@ fn score(transcript: &Transcript, captions: &Path, language: &str) -> Outcome<Va
         .flat_map(|line| line.split_whitespace())
         .collect();
     let said: Vec<&str> = transcript.words.iter().map(|word| word.text.as_str()).collect();
-    let faults: Vec<Value> = found
+    let listed: Vec<Value> = found
         .iter()
         .map(|fault| {
             let cue = &cues[fault.cue];
@@ -150,7 +150,7 @@ fn score(transcript: &Transcript, captions: &Path, language: &str) -> Outcome<Va
         "words": said.len(),
         "words_in_order": in_order(&said, &shown),
         "words_shown": shown.len(),
-        "faults": faults,
+        "faults": listed,
         "over_good_speed": cues.iter().filter(|cue| is_fast(cue, &rules)).count(),
     }))
 }
@@ -237,11 +237,11 @@ fn fastest<T>(rounds: u32, work: impl Fn() -> T) -> (Duration, T) {
         let made = black_box(work());
         (begun.elapsed(), made)
     };
-    let (mut least, mut last) = run();
+    let (mut shortest, mut result) = run();
     for _ in 1..rounds {
         let (elapsed, made) = run();
-        least = least.min(elapsed);
-        last = made;
+        shortest = shortest.min(elapsed);
+        result = made;
     }
-    (least, last)
+    (shortest, result)
 }
