@@ -89,7 +89,7 @@ pub fn passages(cues: &[Cue], language: &str, rules: &PassageRules) -> Vec<Passa
         let from = units.len();
         for line in &cue.lines {
             let line = clean_line(line);
-            let (label, text) = split_label(&line);
+            let (label, text) = split_label(line.trim_matches(is_direction));
             if text.is_empty() {
                 continue;
             }
@@ -221,7 +221,17 @@ pub(crate) fn check_count<S>(passages: &[Passage], texts: &[S]) -> Result<(), Ca
 
 /// The words of `text`, each with the share of the time that its characters have of all.
 fn timed_words(text: &str, start_ms: u64, end_ms: u64) -> Vec<Word> {
-    let words: Vec<String> = plain::words(text).collect();
+    let mut words: Vec<String> = Vec::new();
+    for word in plain::words(text) {
+        // Words that are written together would lose a blank that is meant.
+        match words.last_mut().filter(|before| !needs_blank(before, &word)) {
+            Some(before) => {
+                before.push(' ');
+                before.push_str(&word);
+            }
+            None => words.push(word),
+        }
+    }
     let total = words.iter().map(|word| width(word) + 1).sum::<usize>();
     let total = total.saturating_sub(1).max(1);
     let length_ms = u128::from(end_ms - start_ms);
@@ -556,6 +566,11 @@ fn speaker_of(label: &str, before: Option<SpeakerId>) -> Option<SpeakerId> {
         Some(name) => Some(SpeakerId::new(name)),
         None => None,
     }
+}
+
+/// Marks of direction, which a layout puts at the ends of lines and which belong to no text.
+fn is_direction(character: char) -> bool {
+    matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A line that is one pair of brackets.

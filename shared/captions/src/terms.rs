@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use crate::language::{Grammar, is_spaceless, primary};
+use crate::language::{Grammar, is_spaceless, line_breaks, needs_dictionary, primary};
 use crate::layout::{joined, tokens};
 use crate::profanity::Profanity;
 use crate::rules::LayoutRules;
@@ -244,6 +244,13 @@ impl Reader {
                 Class::Han if run.chars().count() > LONGEST_HAN_WORD => {
                     let ends: Vec<usize> = run.char_indices().map(|(at, _)| at).chain([run.len()]).collect();
                     pieces.extend(ends.windows(3).map(|ends| (&run[ends[0]..ends[2]], true)));
+                }
+                _ if run.contains(needs_dictionary) => {
+                    let mut from = 0;
+                    for to in line_breaks(run) {
+                        pieces.push((&run[from..to], false));
+                        from = to;
+                    }
                 }
                 _ => pieces.push((run, false)),
             }

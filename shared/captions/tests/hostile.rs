@@ -12,7 +12,7 @@ fn file(format: CaptionFormat, cues: &[(&str, &str, &str)]) -> String {
         CaptionFormat::Dfxp => "<tt xmlns=\"http://www.w3.org/ns/ttml\"><body><div>\n".to_owned(),
     };
     for (place, (start, end, text)) in cues.iter().enumerate() {
-        file += &match format {
+        let cue = match format {
             CaptionFormat::Srt => format!(
                 "{}\n{} --> {}\n{text}\n\n",
                 place + 1,
@@ -30,9 +30,10 @@ fn file(format: CaptionFormat, cues: &[(&str, &str, &str)]) -> String {
                     .replace('\n', "<br/>")
             ),
         };
+        file.push_str(&cue);
     }
     if format == CaptionFormat::Dfxp {
-        file += "</div></body></tt>\n";
+        file.push_str("</div></body></tt>\n");
     }
     file
 }

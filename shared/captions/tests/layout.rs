@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use captions::{
@@ -154,6 +155,140 @@ fn chinese_words_join_and_latin_ones_do_not() {
     );
     let text: Vec<String> = cues.iter().map(Cue::text).collect();
     assert_eq!(text, ["珊瑚看起来像植物。Coral reefs很美。"]);
+}
+
+/// The lines of a text said in so many seconds.
+fn lines_of(language: &str, text: &str, length_ms: u64) -> Vec<String> {
+    let words = text.split(' ').collect::<Vec<_>>();
+    let each_ms = length_ms / words.len() as u64;
+    let words = (0_u64..)
+        .zip(words)
+        .map(|(at, text)| Word::new(text, at * each_ms, (at + 1) * each_ms))
+        .collect();
+    let transcript = Transcript::new(Some(language.to_owned()), words, length_ms);
+    lay_out(&transcript, &rules(""))
+        .into_iter()
+        .flat_map(|cue| cue.lines)
+        .collect()
+}
+
+#[test]
+fn thai_lao_khmer_and_burmese_break_between_words_of_their_dictionaries() {
+    for (language, text, words) in [
+        (
+            "th",
+            "สวัสดีตอนเช้าทุกคนยินดีต้อนรับสู่การบรรยายครั้งแรกของหลักสูตรชีววิทยาทางทะเล",
+            "สวัสดี ตอน เช้า ทุก คน ยินดี ต้อนรับ สู่ การ บรรยาย ครั้ง แรก ของ หลักสูตร ชีววิทยา ทาง ทะเล",
+        ),
+        (
+            "lo",
+            "ສະບາຍດີຕອນເຊົ້າທຸກຄົນຍິນດີຕ້ອນຮັບສູ່ການບັນຍາຍຄັ້ງທຳອິດຂອງຫຼັກສູດ",
+            "ສະບາຍດີ ຕອນເຊົ້າ ທຸກ ຄົນ ຍິນດີ ຕ້ອນຮັບ ສູ່ ການ ບັນຍາຍ ຄັ້ງ ທຳອິດ ຂອງ ຫຼັກສູດ",
+        ),
+        (
+            "km",
+            "អរុណសួស្តីអ្នកទាំងអស់គ្នាសូមស្វាគមន៍មកកាន់ការបង្រៀនដំបូងនៃវគ្គសិក្សានេះ",
+            "អរុណសួស្តី អ្នក ទាំង អស់ គ្នា សូម ស្វាគមន៍ មក កាន់ ការ បង្រៀន ដំបូង នៃ វគ្គ សិក្សា នេះ",
+        ),
+        (
+            "my",
+            "မင်္ဂလာနံနက်ခင်းပါအားလုံးကိုကြိုဆိုပါတယ်ဒီသင်တန်းရဲ့ပထမဆုံးဟောပြောပွဲ",
+            "မင်္ဂလာ နံနက် ခင်း ပါ အားလုံး ကို ကြိုဆို ပါ တယ် ဒီ သင်တန်း ရဲ့ ပထမ ဆုံး ဟောပြော ပွဲ",
+        ),
+    ] {
+        let mut ends = HashSet::new();
+        let mut end = 0;
+        for word in words.split(' ') {
+            end += word.len();
+            ends.insert(end);
+        }
+        let lines = lines_of(language, text, 7_000);
+        assert!(lines.len() > 1, "{lines:?}");
+        assert_eq!(lines.concat(), text);
+        let mut at = 0;
+        for line in &lines {
+            at += line.len();
+            assert!(ends.contains(&at), "{language}: {lines:?}");
+        }
+    }
+}
+
+#[test]
+fn chinese_and_japanese_marks_stay_with_their_words() {
+    let chinese =
+        "老师说：“珊瑚看起来像植物，其实是动物（一种很小的动物）。”我们今天去看《珊瑚礁》这部电影，好吗？";
+    let japanese = "先生は「サンゴは植物のように見えますが、実は動物です」と言いました。ちょっと待ってください、ニュージーランドの話です。";
+    for (language, text) in [("zh", chinese), ("ja", japanese)] {
+        for length_ms in [6_000, 9_000, 14_000] {
+            for max_chars_per_line in [14, 20, 26, 42] {
+                let transcript = Transcript::new(
+                    Some(language.to_owned()),
+                    vec![Word::new(text, 0, length_ms)],
+                    length_ms,
+                );
+                let cues = lay_out(
+                    &transcript,
+                    &LayoutRules {
+                        max_chars_per_line,
+                        ..rules("")
+                    },
+                );
+                let lines: Vec<&String> = cues.iter().flat_map(|cue| &cue.lines).collect();
+                assert_eq!(lines.iter().map(|line| line.as_str()).collect::<String>(), text);
+                for line in lines {
+                    assert!(width(line) <= max_chars_per_line as usize, "{line}");
+                    assert!(
+                        !line.starts_with(|c| "、。，：？！）》」”っょーュ".contains(c)),
+                        "{line}"
+                    );
+                    assert!(!line.ends_with(|c| "（《「“".contains(c)), "{line}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn korean_breaks_between_its_words_only() {
+    let text = "여러분, 안녕하세요. 해양 생물학 강의의 첫 시간에 오신 것을 진심으로 환영합니다.";
+    let lines = lines_of("ko", text, 8_000);
+    assert_eq!(lines.join(" "), text);
+    assert!(lines.len() > 1);
+    assert!(lines.iter().all(|line| width(line) <= 42));
+}
+
+#[test]
+fn right_to_left_lines_keep_their_words_in_order_and_break_after_their_own_marks() {
+    for (language, text, first) in [
+        (
+            "ar",
+            "صباح الخير جميعا، ومرحبا بكم في المحاضرة الأولى من دورة علم الأحياء البحرية؟ سنبدأ الآن.",
+            "صباح الخير جميعا،",
+        ),
+        (
+            "he",
+            "בוקר טוב לכולם, וברוכים הבאים לשיעור הראשון בקורס Marine Biology של האוניברסיטה. נתחיל עכשיו.",
+            "בוקר טוב לכולם, וברוכים הבאים לשיעור",
+        ),
+        (
+            "fa",
+            "صبح همگی بخیر، و به اولین جلسه این دوره زیست‌شناسی دریا خوش آمدید. اکنون شروع می‌کنیم.",
+            "صبح همگی بخیر،",
+        ),
+    ] {
+        let lines = lines_of(language, text, 10_000);
+        let shown = lines.join(" ").replace('\u{200f}', "");
+        assert_eq!(shown, text);
+        assert_eq!(lines[0], first, "{lines:?}");
+        for line in &lines {
+            let first_letter = line.chars().find(|c| c.is_alphabetic()).unwrap();
+            assert_eq!(
+                line.starts_with('\u{200f}'),
+                first_letter.is_ascii_alphabetic(),
+                "{line}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -58,6 +58,70 @@ fn a_lecture() {
     compare("lecture.json", &(write_timed_json(&transcript) + "\n"));
 }
 
+/// The same greeting in scripts that are written in other ways, laid out by the rules of each.
+#[test]
+fn languages() {
+    let texts = [
+        (
+            "es",
+            "¿Qué tal? —dijo ella—. Bienvenidos a la primera clase de este curso, que dura «todo» el año.",
+        ),
+        (
+            "fr",
+            "Bonjour à tous, et bienvenue au premier cours : qu’est-ce qu’un récif, et qui l’habite ?",
+        ),
+        (
+            "de",
+            "Guten Morgen! Willkommen zur ersten Vorlesung über „Größe & Maß“ der Korallenriffe.",
+        ),
+        (
+            "ar",
+            "صباح الخير جميعا، ومرحبا بكم في المحاضرة الأولى من دورة علم الأحياء البحرية 2024.",
+        ),
+        (
+            "he",
+            "בוקר טוב לכולם, וברוכים הבאים לשיעור הראשון בקורס Marine Biology של האוניברסיטה.",
+        ),
+        (
+            "ru",
+            "Доброе утро, и добро пожаловать на первую лекцию этого курса по морской биологии.",
+        ),
+        (
+            "hi",
+            "सुप्रभात, और समुद्री जीव विज्ञान के इस पाठ्यक्रम के पहले व्याख्यान में आपका स्वागत है।",
+        ),
+        (
+            "ja",
+            "皆さん、おはようございます。海洋生物学の最初の講義へようこそ。今日はサンゴ礁について話します。",
+        ),
+        (
+            "zh",
+            "各位早上好，欢迎来到海洋生物学课程的第一讲，今天我们来看看珊瑚礁是怎样形成的。",
+        ),
+        (
+            "ko",
+            "여러분, 안녕하세요. 해양 생물학 강의의 첫 시간에 오신 것을 환영합니다.",
+        ),
+        (
+            "th",
+            "สวัสดีตอนเช้าทุกคน ยินดีต้อนรับสู่การบรรยายครั้งแรกของหลักสูตรชีววิทยาทางทะเล",
+        ),
+    ];
+    let mut cues = Vec::new();
+    for (place, (language, text)) in (0_u64..).zip(texts) {
+        let mut transcript = spoken(language, text, 130);
+        let length_ms = 9_000;
+        let last_ms = transcript.words.last().unwrap().end_ms;
+        for word in &mut transcript.words {
+            word.start_ms = word.start_ms * length_ms / last_ms + place * 10_000;
+            word.end_ms = word.end_ms * length_ms / last_ms + place * 10_000;
+        }
+        transcript.duration_ms = (place + 1) * 10_000;
+        cues.extend(lay_out(&transcript, &LayoutRules::default()));
+    }
+    compare_cues("languages", &cues);
+}
+
 /// What formats and parsers are known to stumble over.
 #[test]
 fn stumbling_blocks() {

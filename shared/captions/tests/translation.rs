@@ -167,6 +167,45 @@ fn chinese_is_filled_into_the_cues_without_blanks() {
 }
 
 #[test]
+fn thai_keeps_the_blanks_between_its_phrases() {
+    let text = "อรุณสวัสดิ์ทุกคน ยินดีต้อนรับสู่บทเรียนแรกของหลักสูตรนี้";
+    let found = of_cues(&lecture()[..2]);
+    let shown = |cues: &[Cue]| {
+        cues.iter()
+            .map(|cue| cue.lines.join("|"))
+            .collect::<Vec<_>>()
+            .join("|")
+    };
+    let cues = retime(&found, &[text], &rules("th")).unwrap();
+    assert_eq!(cues.len(), 2);
+    assert_eq!(
+        shown(&cues).replace('|', ""),
+        text.replace(' ', ""),
+        "broken at the blank"
+    );
+    assert!(shown(&cues).contains("ทุกคน|ยินดี"), "{}", shown(&cues));
+    let short = "ใช่ ถูกต้อง";
+    assert_eq!(
+        shown(&retime(&of_cues(&lecture()[2..3]), &[short], &rules("th")).unwrap()),
+        short
+    );
+    let thai = retimed_transcript(&found, &[short], "th", 9_000).unwrap();
+    assert_eq!(shown(&lay_out(&thai, &rules("th"))), short);
+}
+
+#[test]
+fn marks_of_direction_are_no_part_of_a_passage() {
+    let source = [Cue::new(0, 3_000, "\u{200f}[Speaker 1] שלום לכולם.\u{200f}")];
+    let found = of_cues(&source);
+    assert_eq!(
+        (texts(&found), speakers(&found)),
+        (vec!["שלום לכולם."], vec![Some("Speaker 1")])
+    );
+    let cues = retime(&found, &["مرحبا بالجميع."], &rules("ar")).unwrap();
+    assert_eq!(cues[0].lines, ["\u{200f}[Speaker 1] مرحبا بالجميع."]);
+}
+
+#[test]
 fn one_text_a_passage_is_asked_for() {
     let found = of_cues(&lecture());
     let error = retime(&found, &["only one"], &rules("es")).unwrap_err();
@@ -301,7 +340,10 @@ fn cues() -> impl Strategy<Value = Vec<Cue>> {
 /// Letters and marks, without what is only there to be looked at.
 fn visible(text: &str) -> String {
     text.chars()
-        .filter(|c| !c.is_whitespace() && !matches!(c, '\u{200b}'..='\u{200f}'))
+        .filter(|c| {
+            !c.is_whitespace()
+                && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        })
         .collect()
 }
 

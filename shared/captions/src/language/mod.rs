@@ -9,7 +9,7 @@ mod spanish;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-pub(crate) use self::script::{is_right_to_left, is_spaceless};
+pub(crate) use self::script::{is_right_to_left, is_spaceless, line_breaks, needs_dictionary, opens};
 
 /// What a word does at the end or start of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,7 +150,8 @@ impl Grammar {
     )]
     pub(crate) fn quality(&self, before: &Features, after: &Features, starts_sentence: bool) -> Break {
         let keeps_together = after.first.is_some_and(script::must_not_start_line)
-            || before.last.is_some_and(script::must_not_end_line);
+            || before.last.is_some_and(script::must_not_end_line)
+            || before.last.is_some_and(script::opens) && after.first.is_some_and(is_spaceless);
         if keeps_together {
             return Break::Glued;
         }

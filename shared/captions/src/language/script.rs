@@ -1,6 +1,15 @@
 //! What the script itself says, whatever the language.
 
+use std::sync::LazyLock;
+
+use icu_segmenter::options::LineBreakOptions;
+use icu_segmenter::{LineSegmenter, LineSegmenterBorrowed};
+
 use super::Break;
+
+/// Tells words apart by Unicode's dictionaries.
+static WORDS: LazyLock<LineSegmenterBorrowed<'static>> =
+    LazyLock::new(|| LineSegmenter::new_dictionary(LineBreakOptions::default()));
 
 /// Whether words of this script are written without blanks between them: Chinese, Japanese, Thai, Lao, Khmer,
 /// Burmese. Their punctuation counts too.
@@ -12,6 +21,16 @@ pub(crate) fn is_spaceless(character: char) -> bool {
             | '\u{ff5b}'..='\u{ff9f}' | '\u{20000}'..='\u{3134f}'
             | '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}'
     )
+}
+
+/// Thai, Lao, Khmer and Burmese: written without blanks, yet broken between words only, which takes a dictionary.
+pub(crate) fn needs_dictionary(character: char) -> bool {
+    matches!(character, '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}')
+}
+
+/// Where a line may break inside `text`, in bytes, by dictionary where the script needs one; its end included.
+pub(crate) fn line_breaks(text: &str) -> Vec<usize> {
+    WORDS.segment_str(text).skip(1).collect()
 }
 
 /// Hebrew, Arabic, Syriac, Thaana, N'Ko and the like.
@@ -33,7 +52,12 @@ pub(super) fn must_not_end_line(character: char) -> bool {
     "「『（〈《【〔¿¡([{„".contains(character)
 }
 
-/// Between two characters written without blanks. In Japanese a phrase tends to begin where kana end and kanji or
+/// Opening marks that the scripts without blanks share with others. (In German the first one closes.)
+pub(crate) fn opens(character: char) -> bool {
+    "“‘([".contains(character)
+}
+
+/// Between two characters written without blanks, where a dictionary allows a break if the script has one. In Japanese a phrase tends to begin where kana end and kanji or
 /// katakana begin; anywhere else a word may go on.
 pub(super) fn quality(before: Option<char>, after: Option<char>) -> Break {
     let is_hiragana = |c: char| ('\u{3041}'..='\u{309f}').contains(&c);
@@ -41,6 +65,7 @@ pub(super) fn quality(before: Option<char>, after: Option<char>) -> Break {
     match (before, after) {
         (Some(before), Some(after)) if is_hiragana(before) && !is_hiragana(after) => Break::Plain,
         (Some(before), Some(after)) if is_katakana(before) != is_katakana(after) => Break::Plain,
+        (Some(before), Some(after)) if needs_dictionary(before) && needs_dictionary(after) => Break::Plain,
         _ => Break::Inside,
     }
 }

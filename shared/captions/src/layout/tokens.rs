@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::language::{Break, Features, Grammar, is_spaceless};
+use crate::language::{Break, Features, Grammar, is_spaceless, line_breaks, needs_dictionary, opens};
 use crate::plain::{self, clean_line};
 use crate::rules::LayoutRules;
 use crate::transcript::{SpeakerId, Transcript, Word, WordKind};
@@ -210,9 +210,9 @@ impl<'a> Builder<'a> {
         let mut done = 0;
         let mut is_first = true;
         for part in plain::words(text) {
-            for (place, piece) in split(&part, self.rules.line_width()).into_iter().enumerate() {
+            for (place, (piece, may_begin)) in split(&part, self.rules.line_width()).into_iter().enumerate() {
                 let piece_width = width(piece);
-                if place > 0 && !piece.starts_with(is_spaceless) {
+                if place > 0 && !may_begin {
                     self.glued.push(self.tokens.len());
                 }
                 if place == 0 && !is_first && !is_speech {
@@ -222,9 +222,11 @@ impl<'a> Builder<'a> {
                     .tokens
                     .last()
                     .and_then(|token| token.text.chars().next_back());
-                let touches_spaceless = is_speech
+                // A blank inside the text is meant; one between two words may only be the engine's way to tell them.
+                let touches_spaceless = is_first
+                    && is_speech
                     && self.tokens.last().is_some_and(|token| token.is_speech)
-                    && (piece.starts_with(is_spaceless) || last.is_some_and(is_spaceless));
+                    && sticks(last, piece.chars().next());
                 self.tokens.push(Token {
                     text: piece.to_owned(),
                     width: piece_width,
@@ -254,6 +256,11 @@ impl<'a> Builder<'a> {
             .iter()
             .map(|token| self.grammar.features(&token.text))
             .collect();
+        let last_characters: Vec<Option<char>> = self
+            .tokens
+            .iter()
+            .map(|token| token.text.chars().next_back())
+            .collect();
         let mut starts_sentence = true;
         for (at, pair) in features.windows(2).enumerate() {
             let token = &mut self.tokens[at + 1];
@@ -262,6 +269,14 @@ impl<'a> Builder<'a> {
             } else {
                 self.grammar.quality(&pair[0], &pair[1], starts_sentence)
             };
+            // Where words need no blanks, a blank ends a phrase.
+            let is_phrase_end = token.blank_before && token.break_before == Break::Plain && {
+                let last = last_characters[at];
+                sticks(last, token.text.chars().next())
+            };
+            if is_phrase_end {
+                token.break_before = Break::Clause;
+            }
             starts_sentence = pair[0].ends_sentence || token.changes_speaker;
         }
         for at in self.glued {
@@ -284,24 +299,47 @@ fn share(word: &Word, done: usize, total: usize) -> u64 {
         .saturating_add(u64::try_from(part).unwrap_or(u64::MAX))
 }
 
-/// Cuts a word that is too wide for a line, or of a script without blanks and long, into pieces.
-fn split(word: &str, line_width: usize) -> Vec<&str> {
+/// Whether words are written together that end and begin so.
+fn sticks(before: Option<char>, after: Option<char>) -> bool {
+    let is_cjk = |c: char| is_spaceless(c) && !needs_dictionary(c);
+    match (before, after) {
+        (Some(before), Some(after)) => {
+            is_cjk(before) || is_cjk(after) || is_spaceless(before) && is_spaceless(after)
+        }
+        _ => false,
+    }
+}
+
+/// Cuts a word that is too wide for a line, or of a script without blanks and long, into pieces. Says of each whether a
+/// line may well begin with it.
+fn split(word: &str, line_width: usize) -> Vec<(&str, bool)> {
     let word_width = width(word);
     let cuts_characters = word_width >= WIDE_SPACELESS && word.contains(is_spaceless);
     if word_width <= line_width && !cuts_characters {
-        return vec![word];
+        return vec![(word, true)];
     }
+    let breaks = if cuts_characters && word.contains(needs_dictionary) {
+        line_breaks(word)
+    } else {
+        Vec::new()
+    };
     let mut pieces = Vec::new();
-    let (mut from, mut held) = (0, 0);
+    let (mut from, mut held, mut may_begin) = (0, 0, true);
     for (at, grapheme) in word.grapheme_indices(true) {
         let wide = grapheme_width(grapheme);
-        let is_cut = held + wide > line_width || cuts_characters && grapheme.starts_with(is_spaceless);
-        if is_cut && at > from {
-            pieces.push(&word[from..at]);
-            (from, held) = (at, 0);
+        let may_break = cuts_characters
+            && if grapheme.starts_with(needs_dictionary) {
+                breaks.binary_search(&at).is_ok()
+            } else {
+                grapheme.starts_with(is_spaceless)
+                    || grapheme.starts_with(opens) && word[..at].ends_with(is_spaceless)
+            };
+        if (may_break || held + wide > line_width) && at > from {
+            pieces.push((&word[from..at], may_begin));
+            (from, held, may_begin) = (at, 0, may_break);
         }
         held += wide;
     }
-    pieces.push(&word[from..]);
+    pieces.push((&word[from..], may_begin));
     pieces
 }

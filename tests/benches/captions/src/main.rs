@@ -27,6 +27,12 @@ enum Command {
         #[arg(long)]
         language: String,
     },
+    /// Reads caption files, whatever their format, and prints JSON: for each its cues.
+    Read {
+        /// The files.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
     /// Scores caption files by the published norms and prints JSON: cues, how many have which fault, words missed.
     Score {
         /// What is spoken, as a BCP-47 tag.
@@ -61,6 +67,17 @@ fn main() -> Outcome<()> {
         Command::LayOut { words, out, language } => {
             let cues = lay_out(&transcript(&words, &language)?, &LayoutRules::default());
             fs::write(&out, write(format_of(&out)?, &cues, &language))?;
+        }
+        Command::Read { files } => {
+            let mut all = Vec::new();
+            for path in files {
+                let (_, cues) =
+                    read_any(&fs::read(&path)?).map_err(|error| format!("{}: {error}", path.display()))?;
+                let cue =
+                    |cue: Cue| json!({"start_ms": cue.start_ms, "end_ms": cue.end_ms, "lines": cue.lines});
+                all.push(cues.into_iter().map(cue).collect());
+            }
+            println!("{}", Value::Array(all));
         }
         Command::Score { language, files } => {
             let mut scores = Vec::new();
