@@ -30,14 +30,12 @@ pub(super) const ARROWS: [&str; 7] = ["-->", "-- >", "- ->", "==>", "->", "\u{20
 
 /// Reads a timing line; none where the line is text.
 pub(super) fn timing_line(line: &str) -> Option<TimingLine<'_>> {
-    // Every arrow has one: most lines of text are told by this alone.
-    if !line.contains('>') {
-        return None;
-    }
-    let (at, arrow) = ARROWS
-        .iter()
-        .filter_map(|arrow| line.find(arrow).map(|at| (at, *arrow)))
-        .min_by_key(|(at, _)| *at)?;
+    // Every arrow ends in the same character, so most lines of text are told by one look.
+    let (at, arrow) = line.match_indices('>').find_map(|(at, _)| {
+        let head = line.get(..=at)?;
+        let arrow = ARROWS.iter().find(|arrow| head.ends_with(**arrow))?;
+        Some((head.len() - arrow.len(), *arrow))
+    })?;
     let left = line.get(..at)?.trim();
     let right = line.get(at + arrow.len()..)?;
     let (start_ms, after) = leading_clock(left).or_else(|| {

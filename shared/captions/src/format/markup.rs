@@ -10,6 +10,9 @@ const SRT_TAGS: [&str; 20] = [
 
 /// The lines of an SRT cue without tags and `{\an8}` overrides. A `<` that opens no known tag is text.
 pub(super) fn srt_lines(text: &str) -> Vec<String> {
+    if !text.contains(['<', '{']) {
+        return lines(text);
+    }
     let text = strip_overrides(text);
     let text = strip_tags(&text, |tag| {
         let name: String = tag
@@ -25,6 +28,9 @@ pub(super) fn srt_lines(text: &str) -> Vec<String> {
 /// The lines of a WebVTT cue without tags, with its character references resolved. The voice of `<v Mary>` stays
 /// as `[Mary] `: it says who speaks.
 pub(super) fn vtt_lines(text: &str) -> Vec<String> {
+    if !text.contains(['<', '&']) {
+        return lines(text);
+    }
     let text = strip_tags(text, |tag| {
         tag.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.'))
     });
