@@ -61,6 +61,9 @@ pub(super) fn timing_line(line: &str) -> Option<TimingLine<'_>> {
 /// The clock that `text` starts with, in milliseconds, and what follows it. Needs one colon at least, so that a
 /// number is never taken for a time. Three colons are `HH:MM:SS:FF` with the frames left out.
 fn leading_clock(text: &str) -> Option<(u64, &str)> {
+    if let Some(found) = plain_clock(text) {
+        return Some(found);
+    }
     let mut rest = text.trim_start();
     let negative = rest.starts_with(['-', '\u{2212}']);
     if negative {
@@ -101,6 +104,22 @@ fn leading_clock(text: &str) -> Option<(u64, &str)> {
     };
     let ms = seconds.saturating_mul(1_000).saturating_add(fraction_ms);
     Some((if negative { 0 } else { ms }, rest))
+}
+
+/// The same where it stands as it should, `HH:MM:SS,mmm` after at most one blank, as nearly all do.
+fn plain_clock(text: &str) -> Option<(u64, &str)> {
+    let text = text.strip_prefix(' ').unwrap_or(text);
+    let bytes = text.as_bytes().first_chunk::<12>()?;
+    let [h, i, b':', m, n, b':', s, t, b',' | b'.', x, y, z] = *bytes else {
+        return None;
+    };
+    let digit = |byte: u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
+    let pair = |tens: u8, ones: u8| Some(digit(tens)? * 10 + digit(ones)?);
+    let seconds = (pair(h, i)? * 60 + pair(m, n)?) * 60 + pair(s, t)?;
+    let ms = seconds * 1_000 + digit(x)? * 100 + pair(y, z)?;
+    let rest = text.get(12..)?;
+    // More digits, colons and the like are for the patient reader.
+    (rest.is_empty() || rest.starts_with(' ')).then_some((ms, rest))
 }
 
 fn leading_number(text: &str) -> Option<(u64, &str)> {

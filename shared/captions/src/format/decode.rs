@@ -27,6 +27,9 @@ pub(super) fn decode(bytes: &[u8]) -> String {
 }
 
 fn utf8_or_windows(bytes: &[u8]) -> String {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return text.to_owned();
+    }
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         text.push_str(chunk.valid());

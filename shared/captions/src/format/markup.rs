@@ -10,7 +10,7 @@ const SRT_TAGS: [&str; 20] = [
 
 /// The lines of an SRT cue without tags and `{\an8}` overrides. A `<` that opens no known tag is text.
 pub(super) fn srt_lines(text: &str) -> Vec<String> {
-    if !text.contains(['<', '{']) {
+    if !text.contains('<') && !text.contains('{') {
         return lines(text);
     }
     let text = strip_overrides(text);
@@ -28,7 +28,7 @@ pub(super) fn srt_lines(text: &str) -> Vec<String> {
 /// The lines of a WebVTT cue without tags, with its character references resolved. The voice of `<v Mary>` stays
 /// as `[Mary] `: it says who speaks.
 pub(super) fn vtt_lines(text: &str) -> Vec<String> {
-    if !text.contains(['<', '&']) {
+    if !text.contains('<') && !text.contains('&') {
         return lines(text);
     }
     let text = strip_tags(text, |tag| {
