@@ -21,6 +21,7 @@ import importlib.metadata
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -95,13 +96,18 @@ def loudness(frame):
 
 
 def pronunciation_of(word):
-    """How a word may be spoken, by flite's letter-to-sound rules, as phones of the model; None if flite can't say."""
+    """How a word of letters may be spoken, as phones of the model; None if flite can't say."""
+    return phones_of(word) if word.replace("'", "").isalpha() else None
+
+
+def phones_of(text):
+    """How flite says a text, numbers written out, as phones of the model; None if it can't say."""
     flite = shutil.which("flite")
-    if flite is None or not word.isascii() or not word.replace("'", "").isalpha():
+    if flite is None or not text.isascii():
         return None
     try:
         said = subprocess.run(
-            [flite, "-ps", "-t", word + " ", "-o", "none"],
+            [flite, "-ps", "-t", text + " ", "-o", "none"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -152,15 +158,34 @@ def recognise(piece):
     decoder.start_utt()
     decoder.process_raw(samples, full_utt=True)
     decoder.end_utt()
-    return [
-        {
-            "text": segment.word,
-            "start_ms": offset_ms + segment.start_frame * RECOGNISER_FRAME_MS,
-            "end_ms": offset_ms + (segment.end_frame + 1) * RECOGNISER_FRAME_MS,
-            "posterior": round(segment.prob, 4),
-        }
-        for segment in (decoder.seg() or ())
-    ]
+    return [token(segment, offset_ms) for segment in (decoder.seg() or ())]
+
+
+def token(segment, offset_ms):
+    """A piece's segment as it is written out."""
+    return {
+        "text": segment.word,
+        "start_ms": offset_ms + segment.start_frame * RECOGNISER_FRAME_MS,
+        "end_ms": offset_ms + (segment.end_frame + 1) * RECOGNISER_FRAME_MS,
+        "posterior": round(segment.prob, 4),
+    }
+
+
+def base_of(word):
+    """A word of a segment without the number of its pronunciation: `to(3)` is `to`."""
+    return re.sub(r"\(\d+\)$", "", word)
+
+
+def side_by_side(work, pieces, workers, additions):
+    """What `work` makes of each piece, in their order, in so many processes that know the words of `additions`."""
+    workers = max(1, min(workers, len(pieces)))
+    if workers == 1:
+        begin_worker(additions)
+        yield from map(work, pieces)
+        return
+    # spawn: workers hold no copy of each other's pipes, so they end by themselves when this process is killed.
+    with multiprocessing.get_context("spawn").Pool(workers, begin_worker, (additions,)) as pool:
+        yield from pool.imap(work, pieces)
 
 
 def main():
@@ -182,17 +207,9 @@ def main():
     print(f"{len(samples) // BYTES_PER_MS} ms of sound in {len(pieces)} pieces", file=sys.stderr)
 
     tokens = []
-    workers = max(1, min(options.workers, len(pieces)))
-    if workers == 1:
-        begin_worker(additions)
-        for piece in pieces:
-            tokens += recognise(piece)
-    else:
-        # spawn: workers hold no copy of each other's pipes, so they end by themselves when this process is killed.
-        with multiprocessing.get_context("spawn").Pool(workers, begin_worker, (additions,)) as pool:
-            for done, heard in enumerate(pool.imap(recognise, pieces), 1):
-                tokens += heard
-                print(f"piece {done} of {len(pieces)}", file=sys.stderr)
+    for done, heard in enumerate(side_by_side(recognise, pieces, options.workers, additions), 1):
+        tokens += heard
+        print(f"piece {done} of {len(pieces)}", file=sys.stderr)
 
     json.dump(
         {

@@ -11,6 +11,10 @@ const PYTHON: &str = "REACH_LOCAL_PYTHON";
 const ENGINES: &str = "REACH_LOCAL_ENGINES";
 /// ffmpeg, if it is not the one on `PATH`; ffprobe is expected beside it.
 const FFMPEG: &str = "REACH_LOCAL_FFMPEG";
+/// The other programs, if they are not those on `PATH`.
+const APERTIUM: &str = "REACH_LOCAL_APERTIUM";
+const ESPEAK: &str = "REACH_LOCAL_ESPEAK";
+const FLITE: &str = "REACH_LOCAL_FLITE";
 /// The most that one program may take, in seconds.
 const TIMEOUT_S: &str = "REACH_LOCAL_TIMEOUT_S";
 
@@ -22,10 +26,16 @@ const DEFAULT_TIMEOUT_S: u64 = 14 * 60;
 pub struct LocalConfig {
     /// The python that can import pocketsphinx.
     pub python: PathBuf,
-    /// The directory with `recognise.py`.
+    /// The directory with `recognise.py` and `align.py`.
     pub scripts_dir: PathBuf,
     /// ffmpeg: a path, or a name to be found on `PATH`.
     pub ffmpeg: PathBuf,
+    /// apertium: a path, or a name to be found on `PATH`.
+    pub apertium: PathBuf,
+    /// espeak-ng: a path, or a name to be found on `PATH`.
+    pub espeak: PathBuf,
+    /// flite: a path, or a name to be found on `PATH`. The recogniser's own use of it is always that on `PATH`.
+    pub flite: PathBuf,
     /// The most that one program may take; then it is killed, and the job fails with
     /// [`EngineError::ProgramTimedOut`].
     pub program_timeout: Duration,
@@ -37,8 +47,11 @@ impl LocalConfig {
     /// | variable | meaning | if unset |
     /// | --- | --- | --- |
     /// | `REACH_LOCAL_PYTHON` | the python that can import pocketsphinx | an error |
-    /// | `REACH_LOCAL_ENGINES` | the directory with `recognise.py` | an error |
+    /// | `REACH_LOCAL_ENGINES` | the directory with `recognise.py` and `align.py` | an error |
     /// | `REACH_LOCAL_FFMPEG` | ffmpeg, with ffprobe beside it | `ffmpeg` on `PATH` |
+    /// | `REACH_LOCAL_APERTIUM` | apertium | `apertium` on `PATH` |
+    /// | `REACH_LOCAL_ESPEAK` | espeak-ng | `espeak-ng` on `PATH` |
+    /// | `REACH_LOCAL_FLITE` | flite | `flite` on `PATH` |
     /// | `REACH_LOCAL_TIMEOUT_S` | the most that one program may take, 1 to 86400 s | 840 |
     ///
     /// A missing or impossible setting is [`EngineError::Setting`], which names the variable, what it holds and what
@@ -68,9 +81,20 @@ impl LocalConfig {
             "the path of a python that can import pocketsphinx",
             Path::is_file,
         )?;
-        let scripts_dir = checked(ENGINES, "a directory with recognise.py", |path| {
-            path.join("recognise.py").is_file()
+        let scripts_dir = checked(ENGINES, "a directory with recognise.py and align.py", |path| {
+            ["recognise.py", "align.py"]
+                .iter()
+                .all(|script| path.join(script).is_file())
         })?;
+        // What is named by a path is there; what is to be found on `PATH` shows when it is run.
+        let program = |name: &'static str, default: &str| match var(name).map(PathBuf::from) {
+            None => Ok(PathBuf::from(default)),
+            Some(path) if path.components().count() == 1 || path.is_file() => Ok(path),
+            Some(path) => Err(EngineError::Setting {
+                name,
+                detail: format!("is `{}`, expected the path of {default}", path.display()),
+            }),
+        };
         let timeout_s = match var(TIMEOUT_S) {
             None => DEFAULT_TIMEOUT_S,
             Some(text) => match text.trim().parse() {
@@ -87,6 +111,9 @@ impl LocalConfig {
             python,
             scripts_dir,
             ffmpeg: var(FFMPEG).map_or_else(|| PathBuf::from("ffmpeg"), PathBuf::from),
+            apertium: program(APERTIUM, "apertium")?,
+            espeak: program(ESPEAK, "espeak-ng")?,
+            flite: program(FLITE, "flite")?,
             program_timeout: Duration::from_secs(timeout_s),
         })
     }
@@ -106,6 +133,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("python3"), "").unwrap();
         std::fs::write(dir.path().join("recognise.py"), "").unwrap();
+        std::fs::write(dir.path().join("align.py"), "").unwrap();
         dir
     }
 
@@ -129,6 +157,9 @@ mod tests {
         .unwrap();
         assert_eq!(config.ffmpeg, Path::new("ffmpeg"));
         assert_eq!(config.ffprobe(), Path::new("ffprobe"));
+        assert_eq!(config.apertium, Path::new("apertium"));
+        assert_eq!(config.espeak, Path::new("espeak-ng"));
+        assert_eq!(config.flite, Path::new("flite"));
         assert_eq!(config.program_timeout, Duration::from_mins(14));
     }
 
@@ -160,6 +191,7 @@ mod tests {
             text(&[(PYTHON, python), (ENGINES, "/nowhere")]),
             text(&[(PYTHON, python), (ENGINES, here), (TIMEOUT_S, "0")]),
             text(&[(PYTHON, python), (ENGINES, here), (TIMEOUT_S, "soon")]),
+            text(&[(PYTHON, python), (ENGINES, here), (ESPEAK, "/nowhere/espeak-ng")]),
         ];
         insta::assert_snapshot!(texts.join("\n"));
     }

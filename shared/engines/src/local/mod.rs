@@ -1,20 +1,34 @@
 //! The engine `local`: programs on this machine. The embedded default of a local run, and the engine of the
 //! end-to-end tests: real speech recognition, US English, without a network.
 //!
-//! A job goes `ffprobe` (has it sound?) → `ffmpeg` (16 kHz mono samples) → `recognise.py` (pocketsphinx). What lives
-//! here: running these programs and reading what they say. What doesn't: the programs themselves
-//! (`infra/local/engines`, whose README says how to install them).
+//! | work | how |
+//! | --- | --- |
+//! | recognise | `ffprobe` (has it sound?) → `ffmpeg` (16 kHz mono samples) → `recognise.py` (pocketsphinx) |
+//! | align | the same, then `align.py` where the text's words are found in what was heard |
+//! | translate | `apertium`, English from and into Spanish and Catalan |
+//! | speak | `flite` for English, `espeak-ng` for other languages |
+//! | chapter | text tiling, in this process |
+//!
+//! What lives here: running these programs and reading what they say. What doesn't: the programs themselves
+//! (`infra/local/engines`, whose README says how to install them, and how well they do).
 //!
 //! The recogniser gives neither punctuation nor case, tells neither speakers nor languages apart, and hears every
-//! accent with US English ears; what an order wants beyond that becomes a warning of the result.
+//! accent with US English ears; what an order wants beyond that becomes a warning of the result. Nothing here describes
+//! pictures: a script that people hand in is spoken.
 
+mod align;
+mod anchors;
+mod chapter;
 mod config;
 mod program;
 mod recognise;
 mod sound;
+mod speak;
 mod spelling;
 #[cfg(test)]
 mod tests;
+mod translate;
+mod voices;
 
 use async_trait::async_trait;
 
@@ -22,9 +36,11 @@ pub use config::LocalConfig;
 
 use crate::contract::{Capabilities, Capability, Engine, JobFiles, Progress};
 use crate::error::{EngineError, Result};
-use crate::job::{JobRequest, Recognise, Work, WorkKind};
+use crate::job::{
+    Align, Divide, JobRequest, MediaRef, Recognise, SourceLanguage, Speak, Translate, Work, WorkKind,
+};
 use crate::language::Language;
-use crate::result::{EngineVersion, JobResult, Output, RESULT_VERSION, Warning};
+use crate::result::{EngineVersion, JobResult, Output, RESULT_VERSION, Speech, Warning};
 
 /// The engine's name.
 const NAME: &str = "local";
@@ -49,22 +65,31 @@ impl Local {
         LocalConfig::from_env().map(Self::new)
     }
 
-    async fn recognise(
+    /// The media's sound as samples.
+    async fn samples(
         &self,
         request: &JobRequest,
-        work: &Recognise,
+        spoken: &SourceLanguage,
         files: &dyn JobFiles,
-    ) -> Result<JobResult> {
+    ) -> Result<sound::Samples> {
         let media_ref = request.media()?;
         let media = files.media(media_ref).await?;
         let source = sound::Source {
             path: &media,
             key: &media_ref.key,
         };
-        let spoken_iso639_3 =
-            Language::by_catalog_name(&work.source_language.catalog_name).map(|l| l.iso639_3);
+        let spoken_iso639_3 = Language::by_catalog_name(&spoken.catalog_name).map(|l| l.iso639_3);
         let track = sound::find_track(&self.config, &source, spoken_iso639_3).await?;
-        let samples = sound::extract(&self.config, &source, track, files.work_dir()).await?;
+        sound::extract(&self.config, &source, track, files.work_dir()).await
+    }
+
+    async fn recognise(
+        &self,
+        request: &JobRequest,
+        work: &Recognise,
+        files: &dyn JobFiles,
+    ) -> Result<JobResult> {
+        let samples = self.samples(request, &work.source_language, files).await?;
         let heard = recognise::recognise(&self.config, &samples, &work.dictionary, files.work_dir()).await?;
         tracing::info!(
             job_id = %request.job_id,
@@ -72,24 +97,112 @@ impl Local {
             audio_duration_ms = samples.duration_ms,
             "recognised"
         );
-        let mut warnings = heard.warnings;
-        warnings.extend(early_end(samples.duration_ms, media_ref.duration_ms));
+        let mut warnings: Vec<Warning> = unmodelled(&work.source_language).into_iter().collect();
         warnings.extend(unfulfilled(work));
-        Ok(JobResult {
-            version: RESULT_VERSION,
-            job_id: request.job_id.clone(),
-            engine: EngineVersion {
-                name: NAME.to_owned(),
-                version: heard.program,
+        Ok(of_sound(request, heard, &samples, warnings))
+    }
+
+    async fn align(&self, request: &JobRequest, work: &Align, files: &dyn JobFiles) -> Result<JobResult> {
+        let samples = self.samples(request, &work.source_language, files).await?;
+        let heard = align::align(&self.config, &samples, work, files.work_dir()).await?;
+        tracing::info!(
+            job_id = %request.job_id,
+            words = heard.transcript.words.len(),
+            audio_duration_ms = samples.duration_ms,
+            "aligned"
+        );
+        let warnings = unmodelled(&work.source_language).into_iter().collect();
+        Ok(of_sound(request, heard, &samples, warnings))
+    }
+
+    async fn translate(
+        &self,
+        request: &JobRequest,
+        work: &Translate,
+        files: &dyn JobFiles,
+    ) -> Result<JobResult> {
+        let translated = translate::translate(&self.config, work, files.work_dir()).await?;
+        tracing::info!(job_id = %request.job_id, passages = translated.texts.len(), "translated");
+        let output = Output::Texts {
+            texts: translated.texts,
+        };
+        Ok(result(request, translated.program, output, translated.warnings))
+    }
+
+    async fn speak(&self, request: &JobRequest, work: &Speak, files: &dyn JobFiles) -> Result<JobResult> {
+        let voice =
+            voices::voice_for(&work.language.bcp47).ok_or_else(|| EngineError::LanguageNotSupported {
+                engine: NAME.to_owned(),
+                work: WorkKind::Speak.name(),
+                language: work.language.catalog_name.clone(),
+            })?;
+        let spoken = speak::speak(&self.config, voice, &work.passages, files.work_dir()).await?;
+        tracing::info!(
+            job_id = %request.job_id,
+            clips = spoken.clips.len(),
+            audio_duration_ms = spoken.duration_ms,
+            "spoken"
+        );
+        let key = files.keep("speech.wav", &spoken.path).await?;
+        let output = Output::Speech {
+            speech: Speech {
+                sound: MediaRef {
+                    key,
+                    container: "wav".to_owned(),
+                    duration_ms: Some(spoken.duration_ms),
+                },
+                clips: spoken.clips,
+                voice: voice.name.to_owned(),
             },
-            output: Output::Transcript {
-                transcript: heard.transcript,
-            },
-            // One model, one language: whatever is spoken, it hears English.
-            language: None,
-            audio_duration_ms: samples.duration_ms,
-            warnings,
-        })
+        };
+        Ok(result(request, spoken.program, output, spoken.warnings))
+    }
+}
+
+fn chapter(request: &JobRequest, work: &Divide) -> JobResult {
+    let (chapters, warnings) = chapter::chapters(work);
+    tracing::info!(job_id = %request.job_id, chapters = chapters.len(), "divided");
+    result(
+        request,
+        chapter::PROGRAM.to_owned(),
+        Output::Chapters { chapters },
+        warnings,
+    )
+}
+
+fn result(request: &JobRequest, version: String, output: Output, warnings: Vec<Warning>) -> JobResult {
+    JobResult {
+        version: RESULT_VERSION,
+        job_id: request.job_id.clone(),
+        engine: EngineVersion {
+            name: NAME.to_owned(),
+            version,
+        },
+        output,
+        // One model, one language: whatever is spoken, the recogniser hears English (measured, README of the programs).
+        language: None,
+        audio_duration_ms: 0,
+        warnings,
+    }
+}
+
+/// The result of work on the media's sound.
+fn of_sound(
+    request: &JobRequest,
+    heard: recognise::Heard,
+    samples: &sound::Samples,
+    more: Vec<Warning>,
+) -> JobResult {
+    let mut warnings = heard.warnings;
+    let media_ms = request.media.as_ref().and_then(|media| media.duration_ms);
+    warnings.extend(early_end(samples.duration_ms, media_ms));
+    warnings.extend(more);
+    let output = Output::Transcript {
+        transcript: heard.transcript,
+    };
+    JobResult {
+        audio_duration_ms: samples.duration_ms,
+        ..result(request, heard.program, output, warnings)
     }
 }
 
@@ -105,16 +218,20 @@ fn early_end(sound_ms: u64, media_ms: Option<u64>) -> Option<Warning> {
     })
 }
 
+/// Speech whose accent is not the model's.
+fn unmodelled(spoken: &SourceLanguage) -> Option<Warning> {
+    let tag = &spoken.bcp47;
+    (tag.contains('-') && !tag.eq_ignore_ascii_case(MODEL_LANGUAGE)).then(|| {
+        Warning::new(
+            "AccentNotModelled",
+            format!("`{tag}` was recognised with a model of {MODEL_LANGUAGE}"),
+        )
+    })
+}
+
 /// What the order wants and this engine can't give.
 fn unfulfilled(work: &Recognise) -> Vec<Warning> {
     let mut warnings = Vec::new();
-    let tag = &work.source_language.bcp47;
-    if tag.contains('-') && !tag.eq_ignore_ascii_case(MODEL_LANGUAGE) {
-        warnings.push(Warning::new(
-            "AccentNotModelled",
-            format!("`{tag}` was recognised with a model of {MODEL_LANGUAGE}"),
-        ));
-    }
     if work.speakers_wanted {
         warnings.push(Warning::new(
             "SpeakersNotTold",
@@ -137,23 +254,35 @@ impl Engine for Local {
     }
 
     fn capabilities(&self) -> Capabilities {
+        let voices: Vec<&str> = voices::VOICES.iter().map(|voice| voice.range).collect();
         Capabilities {
             engine: NAME,
-            works: vec![Capability::new(WorkKind::Recognise, &["en"])],
+            works: vec![
+                Capability::new(WorkKind::Recognise, &["en"]),
+                Capability::new(WorkKind::Align, &["en"]),
+                Capability::translate(&["en"], &["es", "ca"]),
+                Capability::translate(&["es", "ca"], &["en"]),
+                Capability::new(WorkKind::Speak, &voices),
+                Capability::new(WorkKind::Chapter, &["*"]),
+            ],
         }
     }
 
     async fn start(&self, request: &JobRequest, files: &dyn JobFiles) -> Result<Progress> {
         self.capabilities().check(&request.work)?;
-        match &request.work {
-            Work::Recognise(work) => self
-                .recognise(request, work, files)
-                .await
-                .map(|result| Progress::Done(Box::new(result))),
-            work => Err(EngineError::WorkNotSupported {
-                engine: NAME.to_owned(),
-                work: work.kind().name(),
-            }),
-        }
+        let result = match &request.work {
+            Work::Recognise(work) => self.recognise(request, work, files).await?,
+            Work::Align(work) => self.align(request, work, files).await?,
+            Work::Translate(work) => self.translate(request, work, files).await?,
+            Work::Speak(work) => self.speak(request, work, files).await?,
+            Work::Chapter(work) => chapter(request, work),
+            work => {
+                return Err(EngineError::WorkNotSupported {
+                    engine: NAME.to_owned(),
+                    work: work.kind().name(),
+                });
+            }
+        };
+        Ok(Progress::Done(Box::new(result)))
     }
 }

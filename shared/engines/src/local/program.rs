@@ -1,5 +1,6 @@
 //! Running one program: bounded in time and output, ended with the call.
 
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -83,6 +84,28 @@ pub(super) async fn run(
     }
 }
 
+/// What a program says its version is, as `flite 2.2`. One that says nothing of the kind is just its name.
+pub(super) async fn version(name: &str, program: &Path, flag: &str, timeout: Duration) -> Result<String> {
+    let mut stdout = Bounded::new(STDERR_TAIL_BYTES);
+    let ended = run(name, Command::new(program).arg(flag), timeout, &mut stdout).await?;
+    let said = format!(
+        "{}\n{}",
+        String::from_utf8_lossy(&stdout.bytes),
+        ended.stderr_tail
+    );
+    Ok(match version_in(&said) {
+        Some(version) => format!("{name} {version}"),
+        None => name.to_owned(),
+    })
+}
+
+/// The first run of digits and dots with a dot between digits.
+fn version_in(said: &str) -> Option<&str> {
+    said.split(|c: char| !c.is_ascii_digit() && c != '.')
+        .map(|run| run.trim_matches('.'))
+        .find(|run| run.contains('.'))
+}
+
 /// The error for output that could not be kept: too much of it, or no room for it.
 fn not_kept(name: &str, error: &std::io::Error) -> EngineError {
     if error.kind() == std::io::ErrorKind::FileTooLarge {
@@ -152,5 +175,29 @@ impl AsyncWrite for Bounded {
         _: &mut std::task::Context<'_>,
     ) -> std::task::Poll<std::io::Result<()>> {
         std::task::Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_found_in_what_programs_say() {
+        for (said, version) in [
+            ("Apertium 3.8.3\n", Some("3.8.3")),
+            (
+                "eSpeak NG text-to-speech: 1.51  Data at: /usr/lib/espeak-ng-data",
+                Some("1.51"),
+            ),
+            (
+                "  Carnegie Mellon University, Copyright (c) 1999-2016, all rights reserved\n  version: flite-2.2-current \
+                 Sep 2018 (http://cmuflite.org)",
+                Some("2.2"),
+            ),
+            ("no version. 12", None),
+        ] {
+            assert_eq!(version_in(said), version, "{said}");
+        }
     }
 }

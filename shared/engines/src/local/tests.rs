@@ -32,6 +32,9 @@ impl Machine {
             python: PathBuf::from("/bin/sh"),
             scripts_dir: dir.path().to_owned(),
             ffmpeg: Path::new(env!("CARGO_MANIFEST_DIR")).join("src/local/fixtures/programs/ffmpeg"),
+            apertium: PathBuf::from("/nowhere/apertium"),
+            espeak: PathBuf::from("/nowhere/espeak-ng"),
+            flite: PathBuf::from("/nowhere/flite"),
             program_timeout: Duration::from_mins(1),
         };
         Self { dir, config }
