@@ -73,6 +73,7 @@ pub(super) async fn align(
     let warnings = warnings(&heard, &plan, found.guessed, words.len());
     Ok(Heard {
         program: heard.program,
+        language: heard.language,
         transcript: Transcript::new(
             Some(work.source_language.bcp47.clone()),
             words,

@@ -126,7 +126,8 @@ pub(super) fn plan(units: &[Unit], heard: &[Spoken], duration_ms: u64) -> Plan {
         let gap = &units[from.unit..unit];
         let extra = index - from.heard;
         let begins = from.unit;
-        if fits(gap, extra, until_ms.saturating_sub(from.at_ms), duration_ms) {
+        let between = heard.get(from.heard..index).unwrap_or_default();
+        if fits(gap, between, until_ms.saturating_sub(from.at_ms)) {
             if !gap.is_empty() && stretch.is_none() {
                 stretch = Some((begins, from.at_ms));
             }
@@ -188,17 +189,21 @@ fn close(pieces: &mut Vec<Piece>, stretch: &mut Option<(usize, u64)>, before: us
     }
 }
 
-/// Whether the units of a gap could be what is said in it: there is neither too little nor too much time for them. A gap
-/// without units is one where nothing was heard.
-fn fits(gap: &[Unit], heard: usize, time_ms: u64, duration_ms: u64) -> bool {
+/// Whether the units of a gap could be what is said in it. There is time enough for them, and what was heard there takes
+/// neither much more time than they would nor far fewer words. A gap without units is one where nothing was heard.
+fn fits(gap: &[Unit], heard: &[Spoken], time_ms: u64) -> bool {
     if gap.is_empty() {
-        return heard == 0;
+        return heard.is_empty();
     }
     let letters: u64 = gap.iter().map(letters_of).sum();
-    let is_heard = heard * 4 >= gap.len() || gap.len() <= 2;
-    let is_all = time_ms == duration_ms;
-    time_ms >= letters * FASTEST_MS_PER_LETTER
-        && (is_all || time_ms <= letters * SLOWEST_MS_PER_LETTER + SLACK_MS && is_heard)
+    let said_ms = match (heard.first(), heard.last()) {
+        (Some(first), Some(last)) => last.end_ms.saturating_sub(first.start_ms),
+        _ => time_ms,
+    };
+    let is_said = heard.len() * 4 >= gap.len() || gap.len() <= 2;
+    is_said
+        && time_ms >= letters * FASTEST_MS_PER_LETTER
+        && said_ms <= letters * SLOWEST_MS_PER_LETTER + SLACK_MS
 }
 
 fn letters_of(unit: &Unit) -> u64 {

@@ -4,6 +4,7 @@
 //! | work | how |
 //! | --- | --- |
 //! | recognise | `ffprobe` (has it sound?) → `ffmpeg` (16 kHz mono samples) → `recognise.py` (pocketsphinx) |
+//! | identify | the same; English where it surely is, else nothing |
 //! | align | the same, then `align.py` where the text's words are found in what was heard |
 //! | translate | `apertium`, English from and into Spanish and Catalan |
 //! | speak | `flite` for English, `espeak-ng` for other languages |
@@ -12,8 +13,8 @@
 //! What lives here: running these programs and reading what they say. What doesn't: the programs themselves
 //! (`infra/local/engines`, whose README says how to install them, and how well they do).
 //!
-//! The recogniser gives neither punctuation nor case, tells neither speakers nor languages apart, and hears every
-//! accent with US English ears; what an order wants beyond that becomes a warning of the result. Nothing here describes
+//! The recogniser gives neither punctuation nor case, tells no speakers apart, knows no language but English, and
+//! hears every accent with US English ears; what an order wants beyond that becomes a warning of the result. Nothing here describes
 //! pictures: a script that people hand in is spoken.
 
 mod align;
@@ -48,6 +49,18 @@ const NAME: &str = "local";
 /// The language of the recogniser's model.
 const MODEL_LANGUAGE: &str = "en-US";
 
+/// The programs' voices that the engine offers, as (program, voice): what a set-up has to install.
+pub fn voices() -> impl Iterator<Item = (&'static str, &'static str)> {
+    voices::VOICES
+        .iter()
+        .map(|voice| (voice.program.name(), voice.name))
+}
+
+/// apertium's modes that the engine offers: what a set-up has to install.
+pub fn modes() -> impl Iterator<Item = &'static str> {
+    translate::MODES.iter().map(|mode| mode.name)
+}
+
 /// The engine `local`. It keeps nothing between jobs; jobs may run side by side.
 #[derive(Debug, Clone)]
 pub struct Local {
@@ -69,7 +82,7 @@ impl Local {
     async fn samples(
         &self,
         request: &JobRequest,
-        spoken: &SourceLanguage,
+        spoken: Option<&SourceLanguage>,
         files: &dyn JobFiles,
     ) -> Result<sound::Samples> {
         let media_ref = request.media()?;
@@ -78,7 +91,9 @@ impl Local {
             path: &media,
             key: &media_ref.key,
         };
-        let spoken_iso639_3 = Language::by_catalog_name(&spoken.catalog_name).map(|l| l.iso639_3);
+        let spoken_iso639_3 = spoken
+            .and_then(|spoken| Language::by_catalog_name(&spoken.catalog_name))
+            .map(|language| language.iso639_3);
         let track = sound::find_track(&self.config, &source, spoken_iso639_3).await?;
         sound::extract(&self.config, &source, track, files.work_dir()).await
     }
@@ -89,7 +104,7 @@ impl Local {
         work: &Recognise,
         files: &dyn JobFiles,
     ) -> Result<JobResult> {
-        let samples = self.samples(request, &work.source_language, files).await?;
+        let samples = self.samples(request, Some(&work.source_language), files).await?;
         let heard = recognise::recognise(&self.config, &samples, &work.dictionary, files.work_dir()).await?;
         tracing::info!(
             job_id = %request.job_id,
@@ -102,8 +117,24 @@ impl Local {
         Ok(of_sound(request, heard, &samples, warnings))
     }
 
+    /// Recognises, and keeps nothing but the language. The candidates are no help to a recogniser of one language.
+    async fn identify(&self, request: &JobRequest, files: &dyn JobFiles) -> Result<JobResult> {
+        let samples = self.samples(request, None, files).await?;
+        let heard = recognise::recognise(&self.config, &samples, &[], files.work_dir()).await?;
+        tracing::info!(
+            job_id = %request.job_id,
+            is_english = heard.language.is_some(),
+            audio_duration_ms = samples.duration_ms,
+            "identified"
+        );
+        Ok(JobResult {
+            output: Output::Language,
+            ..of_sound(request, heard, &samples, Vec::new())
+        })
+    }
+
     async fn align(&self, request: &JobRequest, work: &Align, files: &dyn JobFiles) -> Result<JobResult> {
-        let samples = self.samples(request, &work.source_language, files).await?;
+        let samples = self.samples(request, Some(&work.source_language), files).await?;
         let heard = align::align(&self.config, &samples, work, files.work_dir()).await?;
         tracing::info!(
             job_id = %request.job_id,
@@ -179,7 +210,6 @@ fn result(request: &JobRequest, version: String, output: Output, warnings: Vec<W
             version,
         },
         output,
-        // One model, one language: whatever is spoken, the recogniser hears English (measured, README of the programs).
         language: None,
         audio_duration_ms: 0,
         warnings,
@@ -194,6 +224,7 @@ fn of_sound(
     more: Vec<Warning>,
 ) -> JobResult {
     let mut warnings = heard.warnings;
+    let language = heard.language;
     let media_ms = request.media.as_ref().and_then(|media| media.duration_ms);
     warnings.extend(early_end(samples.duration_ms, media_ms));
     warnings.extend(more);
@@ -201,6 +232,7 @@ fn of_sound(
         transcript: heard.transcript,
     };
     JobResult {
+        language,
         audio_duration_ms: samples.duration_ms,
         ..result(request, heard.program, output, warnings)
     }
@@ -259,6 +291,7 @@ impl Engine for Local {
             engine: NAME,
             works: vec![
                 Capability::new(WorkKind::Recognise, &["en"]),
+                Capability::new(WorkKind::Identify, &["en"]),
                 Capability::new(WorkKind::Align, &["en"]),
                 Capability::translate(&["en"], &["es", "ca"]),
                 Capability::translate(&["es", "ca"], &["en"]),
@@ -272,6 +305,7 @@ impl Engine for Local {
         self.capabilities().check(&request.work)?;
         let result = match &request.work {
             Work::Recognise(work) => self.recognise(request, work, files).await?,
+            Work::Identify(_) => self.identify(request, files).await?,
             Work::Align(work) => self.align(request, work, files).await?,
             Work::Translate(work) => self.translate(request, work, files).await?,
             Work::Speak(work) => self.speak(request, work, files).await?,

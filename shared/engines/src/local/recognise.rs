@@ -12,7 +12,7 @@ use super::program::{self, Bounded};
 use super::sound::Samples;
 use super::spelling;
 use crate::error::{EngineError, Result};
-use crate::result::Warning;
+use crate::result::{DetectedLanguage, Warning};
 
 /// The program, in [`LocalConfig::scripts_dir`].
 const PROGRAM: &str = "recognise.py";
@@ -23,12 +23,20 @@ const OUTPUT_VERSION: u32 = 1;
 /// An hour of fast speech is some 12,000 words of 100 bytes; this holds more than a day.
 const MAX_OUTPUT_BYTES: usize = 64 * 1024 * 1024;
 
+/// The recogniser is this sure on average of English that is spoken clearly, and of nothing else that was tried: other
+/// languages reach 0.55, English in a voice that it hears badly as little (`infra/local/engines/measure_language.py`).
+const ENGLISH_CONFIDENCE: f32 = 0.65;
+/// Of fewer words an average says little.
+const ENGLISH_WORDS: usize = 20;
+
 /// What the recogniser heard.
 #[derive(Debug)]
 pub(super) struct Heard {
     /// Name and version of the recogniser.
     pub(super) program: String,
     pub(super) transcript: Transcript,
+    /// English where it surely is, none where the recogniser can't tell.
+    pub(super) language: Option<DetectedLanguage>,
     pub(super) warnings: Vec<Warning>,
 }
 
@@ -126,8 +134,28 @@ fn read_output(json: &[u8], duration_ms: u64, dictionary: &[String]) -> Result<H
     }
     Ok(Heard {
         program: output.program,
+        language: language_of(&transcript.words),
         transcript,
         warnings,
+    })
+}
+
+/// English, with the mean confidence of the words, if that is beyond what other languages are heard with. Never any other
+/// language: the model has no words of one.
+fn language_of(words: &[Word]) -> Option<DetectedLanguage> {
+    let (mut sum, mut count) = (0.0_f64, 0_u32);
+    for confidence in words.iter().filter_map(|word| word.confidence) {
+        sum += f64::from(confidence);
+        count += 1;
+    }
+    if words.len() < ENGLISH_WORDS || count == 0 {
+        return None;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "0 to 1")]
+    let confidence = (sum / f64::from(count)) as f32;
+    (confidence >= ENGLISH_CONFIDENCE).then(|| DetectedLanguage {
+        bcp47: "en".to_owned(),
+        confidence,
     })
 }
 
@@ -186,6 +214,20 @@ mod tests {
                 "no pronunciation is known for: x2y, 東京"
             )]
         );
+    }
+
+    #[test]
+    fn english_is_told_from_enough_words_that_are_sure_enough() {
+        let language = |count, confidence| {
+            let mut word = Word::new("word", 0, 1);
+            word.confidence = confidence;
+            language_of(&vec![word; count])
+        };
+        let english = language(20, Some(0.75)).unwrap();
+        assert_eq!((english.bcp47.as_str(), english.confidence), ("en", 0.75));
+        assert_eq!(language(19, Some(0.75)), None);
+        assert_eq!(language(200, Some(0.55)), None);
+        assert_eq!(language(200, None), None);
     }
 
     #[test]

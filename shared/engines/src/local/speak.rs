@@ -21,6 +21,8 @@ const ESPEAK_WPM: f64 = 175.0;
 const SILENCE: u16 = 64;
 /// Kept around what is louder, since a breath of a consonant is not.
 const MARGIN_MS: u64 = 10;
+/// The sample rate where there is nothing to hear.
+const NO_SOUND_HZ: u32 = 16_000;
 /// Between clips, so that none is heard with its neighbour.
 const BETWEEN_MS: u64 = 100;
 
@@ -51,7 +53,12 @@ pub(super) async fn speak(
     let (mut silent, mut too_long) = (Vec::new(), Vec::new());
     for (index, passage) in passages.iter().enumerate() {
         let window_ms = passage.end_ms.saturating_sub(passage.start_ms);
-        let said = synthesiser.within(&passage.text, window_ms).await?;
+        // Of signs alone a voice makes a noise or names them, neither of which is meant.
+        let said = if passage.text.chars().any(char::is_alphanumeric) {
+            synthesiser.within(&passage.text, window_ms).await?
+        } else {
+            Said::nothing()
+        };
         if said.samples.is_empty() {
             silent.push(index);
             continue;
@@ -73,7 +80,7 @@ pub(super) async fn speak(
     let sound = match sound {
         Some(sound) => sound,
         // A file of silence is a file, which a pipeline can keep and read.
-        None => Sound::create(&path, 16_000)?,
+        None => Sound::create(&path, NO_SOUND_HZ)?,
     };
     let duration_ms = sound.finish()?;
     let mut warnings = Vec::new();
@@ -107,10 +114,11 @@ struct Speaker<'a> {
 
 impl Speaker<'_> {
     fn program(&self) -> (&'static str, &Path) {
-        match self.voice.program {
-            Synthesiser::Flite => ("flite", &self.config.flite),
-            Synthesiser::Espeak => ("espeak-ng", &self.config.espeak),
-        }
+        let path = match self.voice.program {
+            Synthesiser::Flite => &self.config.flite,
+            Synthesiser::Espeak => &self.config.espeak,
+        };
+        (self.voice.program.name(), path)
     }
 
     async fn version(&self) -> Result<String> {
@@ -198,6 +206,13 @@ struct Said {
 }
 
 impl Said {
+    fn nothing() -> Self {
+        Self {
+            rate_hz: NO_SOUND_HZ,
+            samples: Vec::new(),
+        }
+    }
+
     fn read(program: &str, path: &Path) -> Result<Self> {
         let unreadable = |detail: String| EngineError::OutputUnreadable {
             program: program.to_owned(),

@@ -1,11 +1,11 @@
 //! The adapter with stand-ins for its programs: media whose content is what ffprobe says of it, and recognisers that
-//! are shell scripts of a line. The real programs are run by the end-to-end tests.
+//! are shell scripts of a line. The real programs are run by `tests/local.rs` and by the end-to-end tests.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::*;
-use crate::job::{CompletionToken, MediaRef, SourceLanguage, TaskId};
+use crate::job::{CompletionToken, Describe, MediaRef, Passage, SourceLanguage, TaskId};
 use crate::{EngineError, ErrorClass, FolderFiles};
 
 /// A recogniser that hears one word. It writes what it was told to standard error, which is left alone.
@@ -27,22 +27,27 @@ impl Machine {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("media.mp4"), media).unwrap();
         std::fs::write(dir.path().join("recognise.py"), recogniser).unwrap();
+        let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/local/fixtures/programs");
         let config = LocalConfig {
             // The scripts are read by a shell rather than executed, so that none is still open for writing then.
             python: PathBuf::from("/bin/sh"),
             scripts_dir: dir.path().to_owned(),
-            ffmpeg: Path::new(env!("CARGO_MANIFEST_DIR")).join("src/local/fixtures/programs/ffmpeg"),
-            apertium: PathBuf::from("/nowhere/apertium"),
-            espeak: PathBuf::from("/nowhere/espeak-ng"),
-            flite: PathBuf::from("/nowhere/flite"),
+            ffmpeg: programs.join("ffmpeg"),
+            apertium: programs.join("apertium"),
+            espeak: programs.join("espeak-ng"),
+            flite: programs.join("flite"),
             program_timeout: Duration::from_mins(1),
         };
         Self { dir, config }
     }
 
     async fn start(&self, language: &str) -> Result<JobResult> {
+        self.work(&request(language)).await
+    }
+
+    async fn work(&self, request: &JobRequest) -> Result<JobResult> {
         match Local::new(self.config.clone())
-            .start(&request(language), &FolderFiles::new(self.dir.path()))
+            .start(request, &FolderFiles::new(self.dir.path()))
             .await?
         {
             Progress::Done(result) => Ok(*result),
@@ -241,4 +246,148 @@ async fn samples_are_whatever_ffmpeg_gives() {
         .unwrap();
     assert_eq!(samples.duration_ms, 2_000);
     assert_eq!(std::fs::read(&samples.path).unwrap(), vec![0; 64_000]);
+}
+
+fn language(name: &str) -> SourceLanguage {
+    SourceLanguage::from_catalog_name(name).unwrap()
+}
+
+fn without_media(work: Work) -> JobRequest {
+    JobRequest::new(TaskId::new("9292"), 1, work, None, CompletionToken::new("token"))
+}
+
+fn passages(texts: &[&str]) -> Vec<Passage> {
+    texts
+        .iter()
+        .map(|text| Passage {
+            start_ms: 0,
+            end_ms: 1_000,
+            text: (*text).to_owned(),
+            speaker: None,
+        })
+        .collect()
+}
+
+fn translation(texts: &[&str]) -> JobRequest {
+    without_media(Work::Translate(Translate {
+        source_language: language("English"),
+        target_language: language("Spanish"),
+        passages: passages(texts),
+        dictionary: vec!["Kaltura".to_owned()],
+        remove_profanity: true,
+    }))
+}
+
+fn speech(name: &str, texts: &[&str]) -> JobRequest {
+    without_media(Work::Speak(Speak {
+        language: language(name),
+        passages: passages(texts),
+    }))
+}
+
+/// The stand-in changes every letter, as apertium might with a word that it was to leave alone.
+#[tokio::test]
+async fn a_passage_that_loses_a_name_is_translated_with_it() {
+    let request = translation(&["one", "two", " ", "of Kaltura"]);
+    let result = Machine::new(PROBE_OK, "").work(&request).await.unwrap();
+    insta::assert_json_snapshot!(result);
+}
+
+#[tokio::test]
+async fn a_translation_that_is_not_whole_is_refused() {
+    let machine = Machine::new(PROBE_OK, "");
+    let mut texts = Vec::new();
+    for text in ["JOINED", "BROKEN", "SILENT"] {
+        let error = machine.work(&translation(&["one", text])).await.unwrap_err();
+        assert_eq!(error.class(), ErrorClass::Retryable);
+        texts.push(format!("{} {error}", error.name()));
+    }
+    insta::assert_snapshot!(texts.join("\n"));
+}
+
+#[tokio::test]
+async fn a_voice_that_gives_no_sound_is_a_failure() {
+    let mut machine = Machine::new(PROBE_OK, "");
+    let mut texts = Vec::new();
+    for name in ["English", "French"] {
+        let error = machine.work(&speech(name, &["one"])).await.unwrap_err();
+        assert_eq!(error.class(), ErrorClass::Retryable);
+        texts.push(format!("{} {error}", error.name()));
+    }
+    machine.config.flite = PathBuf::from("/nowhere/flite");
+    let error = machine.work(&speech("English", &["one"])).await.unwrap_err();
+    texts.push(format!("{} {error}", error.name()));
+    insta::assert_snapshot!(texts.join("\n"));
+}
+
+/// The recogniser hears `hello`; the aligner says that the text doesn't fit the sound.
+#[tokio::test]
+async fn words_that_the_aligner_cannot_place_are_where_they_were_heard() {
+    let machine = Machine::new(PROBE_OK, HEARS_HELLO);
+    std::fs::write(
+        machine.dir.path().join("align.py"),
+        r#"echo '{"version": 1, "program": "sphinx 0", "pieces": [null]}'"#,
+    )
+    .unwrap();
+    let mut request = request("English");
+    request.work = Work::Align(Align {
+        source_language: language("English"),
+        text: "“Hello!”".to_owned(),
+    });
+    let result = machine.work(&request).await.unwrap();
+    let word = &result.transcript().unwrap().words[0];
+    assert_eq!(
+        (word.text.as_str(), word.start_ms, word.end_ms, word.confidence),
+        ("“Hello!”", 90, 480, Some(1.0))
+    );
+    std::fs::write(machine.dir.path().join("align.py"), "echo broken >&2; exit 1").unwrap();
+    let error = machine.work(&request).await.unwrap_err();
+    assert_eq!(error.name(), "EngineProgramFailed");
+    assert!(error.to_string().contains("`align.py`"), "{error}");
+}
+
+/// As the recogniser gives it: neither capitals nor full stops, a pause after each sentence.
+#[tokio::test]
+async fn each_subject_of_a_talk_is_a_chapter() {
+    let text = include_str!("../../../captions/tests/speech/topics.txt");
+    let mut words = Vec::new();
+    let mut at_ms = 0;
+    let mut starts = Vec::new();
+    for paragraph in text.lines() {
+        starts.push(at_ms);
+        for said in paragraph.split_whitespace() {
+            let ends = said.ends_with('.');
+            let plain: String = said.chars().filter(|c| c.is_alphanumeric()).collect();
+            words.push(captions::Word::new(plain.to_lowercase(), at_ms, at_ms + 300));
+            at_ms += if ends { 1_200 } else { 320 };
+        }
+    }
+    let divide = |words| {
+        without_media(Work::Chapter(Divide {
+            language: language("English"),
+            transcript: captions::Transcript::new(None, words, at_ms),
+        }))
+    };
+    let machine = Machine::new(PROBE_OK, "");
+    let result = machine.work(&divide(words)).await.unwrap();
+    let Output::Chapters { chapters } = &result.output else {
+        panic!("{result:?}");
+    };
+    let found: Vec<u64> = chapters.iter().map(|chapter| chapter.start_ms).collect();
+    assert_eq!(found, starts);
+    insta::assert_json_snapshot!(chapters);
+
+    let silence = machine.work(&divide(Vec::new())).await.unwrap();
+    assert_eq!(silence.output, Output::Chapters { chapters: Vec::new() });
+    assert_eq!(silence.warnings[0].name, "NoSpeech");
+}
+
+#[tokio::test]
+async fn pictures_are_not_described() {
+    let request = without_media(Work::Describe(Describe {
+        language: language("English"),
+        pauses_ms: Vec::new(),
+    }));
+    let error = Machine::new(PROBE_OK, "").work(&request).await.unwrap_err();
+    assert_eq!(error.to_string(), "engine `local` can't describe");
 }

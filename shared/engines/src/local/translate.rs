@@ -21,15 +21,15 @@ const MAX_OUTPUT_BYTES: usize = 64 * 1024 * 1024;
 const BETWEEN: &str = "\n\n";
 
 /// A way between two languages that is installed, the narrower ranges first.
-struct Mode {
+pub(super) struct Mode {
     from: &'static str,
     into: &'static str,
     /// apertium's name of it.
-    name: &'static str,
+    pub(super) name: &'static str,
 }
 
 /// The modes of the packages `apertium-eng-spa` and `apertium-eng-cat`; both write British English unless told.
-const MODES: [Mode; 6] = [
+pub(super) const MODES: [Mode; 6] = [
     Mode {
         from: "en",
         into: "es",

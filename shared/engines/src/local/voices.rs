@@ -11,6 +11,16 @@ pub(super) enum Synthesiser {
     Espeak,
 }
 
+impl Synthesiser {
+    /// What the program is called.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Flite => "flite",
+            Self::Espeak => "espeak-ng",
+        }
+    }
+}
+
 /// A voice of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Voice {
