@@ -22,9 +22,12 @@ const PAUSE_MS: u64 = 100;
 const PIECE_MS: u64 = 5_000;
 /// The aligner keeps every frame of a piece in memory; a longer piece is not tried.
 const LONGEST_PIECE_MS: u64 = 120_000;
-/// Fast speech has 60 ms a letter's sound and less, slow speech five times that, with pauses.
+/// A written letter takes some 70 ms to say. Nobody is more than twice as fast; four times as slow is slow speech with
+/// pauses.
 const FASTEST_MS_PER_LETTER: u64 = 30;
 const SLOWEST_MS_PER_LETTER: u64 = 300;
+/// The pace of words whose place is guessed.
+const GUESSED_MS_PER_LETTER: u64 = 100;
 /// A pause before and after words that lie in a gap.
 const SLACK_MS: u64 = 2_000;
 /// The most that the comparison may take; then it is as good as it got.
@@ -115,7 +118,6 @@ pub(super) fn plan(units: &[Unit], heard: &[Spoken], duration_ms: u64) -> Plan {
         unit: 0,
         heard: 0,
         at_ms: 0,
-        beside: None,
     };
     loop {
         let next = (from.unit..units.len()).find_map(|unit| anchors[unit].map(|index| (unit, index)));
@@ -124,24 +126,25 @@ pub(super) fn plan(units: &[Unit], heard: &[Spoken], duration_ms: u64) -> Plan {
             None => (units.len(), heard.len(), duration_ms),
         };
         let gap = &units[from.unit..unit];
-        let extra = index - from.heard;
         let begins = from.unit;
         let between = heard.get(from.heard..index).unwrap_or_default();
-        if fits(gap, between, until_ms.saturating_sub(from.at_ms)) {
+        let time_ms = until_ms.saturating_sub(from.at_ms);
+        let is_long_pause = gap.is_empty() && time_ms > SLACK_MS;
+        if fits(gap, between, time_ms) && !is_long_pause {
             if !gap.is_empty() && stretch.is_none() {
                 stretch = Some((begins, from.at_ms));
             }
             // Between two anchors side by side the sound may be cut in a pause.
             let piece_ms = stretch.map_or(0, |(_, start_ms)| from.at_ms.saturating_sub(start_ms));
-            let pause = until_ms.saturating_sub(from.at_ms) >= PAUSE_MS && piece_ms >= PIECE_MS;
-            if gap.is_empty() && extra == 0 && from.beside.is_some() && (pause || piece_ms >= 4 * PIECE_MS) {
+            let is_due = piece_ms >= 4 * PIECE_MS || (piece_ms >= PIECE_MS && time_ms >= PAUSE_MS);
+            if gap.is_empty() && is_due {
                 let cut_ms = from.at_ms.midpoint(until_ms);
                 close(&mut pieces, &mut stretch, begins, cut_ms);
                 stretch = (unit < units.len()).then_some((unit, cut_ms));
             }
         } else {
-            heard_only += extra.saturating_sub(gap.len());
-            let pad_ms = (until_ms.saturating_sub(from.at_ms) / 2).min(PAUSE_MS);
+            heard_only += between.len().saturating_sub(gap.len());
+            let pad_ms = (time_ms / 2).min(PAUSE_MS);
             close(&mut pieces, &mut stretch, begins, from.at_ms + pad_ms);
             stretch = (unit < units.len()).then_some((unit, until_ms - pad_ms));
         }
@@ -156,7 +159,6 @@ pub(super) fn plan(units: &[Unit], heard: &[Spoken], duration_ms: u64) -> Plan {
             unit: unit + 1,
             heard: index + 1,
             at_ms: heard[index].end_ms,
-            beside: Some(index),
         };
     }
     pieces.retain(|piece| piece.end_ms - piece.start_ms <= LONGEST_PIECE_MS);
@@ -167,13 +169,11 @@ pub(super) fn plan(units: &[Unit], heard: &[Spoken], duration_ms: u64) -> Plan {
     }
 }
 
-/// Behind an anchor: the next unit, the next heard word and the time.
+/// The beginning, or what comes after an anchor: the next unit, the next heard word and the time.
 struct Edge {
     unit: usize,
     heard: usize,
     at_ms: u64,
-    /// The anchor; none at the beginning.
-    beside: Option<usize>,
 }
 
 fn close(pieces: &mut Vec<Piece>, stretch: &mut Option<(usize, u64)>, before: usize, end_ms: u64) {
@@ -319,7 +319,7 @@ impl Placed {
     }
 }
 
-/// Gives the units without a place one: between their neighbours, by their letters, no slower than slow speech.
+/// Gives the units without a place one: between their neighbours, by their letters.
 fn spread(units: &[Unit], placed: &[Option<Placed>], duration_ms: u64) -> Vec<Placed> {
     let mut all: Vec<Placed> = Vec::with_capacity(units.len());
     let mut at = 0;
@@ -340,9 +340,7 @@ fn spread(units: &[Unit], placed: &[Option<Placed>], duration_ms: u64) -> Vec<Pl
             .map_or(duration_ms, |place| place.start_ms);
         let gap = &units[at..until];
         let letters: u64 = gap.iter().map(letters_of).sum();
-        let time_ms = to_ms
-            .saturating_sub(from_ms)
-            .min(letters * SLOWEST_MS_PER_LETTER / 3);
+        let time_ms = to_ms.saturating_sub(from_ms).min(letters * GUESSED_MS_PER_LETTER);
         let mut before = 0;
         for unit in gap {
             let after = before + letters_of(unit);
@@ -453,6 +451,13 @@ mod tests {
         let said = sentence.repeat(12);
         let plan = planned(&said.replace('_', ""), &said);
         assert_eq!(plan.lines().count(), 7, "{plan}");
+    }
+
+    #[test]
+    fn long_silence_is_in_no_piece() {
+        let silence = "_ ".repeat(500);
+        let said = format!("{silence} the quick brown {silence} fox jumps over {silence}");
+        insta::assert_snapshot!(planned("the quick brown fox jumps over", &said));
     }
 
     #[test]
