@@ -52,7 +52,6 @@ fn config() -> LocalConfig {
     LocalConfig::from_vars(|name| match name {
         "REACH_LOCAL_PYTHON" => Some(python().display().to_string()),
         "REACH_LOCAL_ENGINES" => Some(engines_dir().display().to_string()),
-        "REACH_LOCAL_TIMEOUT_S" => Some("300".to_owned()),
         _ => None,
     })
     .unwrap_or_else(|error| panic!("{error}; run infra/local/setup run"))
