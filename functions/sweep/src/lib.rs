@@ -22,6 +22,7 @@ pub async fn handle(ctx: &Context, _event: Value, _invocation: &Invocation) -> R
 mod tests {
     use kaltura_sim::ProfileSpec;
     use pipeline::ports::ObjectStore;
+    use pipeline::record::FUNCTION_ENDS_WITHIN_S;
     use serde_json::json;
     use step_world::{World, order};
 
@@ -54,6 +55,12 @@ mod tests {
         assert!(world.bucket.get(&media).await.unwrap().is_some());
 
         world.advance(120);
+        assert_eq!(
+            swept().await,
+            SweepReport::default(),
+            "a function may work on for a while"
+        );
+        world.advance(FUNCTION_ENDS_WITHIN_S);
         let report = swept().await;
         // The order, the media, the transcript and the caption.
         assert_eq!((report.swept, report.failed, report.objects), (1, 0, 4));

@@ -260,6 +260,13 @@ pub struct MemoryObjects {
     objects: Arc<Mutex<HashMap<String, Bytes>>>,
 }
 
+impl MemoryObjects {
+    /// The keys of all objects.
+    pub fn keys(&self) -> Vec<String> {
+        lock(&self.objects).keys().cloned().collect()
+    }
+}
+
 #[async_trait]
 impl ObjectStore for MemoryObjects {
     async fn put(&self, key: &str, content: Bytes, _content_type: &str) -> Result<()> {

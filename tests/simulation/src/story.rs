@@ -1,6 +1,6 @@
 //! A story: orders, and what becomes of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,10 +14,11 @@ use kaltura_sim::{
 use pipeline::error::Failure;
 use pipeline::invariants::{self, Broken, Invariant, SeenAsset, SeenTask};
 use pipeline::memory::{ManualClock, MemoryObjects, MemoryTable};
+use pipeline::operator::Operator;
 use pipeline::ports::{Clock, Gate, ObjectStore, TaskStore};
-use pipeline::record::{TaskRecord, TaskState};
+use pipeline::record::{Duty, TaskRecord, TaskState};
 
-use crate::chaos::{Blow, Chaos, Plan};
+use crate::chaos::{Blow, Chaos, Plan, Run};
 use crate::lock;
 use crate::machine::{Machine, Work};
 use crate::vendor::{Vendor, config};
@@ -26,6 +27,9 @@ const START_EPOCH_S: u64 = 1_700_000_000;
 const HOUR_S: u64 = 3_600;
 /// By then everything must have come to its end: pauses of parked tasks grow to six hours.
 const CALM_AT_MOST_S: u64 = 7 * 24 * HOUR_S;
+
+/// `contentDeletionPolicy` DELETE_ONCE_PROCESSED.
+pub const ONCE_PROCESSED: i64 = 2;
 
 /// What may happen in a story beside the vendor's own misfortunes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -106,12 +110,15 @@ pub struct Story {
     messages: Mutex<Vec<Message>>,
     broken: Arc<Mutex<Vec<Broken>>>,
     placed: Vec<PlacedOrder>,
+    /// Tasks of customers who want their content to go once the order has ended.
+    go_at_once: BTreeSet<String>,
     polls: u64,
     next: [u64; 4],
     invocations: Mutex<usize>,
     operator_turns: f64,
     tricks: Mutex<BTreeMap<String, Trick>>,
     least_key_margin_s: Option<u64>,
+    good_since_epoch_s: u64,
 }
 
 /// The bucket, as Kaltura's imports reach it: what was signed opens for a quarter of an hour.
@@ -189,6 +196,7 @@ impl Story {
             sent: Arc::default(),
             machine: machine.clone(),
             broken: Arc::new(move |record: &TaskRecord| lock(&noted).extend(invariants::of_record(record))),
+            time_out: None,
         };
         Self {
             vendor,
@@ -199,18 +207,35 @@ impl Story {
             messages: Mutex::default(),
             broken,
             placed: Vec::new(),
+            go_at_once: BTreeSet::new(),
             polls: 0,
             next: [START_EPOCH_S; 4],
             invocations: Mutex::default(),
             operator_turns: 0.0,
             tricks: Mutex::default(),
             least_key_margin_s: None,
+            good_since_epoch_s: START_EPOCH_S,
         }
     }
 
     /// What goes wrong, and what did.
     pub fn chaos(&self) -> &Chaos {
         &self.chaos
+    }
+
+    /// Kaltura.
+    pub fn sim(&self) -> &SimHandle {
+        &self.sim
+    }
+
+    /// Has the vendor wait for an answer no longer than this, in real time.
+    pub fn wait_no_longer_than(&mut self, time_out: Duration) {
+        self.vendor.time_out = Some(time_out);
+    }
+
+    /// The operator.
+    pub fn operator(&self) -> Operator {
+        self.vendor.operator(&Run::new(&self.chaos))
     }
 
     /// Has something happen to a state of the machine.
@@ -232,10 +257,15 @@ impl Story {
         self.time.now_epoch_s()
     }
 
-    /// Places an order of captions.
+    /// Places an order of captions, of one customer or another, with one deletion policy or another.
     pub async fn place(&mut self) {
         let customer = 101 + i64::try_from(self.chaos.below(3)).unwrap();
         let policy = 1 + i64::try_from(self.chaos.below(3)).unwrap();
+        self.place_of(customer, policy).await;
+    }
+
+    /// Places an order of captions of this customer, whose profile has this deletion policy.
+    pub async fn place_of(&mut self, customer: i64, policy: i64) {
         let order = OrderRequest {
             customer: CustomerSpec {
                 partner_id: PartnerId(customer),
@@ -247,7 +277,11 @@ impl Story {
             },
             ..OrderRequest::default()
         };
-        self.placed.push(self.sim.place_order(order).await.unwrap());
+        let placed = self.sim.place_order(order).await.unwrap();
+        if policy == ONCE_PROCESSED {
+            self.go_at_once.insert(placed.task_id.to_string());
+        }
+        self.placed.push(placed);
     }
 
     /// Tells the whole story: bad times, then good ones, until everything has ended.
@@ -271,12 +305,13 @@ impl Story {
         self.chaos.plan(Plan::Calm);
         self.sim.clear_faults();
         self.operator_turns = 0.0;
+        self.good_since_epoch_s = self.now_epoch_s();
         self.vendor.table.open().await.unwrap();
         self.until_all_have_ended().await;
         self.judge()
     }
 
-    /// Good times, until everything has ended and is swept, or for long enough.
+    /// Good times, until everything has ended and what is to be deleted at once is swept, or for long enough.
     pub async fn until_all_have_ended(&mut self) {
         let until_epoch_s = self.now_epoch_s() + CALM_AT_MOST_S;
         while self.now_epoch_s() < until_epoch_s && !self.all_have_ended() {
@@ -286,16 +321,28 @@ impl Story {
                 .map_or(300, |next| next.saturating_sub(self.now_epoch_s()));
             self.pass(next_s.clamp(10, 600)).await;
         }
-        // What is to be deleted at once has its hour.
-        for _ in 0..8 {
-            self.pass(600).await;
+        let until_epoch_s = self.now_epoch_s() + 2 * invariants::DELETED_WITHIN_S;
+        while self.now_epoch_s() < until_epoch_s && !self.all_is_swept() {
+            self.pass(300).await;
         }
+        // Whatever still comes late finds that all is over.
+        self.pass(300).await;
+        self.pass(300).await;
     }
 
     fn all_have_ended(&self) -> bool {
         let records = self.vendor.table.all().unwrap();
         let ended = records.iter().filter(|record| record.state.has_ended()).count();
         ended == records.len() && self.unseen().next().is_none()
+    }
+
+    /// Whether nothing is left that was to be deleted by now, whatever clock that was written by.
+    fn all_is_swept(&self) -> bool {
+        let soon_epoch_s = self.now_epoch_s() + 60;
+        let records = self.vendor.table.all().unwrap();
+        records
+            .iter()
+            .all(|record| !record.is_due(Duty::Sweep, soon_epoch_s))
     }
 
     /// Orders that are still PENDING at Kaltura.
@@ -380,7 +427,7 @@ impl Story {
         let now_epoch_s = self.now_epoch_s();
         self.machine.set_time(now_epoch_s);
         let mut due: Vec<LocalBoxFuture<'_, ()>> = Vec::new();
-        let periods_s = [60, 600, 900, 3_600];
+        let periods_s = [60, 600, 900, 600];
         let mut runs = [false; 4];
         for ((next_epoch_s, period_s), runs) in self.next.iter_mut().zip(periods_s).zip(&mut runs) {
             if *next_epoch_s <= now_epoch_s {
@@ -541,6 +588,21 @@ impl Story {
         }
     }
 
+    /// What is in the bucket of a task whose content was to go, whatever the record says.
+    fn still_there(&self, record: &TaskRecord) -> Option<Broken> {
+        let task_id = record.task_id.as_str();
+        if !record.state.has_ended() || !self.go_at_once.contains(task_id) {
+            return None;
+        }
+        let mut keys = self.vendor.objects.keys();
+        // `media/9292/…`, `orders/9292.json`
+        keys.retain(|key| key.split(['/', '.']).nth(1) == Some(task_id));
+        (!keys.is_empty()).then(|| Broken {
+            invariant: Invariant::DeletedInTime,
+            seen: format!("task {task_id}: {keys:?} are left: {:#?}", record.history),
+        })
+    }
+
     /// What must hold in the end.
     pub fn judge(self) -> Outcome {
         let mut broken = std::mem::take(&mut *lock(&self.broken));
@@ -574,7 +636,8 @@ impl Story {
                 *outcome.ends.entry("unseen").or_default() += 1;
                 continue;
             };
-            let at_the_end = invariants::in_the_end(record, &seen(&report), self.now_epoch_s());
+            let (good_since_epoch_s, now_epoch_s) = (self.good_since_epoch_s, self.now_epoch_s());
+            let at_the_end = invariants::in_the_end(record, &seen(&report), good_since_epoch_s, now_epoch_s);
             if !at_the_end.is_empty() {
                 told.push(tell_of(record, &report));
             }
@@ -595,6 +658,7 @@ impl Story {
                     ),
                 });
             }
+            broken.extend(self.still_there(record));
             *outcome.ends.entry(record.state.name()).or_default() += 1;
         }
         broken.sort_by(|one, other| one.seen.cmp(&other.seen));

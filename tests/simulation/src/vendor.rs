@@ -41,6 +41,8 @@ pub struct Vendor {
     pub machine: Machine,
     pub config: Config,
     pub broken: Arc<dyn Fn(&TaskRecord) + Send + Sync>,
+    /// How long an answer is waited for; `None` as usual.
+    pub time_out: Option<Duration>,
 }
 
 /// The settings of a vendor of this stand-in.
@@ -66,6 +68,10 @@ impl Vendor {
         let url = ServiceUrl::parse_allow_loopback(sim.service_url()).unwrap();
         let mut config = ClientConfig::new(url, "simulated", PartnerId::from(sim.vendor_partner_id().0));
         config.retry.base_delay = Duration::ZERO;
+        if let Some(time_out) = self.time_out {
+            config.time_outs.quick = time_out;
+            config.time_outs.content = time_out;
+        }
         let calls = Calls {
             run: run.clone(),
             kaltura: InProcess(sim.clone()),
@@ -144,17 +150,22 @@ impl Vendor {
         run.live(sweep::run(&ctx)).await;
     }
 
-    /// An operator does one thing or another, perhaps to this task; a refusal is an answer like any other.
-    pub async fn operate(&self, task_id: TaskId) {
-        let run = Run::new(&self.chaos);
-        let ctx = self.context(&run);
-        let operator = Operator {
+    /// An operator, for one run.
+    pub fn operator(&self, run: &Run) -> Operator {
+        let ctx = self.context(run);
+        Operator {
             tasks: ctx.tasks.clone(),
             executions: ctx.executions().unwrap().clone(),
             gate: ctx.gate.clone(),
             clock: ctx.clock.clone(),
             name: "an operator".to_owned(),
-        };
+        }
+    }
+
+    /// An operator does one thing or another, perhaps to this task; a refusal is an answer like any other.
+    pub async fn operate(&self, task_id: TaskId) {
+        let run = Run::new(&self.chaos);
+        let operator = self.operator(&run);
         let work = async {
             match self.chaos.below(8) {
                 0..=2 => drop(operator.retry(&task_id).await),

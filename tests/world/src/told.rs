@@ -19,6 +19,8 @@ pub struct Told {
     pub log: String,
     /// The metrics that were counted, by name; one with dimensions is summed.
     pub counted: BTreeMap<String, u64>,
+    /// The last values of the metrics that tell a state, by name.
+    pub last: BTreeMap<String, f64>,
 }
 
 impl Told {
@@ -55,14 +57,17 @@ pub fn told<T>(run: impl Future<Output = T>) -> (T, Told) {
     let outcome = metrics::with_local_recorder(&recorder, || {
         tracing::subscriber::with_default(subscriber, || runtime.block_on(run))
     });
-    let mut counted = BTreeMap::new();
+    let (mut counted, mut last) = (BTreeMap::new(), BTreeMap::new());
     for (key, _, _, value) in recorder.snapshotter().snapshot().into_vec() {
-        if let DebugValue::Counter(count) = value {
-            *counted.entry(key.key().name().to_owned()).or_default() += count;
+        let name = key.key().name().to_owned();
+        match value {
+            DebugValue::Counter(count) => *counted.entry(name).or_default() += count,
+            DebugValue::Gauge(value) => drop(last.insert(name, value.into_inner())),
+            DebugValue::Histogram(_) => {}
         }
     }
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    (outcome, Told { log, counted })
+    (outcome, Told { log, counted, last })
 }
 
 /// Has every thread take an interest in what is told: where one subscriber is all there is, `tracing` asks the thread that

@@ -114,9 +114,7 @@ async fn claim(task: &mut Task<'_>) -> Result<Claimed> {
         what: "order".to_owned(),
         detail: error.to_string(),
     })?;
-    ctx.objects()?
-        .put(&order_key, order_json.into(), "application/json")
-        .await?;
+    // Written before it is stored: whatever becomes of the task, the record knows that there is something to delete, and when.
     task.change(|record| {
         // A double of this message may have been quicker: what works by now is not planned anew.
         if !is_waiting(record) {
@@ -133,6 +131,9 @@ async fn claim(task: &mut Task<'_>) -> Result<Claimed> {
     if !is_waiting(&task.record) {
         return Ok(Claimed::NothingToDo);
     }
+    ctx.objects()?
+        .put(&order_key, order_json.into(), "application/json")
+        .await?;
     let attempt = task.record.attempt;
     let external_task_id = StepInput::execution_name(&task.record.task_id, attempt);
     let processing = UpdateJob::new(TaskStatus::Processing).external_task_id(&external_task_id);

@@ -31,7 +31,14 @@ pub async fn run(ctx: &Context) -> Result<ExtendReport> {
     let before_epoch_s = now_epoch_s + ctx.config.key_margin_s;
     let mut report = ExtendReport::default();
     for (task_id, _) in ctx.tasks.keys_expiring(before_epoch_s, AT_MOST).await? {
-        extend(ctx, &task_id, before_epoch_s, &mut report).await?;
+        match extend(ctx, &task_id, before_epoch_s, &mut report).await {
+            // A record that can't be read must not keep the others' keys from being extended.
+            Err(error) if error.class() == Class::Fault => {
+                tracing::error!(task_id = %task_id, name = error.name(), %error, "a key could not be looked after");
+                report.failed += 1;
+            }
+            outcome => outcome?,
+        }
     }
     if let Some((_, soonest)) = ctx.tasks.keys_expiring(u64::from(u32::MAX), 1).await?.first() {
         #[expect(clippy::cast_precision_loss, reason = "a margin in seconds is far below 2^52")]

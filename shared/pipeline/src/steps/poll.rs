@@ -2,8 +2,8 @@
 //!
 //! getJobs answers from a search index that lags behind (spec 1.2): it is a hint. What is new is kept under a condition
 //! before it is sent, and what is kept but not sent is sent by a later poll, so that a crash at any point loses nothing
-//! and a double does no harm. How much is sent, and whose, [`crate::admission`] says. Paged by `createdAt`, not by offset: the server refuses offsets from 10,000 on, and pages
-//! shift while tasks leave PENDING.
+//! and a double does no harm. How much is sent, and whose, [`crate::admission`] says. Paged by `createdAt`, not by offset: the
+//! server refuses offsets from 10,000 on, and pages shift while tasks leave PENDING.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,7 +13,7 @@ use kaltura::{EntryVendorTask, JobQuery, PartnerId, TaskId, TaskStatus};
 use super::{Task, key_expiry};
 use crate::admission;
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Class, Result};
 use crate::ports::{KnownTask, StagedTask};
 use crate::record::{Duty, Parking, RECORD_VERSION, Stage, TaskRecord, TaskState};
 use crate::telemetry::names;
@@ -216,7 +216,7 @@ impl Poll<'_> {
         let mut again = Vec::new();
         for task_id in self.ctx.tasks.due(Duty::Send, now_epoch_s, RESENDS).await? {
             // The index lags: the record decides.
-            let Some(record) = self.ctx.tasks.load(&task_id).await? else {
+            let Some(record) = readable(self.ctx, &task_id).await? else {
                 continue;
             };
             match record.state {
@@ -271,7 +271,7 @@ impl Poll<'_> {
         self.report.waiting = waiting.len().saturating_sub(chosen.len());
         let ctx = self.ctx;
         let records: Vec<Result<Option<TaskRecord>>> = futures::stream::iter(chosen)
-            .map(|task| async move { ctx.tasks.load(&task.task_id).await })
+            .map(|task| async move { readable(ctx, &task.task_id).await })
             .buffered(WRITES_AT_ONCE)
             .collect()
             .await;
@@ -323,6 +323,18 @@ impl Poll<'_> {
     }
 }
 
+/// Loads a record. One that this version can't read, written by a later one say, is left as it is: it must keep no other order
+/// waiting.
+async fn readable(ctx: &Context, task_id: &TaskId) -> Result<Option<TaskRecord>> {
+    match ctx.tasks.load(task_id).await {
+        Err(error) if error.class() == Class::Fault => {
+            tracing::error!(task_id = %task_id, name = error.name(), %error, "a record can't be read, its task is left out");
+            Ok(None)
+        }
+        loaded => loaded,
+    }
+}
+
 /// Keeps a job that is new, or that Kaltura reset since; answers the record if it must be sent.
 async fn keep(
     ctx: &Context,
@@ -348,6 +360,8 @@ async fn keep(
         version: old.version,
         attempt: old.attempt + 1,
         history: old.history,
+        // What is still stored of the former life goes by this plan, should the task end before it is planned again.
+        plan: old.plan,
         ..fresh
     };
     again.note(now_epoch_s, "taken on afresh: kaltura reset the task");

@@ -3,17 +3,26 @@
 //! Found by the `due` index. Media, orders, transcripts, drafts and deliverables go, in all versions, and with them what the
 //! record knew of their content; the record itself stays with a report of what went when. Safe to repeat: what is gone is
 //! counted as nothing. The bucket's lifecycle rule is only the backstop.
+//!
+//! A task that was ended from outside may have a function that still works on it and stores what it made: so nothing is swept
+//! before such a function has ended.
+
+use std::collections::BTreeSet;
 
 use futures::StreamExt;
+use kaltura::TaskId;
 
 use crate::context::Context;
 use crate::error::{Result, StepError};
 use crate::ports::Deleted;
-use crate::record::{DeletionReport, Duty, TaskRecord};
+use crate::record::{DeletionReport, Duty, FUNCTION_ENDS_WITHIN_S, TaskRecord};
 use crate::telemetry::names;
 
-/// How many tasks one run sweeps; the rest is due again at the next.
-const AT_MOST: usize = 200;
+/// How many tasks are asked for at a time.
+const BATCH: usize = 200;
+/// A run asks for no further batch after this time; the rest is due again at the next. Half of the function's time-out in the
+/// template.
+const BATCHES_WITHIN_S: u64 = 150;
 /// How many are swept side by side.
 const AT_ONCE: usize = 4;
 
@@ -30,38 +39,40 @@ pub struct SweepReport {
     pub size_bytes: u64,
 }
 
-/// Sweeps all tasks that are due.
+/// Sweeps all tasks that are due, batch by batch. One that can't be swept now keeps no other from it.
 pub async fn run(ctx: &Context) -> Result<SweepReport> {
-    let now_epoch_s = ctx.clock.now_epoch_s();
-    let due = ctx.tasks.due(Duty::Sweep, now_epoch_s, AT_MOST).await?;
-    let outcomes: Vec<Result<Option<(Deleted, u64)>>> = futures::stream::iter(due)
-        .map(|task_id| async move {
-            // The index lags: the record decides.
-            let record = ctx.tasks.load(&task_id).await?;
-            let Some(record) = record.filter(|record| record.is_due(Duty::Sweep, now_epoch_s)) else {
-                return Ok(None);
-            };
-            let outcome = sweep(ctx, record, now_epoch_s).await;
-            if let Err(error) = &outcome {
-                tracing::error!(task_id = %task_id, name = error.name(), %error, "a task could not be swept");
-            }
-            outcome.map(Some)
-        })
-        .buffer_unordered(AT_ONCE)
-        .collect()
-        .await;
+    let begun_epoch_s = ctx.clock.now_epoch_s();
+    let due_epoch_s = begun_epoch_s.saturating_sub(FUNCTION_ENDS_WITHIN_S);
     let mut report = SweepReport::default();
     let mut overdue_s = 0;
-    for outcome in outcomes {
-        match outcome {
-            Ok(None) => {}
-            Ok(Some((deleted, late_s))) => {
-                report.swept += 1;
-                report.objects += deleted.objects;
-                report.size_bytes += deleted.size_bytes;
-                overdue_s = overdue_s.max(late_s);
+    let mut seen: BTreeSet<TaskId> = BTreeSet::new();
+    loop {
+        // Those that failed, and those that the index still tells of, come first again.
+        let limit = BATCH + seen.len();
+        let mut batch = ctx.tasks.due(Duty::Sweep, due_epoch_s, limit).await?;
+        batch.retain(|task_id| seen.insert(task_id.clone()));
+        if batch.is_empty() {
+            break;
+        }
+        let swept: Vec<Swept> = futures::stream::iter(batch)
+            .map(async |task_id| sweep_if_due(ctx, &task_id, due_epoch_s).await)
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
+        for one in swept {
+            overdue_s = overdue_s.max(one.late_s);
+            match one.outcome {
+                Ok(None) => {}
+                Ok(Some(deleted)) => {
+                    report.swept += 1;
+                    report.objects += deleted.objects;
+                    report.size_bytes += deleted.size_bytes;
+                }
+                Err(_) => report.failed += 1,
             }
-            Err(_) => report.failed += 1,
+        }
+        if ctx.clock.now_epoch_s() >= begun_epoch_s + BATCHES_WITHIN_S {
+            break;
         }
     }
     metrics::counter!(names::TASKS_SWEPT).increment(u64::try_from(report.swept).unwrap_or(u64::MAX));
@@ -72,14 +83,41 @@ pub async fn run(ctx: &Context) -> Result<SweepReport> {
         failed = report.failed,
         objects = report.objects,
         size_bytes = report.size_bytes,
+        overdue_s,
         "data of ended tasks deleted"
     );
     Ok(report)
 }
 
-/// Deletes what was stored for a task; answers what that was, and how many seconds after its time.
-async fn sweep(ctx: &Context, record: TaskRecord, now_epoch_s: u64) -> Result<(Deleted, u64)> {
-    let late_s = now_epoch_s.saturating_sub(record.delete_at_epoch_s.unwrap_or(now_epoch_s));
+/// What came of one task.
+struct Swept {
+    /// What was deleted; `None` where nothing was due.
+    outcome: Result<Option<Deleted>>,
+    /// Seconds since its time, whether it was swept or could not be.
+    late_s: u64,
+}
+
+async fn sweep_if_due(ctx: &Context, task_id: &TaskId, due_epoch_s: u64) -> Swept {
+    let mut late_s = 0;
+    let outcome = async {
+        // The index lags: the record decides.
+        let record = ctx.tasks.load(task_id).await?;
+        let Some(record) = record.filter(|record| record.is_due(Duty::Sweep, due_epoch_s)) else {
+            return Ok(None);
+        };
+        let now_epoch_s = ctx.clock.now_epoch_s();
+        late_s = now_epoch_s.saturating_sub(record.delete_at_epoch_s.unwrap_or(now_epoch_s));
+        sweep(ctx, record, now_epoch_s, late_s).await.map(Some)
+    }
+    .await;
+    if let Err(error) = &outcome {
+        tracing::error!(task_id = %task_id, name = error.name(), %error, late_s, "a task could not be swept");
+    }
+    Swept { outcome, late_s }
+}
+
+/// Deletes what was stored for a task, `late_s` seconds after its time; answers what that was.
+async fn sweep(ctx: &Context, record: TaskRecord, now_epoch_s: u64, late_s: u64) -> Result<Deleted> {
     let objects = ctx.objects()?;
     let mut deleted = Deleted::default();
     for prefix in prefixes(&record) {
@@ -112,7 +150,7 @@ async fn sweep(ctx: &Context, record: TaskRecord, now_epoch_s: u64) -> Result<(D
             late_s,
             "data deleted"
         );
-        return Ok((deleted, late_s));
+        return Ok(deleted);
     }
     Err(StepError::RecordConflict {
         task_id: swept.task_id.to_string(),

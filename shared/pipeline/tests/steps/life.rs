@@ -1,17 +1,20 @@
 //! A task's life beside the straight way: admission, looks from outside, and ends that were lost.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use bytes::Bytes;
 use kaltura::PartnerId;
-use kaltura_sim::{CustomerSpec, Fault, FaultEffect, OrderRequest, PartnerId as SimPartner};
-use pipeline::Class;
-use pipeline::ports::{Clock, OrderQueue, TaskStore};
+use kaltura_sim::{CustomerSpec, Fault, FaultEffect, OrderRequest, PartnerId as SimPartner, ProfileSpec};
+use pipeline::memory::sample_record;
+use pipeline::ports::{Clock, Deleted, ObjectStore, OrderQueue, SignedGet, TaskStore};
 use pipeline::record::{FIRST_CHECK_AFTER_S, TaskState};
 use pipeline::steps::claim::{self, Claimed};
 use pipeline::steps::fail::{self, Ending};
 use pipeline::steps::reconcile::{self, ReconcileReport};
-use pipeline::steps::{OrderMessage, StepInput, fetch, finalize};
-use step_world::{World, order};
+use pipeline::steps::{OrderMessage, StepInput, fetch, finalize, sweep};
+use pipeline::{Class, Result};
+use step_world::{ServedBucket, World, order};
 
 const HOUR_S: u64 = 60 * 60;
 
@@ -315,4 +318,111 @@ async fn a_message_that_is_claimed_twice_at_once_starts_once() {
     let claims = record.history.iter().filter(|entry| entry.what == "claimed");
     assert_eq!(claims.map(|entry| entry.times).sum::<u32>(), 1, "{record:?}");
     world.run_to_the_end(&StepInput { task_id, attempt: 1 }).await;
+}
+
+/// `DELETE_ONCE_PROCESSED`.
+fn to_be_deleted() -> OrderRequest {
+    OrderRequest {
+        profile: ProfileSpec {
+            content_deletion_policy: 2,
+            ..ProfileSpec::default()
+        },
+        ..order()
+    }
+}
+
+/// A bucket that deletes nothing of one task.
+struct Stubborn {
+    bucket: ServedBucket,
+    task_id: String,
+}
+
+#[async_trait::async_trait]
+impl ObjectStore for Stubborn {
+    async fn put(&self, key: &str, content: Bytes, content_type: &str) -> Result<()> {
+        self.bucket.put(key, content, content_type).await
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Bytes>> {
+        self.bucket.get(key).await
+    }
+
+    async fn sink(&self, key: &str, content_type: &str) -> Result<Box<dyn media::PartSink>> {
+        self.bucket.sink(key, content_type).await
+    }
+
+    async fn download(&self, key: &str, to: &std::path::Path) -> Result<u64> {
+        self.bucket.download(key, to).await
+    }
+
+    async fn delete_all(&self, prefix: &str) -> Result<Deleted> {
+        if prefix.contains(&self.task_id) {
+            return Err(pipeline::StepError::Aws {
+                service: "s3",
+                action: "DeleteObjects",
+                detail: "denied".to_owned(),
+            });
+        }
+        self.bucket.delete_all(prefix).await
+    }
+
+    async fn sign_get(&self, key: &str, now_epoch_s: u64) -> Result<SignedGet> {
+        self.bucket.sign_get(key, now_epoch_s).await
+    }
+}
+
+/// What can't be deleted is told, and how late it is, as long as it is there; what stands behind it is deleted.
+#[test]
+fn data_that_can_not_be_deleted_is_overdue_and_harms_no_other() {
+    let ((), told) = step_world::told(async {
+        let mut world = World::new().await;
+        let stuck = world.begin(to_be_deleted()).await;
+        world.run_to_the_end(&stuck).await;
+        world.advance(1);
+        let other = world.begin(to_be_deleted()).await;
+        world.run_to_the_end(&other).await;
+        world.ctx.parts.objects = Some(Arc::new(Stubborn {
+            bucket: world.bucket.clone(),
+            task_id: stuck.task_id.to_string(),
+        }));
+        world.advance(30 * HOUR_S);
+        let report = sweep::run(&world.ctx).await.unwrap();
+        assert_eq!((report.swept, report.failed), (1, 1));
+        assert!(world.record(&stuck.task_id).await.deleted.is_none());
+        assert!(world.record(&other.task_id).await.deleted.is_some());
+    });
+    let overdue_s = told.last["DeletionOverdueS"];
+    assert!(overdue_s > 30.0 * 3_600.0, "{overdue_s}");
+}
+
+/// A flood that ends at once is swept in one run, batch by batch.
+#[tokio::test]
+async fn as_many_as_are_due_are_swept() {
+    let world = World::new().await;
+    for number in 0..450 {
+        let mut record = sample_record(format!("{}", 900_000 + number).parse().unwrap());
+        record.end(TaskState::Gone, 500, "withdrawn");
+        record.delete_at_epoch_s = Some(500 + number);
+        world.table.keep(&record).await.unwrap();
+    }
+    assert_eq!(sweep::run(&world.ctx).await.unwrap().swept, 450);
+    assert_eq!(sweep::run(&world.ctx).await.unwrap().swept, 0);
+}
+
+/// What was stored in a former life of the task is deleted with it, however this one ends.
+#[tokio::test]
+async fn a_task_that_is_reset_and_withdrawn_leaves_nothing() {
+    let world = World::new().await;
+    let input = world.begin(to_be_deleted()).await;
+    fetch::run(&world.ctx, &input).await.unwrap();
+    let media = world.record(&input.task_id).await.media.unwrap().key;
+    world.sim.reset_order(&input.task_id.as_str().into()).unwrap();
+    world.advance(5);
+    assert_eq!(world.poll().await.kept, 1);
+    world.sim.abort_order(&input.task_id.as_str().into()).unwrap();
+    assert!(matches!(world.claim_all().await.as_slice(), [Ok(Claimed::Gone)]));
+    assert!(world.bucket.get(&media).await.unwrap().is_some());
+    world.advance(HOUR_S);
+    assert_eq!(sweep::run(&world.ctx).await.unwrap().swept, 1);
+    assert!(world.bucket.get(&media).await.unwrap().is_none());
 }

@@ -8,7 +8,7 @@ use pipeline::aws::dynamodb::Table;
 use pipeline::aws::s3::Bucket;
 use pipeline::aws::states::StateMachine;
 use pipeline::ports::{ExecutionState, Executions, ObjectStore, TaskStore};
-use pipeline::record::{TaskRecord, TaskState};
+use pipeline::record::{FUNCTION_ENDS_WITHIN_S, TaskRecord, TaskState};
 
 use crate::bed::{Bed, RECOGNISED_WITHIN, SOON};
 
@@ -91,6 +91,11 @@ pub async fn deleted_in_time(bed: &Bed) {
     let bucket = Bucket::new(bed.stack.sdk(), bed.stack.output("WorkBucket").unwrap());
     assert!(bucket.get(&media).await.unwrap().is_some());
 
+    // As if the time had passed in which a function may work on.
+    change(bed, &task_id, |record| {
+        record.delete_at_epoch_s = Some(now_epoch_s() - FUNCTION_ENDS_WITHIN_S);
+    })
+    .await;
     bed.stack.sweep_now().await.unwrap();
     let begun = Instant::now();
     let deleted = loop {
