@@ -7,7 +7,7 @@ use kaltura::{PartnerId, TaskId};
 
 use crate::memory::sample_record;
 use crate::ports::{Gate, GateClosed, Leases, ObjectStore, OrderQueue, SessionStore, StagedTask, TaskStore};
-use crate::record::{Duty, RESEND_AFTER_S, Stage, TaskState};
+use crate::record::{Duty, RESEND_AFTER_S, Stage, TaskRecord, TaskState};
 use crate::session::CachedSession;
 
 /// What did not hold.
@@ -162,6 +162,8 @@ pub async fn task_index(store: &dyn TaskStore, prefix: &str, wait: impl AsyncFn(
         "a limit is kept",
     )?;
 
+    deadlines(store, &mut record, &mut other, &wait).await?;
+
     record.end(TaskState::Delivered, 500, "done");
     record.delete_at_epoch_s = Some(600);
     store.save(&mut record).await.map_err(text)?;
@@ -174,10 +176,47 @@ pub async fn task_index(store: &dyn TaskStore, prefix: &str, wait: impl AsyncFn(
         ids(Stage::InFlight).await? == [second.clone()],
         "an ended task is in flight no more",
     )?;
+    let expected = store.expected(ever, 10).await.map_err(text)?;
+    hold(
+        expected == [(second.clone(), 3_000)],
+        "an ended task has no deadline any more",
+    )?;
     let keys = store.keys_expiring(1_000_000, 10).await.map_err(text)?;
     hold(
         keys == [(second.clone(), 900_000)],
         "an ended task's key is watched no more",
+    )
+}
+
+/// Deadlines of two tasks that have not ended: the first is expected after the second, in the end.
+async fn deadlines(
+    store: &dyn TaskStore,
+    first: &mut TaskRecord,
+    second: &mut TaskRecord,
+    wait: &impl AsyncFn(),
+) -> Verdict {
+    let ever = u64::from(u32::MAX);
+    let expected = async |before_epoch_s, limit| store.expected(before_epoch_s, limit).await.map_err(text);
+    for record in [&mut *first, &mut *second] {
+        record.expected_finish_epoch_s = None;
+        store.save(record).await.map_err(text)?;
+    }
+    wait().await;
+    hold(
+        expected(ever, 10).await?.is_empty(),
+        "what nobody expects has no deadline",
+    )?;
+    first.expected_finish_epoch_s = Some(4_000);
+    store.save(first).await.map_err(text)?;
+    second.expected_finish_epoch_s = Some(3_000);
+    store.save(second).await.map_err(text)?;
+    wait().await;
+    let (first, second) = (first.task_id.clone(), second.task_id.clone());
+    hold(
+        expected(4_000, 10).await? == [(second.clone(), 3_000), (first, 4_000)]
+            && expected(ever, 1).await? == [(second, 3_000)]
+            && expected(2_999, 10).await?.is_empty(),
+        "what has not ended is told by its deadline, soonest first, up to time and limit",
     )
 }
 

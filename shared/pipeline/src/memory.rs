@@ -168,6 +168,18 @@ impl TaskIndex for MemoryTable {
         keys.truncate(limit);
         Ok(keys)
     }
+
+    async fn expected(&self, before_epoch_s: u64, limit: usize) -> Result<Vec<(TaskId, u64)>> {
+        let mut expected: Vec<(TaskId, u64)> = self
+            .all()?
+            .into_iter()
+            .filter_map(|record| Some((record.task_id.clone(), record.deadline_epoch_s()?)))
+            .filter(|(_, deadline_epoch_s)| *deadline_epoch_s <= before_epoch_s)
+            .collect();
+        expected.sort_by_key(|(_, deadline_epoch_s)| *deadline_epoch_s);
+        expected.truncate(limit);
+        Ok(expected)
+    }
 }
 
 #[async_trait]

@@ -110,6 +110,8 @@ pub trait TaskIndex: Send + Sync {
     async fn in_state(&self, state: TaskState, limit: usize) -> Result<Vec<TaskId>>;
     /// Running tasks whose key expires before that time, soonest first, with the expiry. A hint, like `due`.
     async fn keys_expiring(&self, before_epoch_s: u64, limit: usize) -> Result<Vec<(TaskId, u64)>>;
+    /// Tasks that have not ended and are expected before that time, soonest first, with that time. A hint, like `due`.
+    async fn expected(&self, before_epoch_s: u64, limit: usize) -> Result<Vec<(TaskId, u64)>>;
 }
 
 /// A lease that keeps two runs of the same timer apart.

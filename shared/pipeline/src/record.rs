@@ -503,6 +503,12 @@ impl TaskRecord {
         }
     }
 
+    /// By when the customer expects the task, as long as it has not ended. The `deadline` index holds just the records for
+    /// which this is `Some`.
+    pub fn deadline_epoch_s(&self) -> Option<u64> {
+        self.expected_finish_epoch_s.filter(|_| !self.state.has_ended())
+    }
+
     /// Fails unless `attempt` may act on this record.
     pub fn check_attempt(&self, attempt: u32) -> Result<(), StepError> {
         if self.attempt != attempt {

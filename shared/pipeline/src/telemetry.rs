@@ -40,6 +40,8 @@ pub mod names {
     pub const TASKS_DELIVERED: &str = "TasksDelivered";
     /// Tasks set to ERROR, by `Service`.
     pub const TASKS_FAILED: &str = "TasksFailed";
+    /// Tasks ended, by state.
+    pub const TASKS_ENDED: &str = "TasksEnded";
     /// Tasks that vanished at Kaltura.
     pub const TASKS_GONE: &str = "TasksGone";
     /// Tasks parked.
@@ -80,7 +82,7 @@ pub mod names {
     pub const LANGUAGE_MISMATCHES: &str = "LanguageMismatches";
 
     /// All of them.
-    pub const ALL: [&str; 30] = [
+    pub const ALL: [&str; 31] = [
         LANGUAGE_MISMATCHES,
         TASKS_LISTED,
         TASKS_KEPT,
@@ -93,6 +95,7 @@ pub mod names {
         STEP_ERRORS,
         TASKS_DELIVERED,
         TASKS_FAILED,
+        TASKS_ENDED,
         TASKS_GONE,
         TASKS_PARKED,
         ORDER_TO_DELIVERY_S,

@@ -180,6 +180,7 @@ fn every_parameter_is_in_the_readme_with_its_default_and_no_other() {
             .into_iter()
             .flat_map(|all| all.trim().trim_matches(['[', ']']).split(", "))
         {
+            let value = value.trim_matches('"');
             assert!(row[1].contains(&format!("`{value}`")), "{name}: {value}");
         }
     }
@@ -257,4 +258,75 @@ fn roles_may_do_what_they_need_and_no_more() {
         );
     }
     assert_eq!(sessions.len(), 8, "{sessions:?}");
+}
+
+#[test]
+fn each_alarm_tells_somebody_and_says_what_silence_means() {
+    let template = read("template.yaml");
+    let alarms: Vec<(&str, &str)> = template
+        .split("\n  ")
+        .scan("", |name, part| {
+            let head = part.lines().next().unwrap_or_default();
+            if !head.starts_with(' ') {
+                *name = head.trim_end_matches(':');
+            }
+            Some((*name, part))
+        })
+        .collect();
+    let block = |alarm: &str| -> String {
+        let parts = alarms.iter().filter(|(name, _)| *name == alarm);
+        let parts: Vec<&str> = parts.map(|(_, part)| *part).collect();
+        parts.join("\n") + "\n"
+    };
+    let names: BTreeSet<&str> = alarms.iter().map(|(name, _)| *name).collect();
+    let mut seen = 0;
+    for name in names.into_iter().filter(|name| name.ends_with("Alarm")) {
+        let block = block(name);
+        assert!(
+            block.contains("AlarmActions: !If [TellOfAlarms, [!Ref AlarmTopicArn]"),
+            "{name}"
+        );
+        assert!(block.contains("TreatMissingData: "), "{name}");
+        seen += 1;
+    }
+    assert!(seen > 12, "{seen}");
+    // Where nothing is told, nothing works: no poll, no sweep. The first within five minutes.
+    for (alarm, metric, period_s) in [
+        ("NoPollAlarm", "PollOk", 300),
+        ("DeletionOverdueAlarm", "DeletionOverdueS", 3_600),
+    ] {
+        let block = block(alarm);
+        for line in [
+            format!("MetricName: {metric}\n"),
+            format!("Period: {period_s}\n"),
+            "EvaluationPeriods: 1\n".to_owned(),
+            "TreatMissingData: breaching\n".to_owned(),
+        ] {
+            assert!(block.contains(&line), "{alarm} has no `{line}`");
+        }
+    }
+}
+
+/// What an operator is to be told of, as far as a metric of ours tells it.
+#[test]
+fn there_is_an_alarm_for_whatever_must_not_be() {
+    let template = read("template.yaml");
+    let alarms = &template[template.find("  NoPollAlarm:").unwrap()..template.find("  Dashboard:").unwrap()];
+    for metric in [
+        names::POLL_OK,
+        names::TASKS_PARKED,
+        names::KEY_MARGIN_S,
+        names::DEADLINE_MARGIN_S,
+        names::OLDEST_UNCLAIMED_AGE_S,
+        names::TASKS_ENDED,
+        names::KALTURA_ERRORS,
+        names::DELETION_OVERDUE_S,
+        names::RECONCILED,
+        names::INVARIANTS_BROKEN,
+    ] {
+        assert!(alarms.contains(&format!("MetricName: {metric}")), "{metric}");
+    }
+    for queue in ["OrdersDlq", "SchedulesDlq"] {
+        assert!(alarms.contains(&format!("!GetAtt {queue}.QueueName")), "{queue}");
+    }
 }

@@ -84,6 +84,11 @@ impl TaskIndex for Table {
         let keys = self.store.keys_expiring(before_epoch_s, limit);
         self.run.call("table.keys", lost, keys).await
     }
+
+    async fn expected(&self, before_epoch_s: u64, limit: usize) -> Result<Vec<(TaskId, u64)>> {
+        let expected = self.store.expected(before_epoch_s, limit);
+        self.run.call("table.expected", lost, expected).await
+    }
 }
 
 #[async_trait]

@@ -1,10 +1,11 @@
 //! The table: task records, the poll's lease and the vendor session.
 //!
-//! One table, key `pk`: `TASK#<id>`, `LEASE#<name>`, `GATE`, `SESSION#vendor`. Three sparse indexes: `due` (`due_kind`,
+//! One table, key `pk`: `TASK#<id>`, `LEASE#<name>`, `GATE`, `SESSION#vendor`. Four sparse indexes: `due` (`due_kind`,
 //! `due_at_epoch_s`) holds the tasks that wait for something by [`Duty`], `stage` (`stage`, `created_epoch_s`) those that
-//! admission sees, `keys` (`key_watch`, `key_expires_epoch_s`) the keys to keep alive. Their attributes are written from the
-//! record by [`TaskRecord::due`], [`TaskRecord::stage`] and [`TaskRecord::key_is_watched`], so that record and index can't
-//! disagree.
+//! admission sees, `keys` (`key_watch`, `key_expires_epoch_s`) the keys to keep alive, `deadline` (`deadline_watch`,
+//! `deadline_epoch_s`) by when customers expect what has not ended. Their attributes are written from the record by
+//! [`TaskRecord::due`], [`TaskRecord::stage`], [`TaskRecord::key_is_watched`] and [`TaskRecord::deadline_epoch_s`], so that
+//! record and index can't disagree.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -30,8 +31,10 @@ const DUE_INDEX: &str = "due";
 const STAGE_INDEX: &str = "stage";
 /// The index of watched keys.
 const KEYS_INDEX: &str = "keys";
-/// The one partition of the `keys` index.
-const KEY_WATCH: &str = "1";
+/// The index of deadlines.
+const DEADLINE_INDEX: &str = "deadline";
+/// The one partition of the `keys` and of the `deadline` index.
+const WATCHED: &str = "1";
 
 const SESSION_PK: &str = "SESSION#vendor";
 const TASK_PK: &str = "TASK#";
@@ -63,6 +66,10 @@ struct Indexed {
     stage: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key_watch: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deadline_watch: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deadline_epoch_s: Option<u64>,
     /// DynamoDB deletes the item by this.
     #[serde(skip_serializing_if = "Option::is_none")]
     ttl_epoch_s: Option<u64>,
@@ -220,7 +227,9 @@ fn record_item(record: &TaskRecord) -> Result<Item> {
             due_kind: due.map(|(duty, _)| duty.name()),
             due_at_epoch_s: due.map(|(_, at_epoch_s)| at_epoch_s),
             stage: record.stage().map(Stage::name),
-            key_watch: record.key_is_watched().then_some(KEY_WATCH),
+            key_watch: record.key_is_watched().then_some(WATCHED),
+            deadline_watch: record.deadline_epoch_s().map(|_| WATCHED),
+            deadline_epoch_s: record.deadline_epoch_s(),
             ttl_epoch_s: record.expires_epoch_s(),
             pk: pk.clone(),
         },
@@ -398,7 +407,16 @@ impl TaskIndex for Table {
 
     async fn keys_expiring(&self, before_epoch_s: u64, limit: usize) -> Result<Vec<(TaskId, u64)>> {
         self.index(
-            (KEYS_INDEX, "key_watch", KEY_WATCH, "key_expires_epoch_s"),
+            (KEYS_INDEX, "key_watch", WATCHED, "key_expires_epoch_s"),
+            before_epoch_s,
+            limit,
+        )
+        .await
+    }
+
+    async fn expected(&self, before_epoch_s: u64, limit: usize) -> Result<Vec<(TaskId, u64)>> {
+        self.index(
+            (DEADLINE_INDEX, "deadline_watch", WATCHED, "deadline_epoch_s"),
             before_epoch_s,
             limit,
         )

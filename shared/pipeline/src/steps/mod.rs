@@ -125,7 +125,13 @@ async fn run_recorded<T>(
     span.record("partner_id", task.record.partner_id.to_string());
     span.record("entry_id", task.record.entry_id.as_ref().map(ToString::to_string));
     match work(&mut task).await {
-        Ok(output) => Ok(output),
+        Ok(output) => {
+            // What had ended before was not loaded: it is this step that has ended it.
+            if task.record.state.has_ended() {
+                metrics::counter!(names::TASKS_ENDED, "State" => task.record.state.name()).increment(1);
+            }
+            Ok(output)
+        }
         Err(error) => {
             let at_epoch_s = ctx.clock.now_epoch_s();
             let line = format!("{step}: {}: {error}", error.name());

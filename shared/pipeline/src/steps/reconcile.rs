@@ -100,6 +100,7 @@ pub async fn run(ctx: &Context) -> Result<ReconcileReport> {
         }
         report.looked_at += 1;
     }
+    tell_deadline(ctx).await?;
     tracing::info!(
         looked_at = report.looked_at,
         put_right = report.put_right,
@@ -113,7 +114,6 @@ async fn look(task: &mut Task<'_>) -> Result<Found> {
     // First the time of the next look: a task whose look fails must not stand before the others for ever.
     look_again_after(task, AGAIN_AFTER_S).await?;
     let ctx = task.ctx;
-    note_deadline(task);
     note_broken(task);
     if let Err(error) = at_kaltura(task).await {
         if error.class() != Class::Gone {
@@ -129,14 +129,18 @@ async fn look(task: &mut Task<'_>) -> Result<Found> {
     execution(task).await
 }
 
-/// Shown and alarmed, and nothing else: no promise lets one customer's order overtake another's.
-fn note_deadline(task: &Task<'_>) {
-    let Some(expected_epoch_s) = task.record.expected_finish_epoch_s else {
-        return;
-    };
-    #[expect(clippy::cast_precision_loss, reason = "times in seconds are far below 2^52")]
-    let margin_s = expected_epoch_s as f64 - task.ctx.clock.now_epoch_s() as f64;
-    metrics::histogram!(names::DEADLINE_MARGIN_S).record(margin_s);
+/// How long the customer has to wait yet who expects his task first, in whatever state it is. Shown and alarmed, and nothing
+/// else: no promise lets one customer's order overtake another's.
+async fn tell_deadline(ctx: &Context) -> Result<()> {
+    if let Some((task_id, deadline_epoch_s)) = ctx.tasks.expected(u64::from(u32::MAX), 1).await?.first() {
+        #[expect(clippy::cast_precision_loss, reason = "times in seconds are far below 2^52")]
+        let margin_s = *deadline_epoch_s as f64 - ctx.clock.now_epoch_s() as f64;
+        metrics::gauge!(names::DEADLINE_MARGIN_S).set(margin_s);
+        if margin_s < 0.0 {
+            tracing::warn!(task_id = %task_id, margin_s, "a task is later than its customer expects it");
+        }
+    }
+    Ok(())
 }
 
 /// What the simulation rules out is looked for here, too.

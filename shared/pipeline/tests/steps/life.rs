@@ -1,18 +1,21 @@
 //! A task's life beside the straight way: admission, looks from outside, and ends that were lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use kaltura::PartnerId;
 use kaltura_sim::{CustomerSpec, Fault, FaultEffect, OrderRequest, PartnerId as SimPartner, ProfileSpec};
-use pipeline::memory::sample_record;
-use pipeline::ports::{Clock, Deleted, ObjectStore, OrderQueue, SignedGet, TaskStore};
-use pipeline::record::{FIRST_CHECK_AFTER_S, TaskState};
+use pipeline::memory::{MemoryTable, sample_record};
+use pipeline::ports::{
+    Clock, Deleted, KnownTask, LinkMethod, ObjectLinks, ObjectStore, OrderQueue, PresignedUrl, SignedGet,
+    StagedTask, TaskIndex, TaskStore,
+};
+use pipeline::record::{Duty, FIRST_CHECK_AFTER_S, Stage, TaskRecord, TaskState};
 use pipeline::steps::claim::{self, Claimed};
 use pipeline::steps::fail::{self, Ending};
 use pipeline::steps::reconcile::{self, ReconcileReport};
-use pipeline::steps::{OrderMessage, StepInput, fetch, finalize, sweep};
+use pipeline::steps::{OrderMessage, StepInput, extend_keys, fetch, finalize, sweep};
 use pipeline::{Class, Result};
 use step_world::{ServedBucket, World, order};
 
@@ -366,8 +369,29 @@ impl ObjectStore for Stubborn {
         self.bucket.delete_all(prefix).await
     }
 
+    async fn upload(&self, key: &str, from: &std::path::Path, content_type: &str) -> Result<u64> {
+        self.bucket.upload(key, from, content_type).await
+    }
+}
+
+#[async_trait::async_trait]
+impl ObjectLinks for Stubborn {
+    fn bucket(&self) -> &str {
+        self.bucket.bucket()
+    }
+
     async fn sign_get(&self, key: &str, now_epoch_s: u64) -> Result<SignedGet> {
         self.bucket.sign_get(key, now_epoch_s).await
+    }
+
+    async fn presign(
+        &self,
+        method: LinkMethod,
+        key: &str,
+        now_epoch_s: u64,
+        ttl_s: u64,
+    ) -> Result<PresignedUrl> {
+        self.bucket.presign(method, key, now_epoch_s, ttl_s).await
     }
 }
 
@@ -425,4 +449,102 @@ async fn a_task_that_is_reset_and_withdrawn_leaves_nothing() {
     world.advance(HOUR_S);
     assert_eq!(sweep::run(&world.ctx).await.unwrap().swept, 1);
     assert!(world.bucket.get(&media).await.unwrap().is_none());
+}
+
+/// The alarms on near and missed deadlines see every task that has not ended: running, parked, or not yet begun.
+#[test]
+fn the_soonest_deadline_is_told_whatever_state_its_task_is_in() {
+    let (_, told) = step_world::told(async {
+        let world = World::new().await;
+        assert_eq!(looked(&world).await, put_right(0, 0));
+        let input = world.begin(order()).await;
+        world.states.end(&input.task_id, 1);
+        fail::run(&world.ctx, &input, Ending::Parked).await.unwrap();
+        let mut record = world.record(&input.task_id).await;
+        record.expected_finish_epoch_s = Some(world.clock.now_epoch_s() + 100);
+        assert!(world.table.save(&mut record).await.unwrap());
+        world.advance(160);
+        looked(&world).await
+    });
+    let margin_s = told.last["DeadlineMarginS"];
+    assert!((margin_s + 60.0).abs() < 0.5, "{margin_s}");
+    assert!(
+        told.log.contains("later than its customer expects"),
+        "{}",
+        told.log
+    );
+}
+
+/// A record that this version can't read keeps neither orders nor keys of others waiting.
+#[tokio::test]
+async fn a_record_of_a_later_version_harms_no_other() {
+    let mut world = World::new().await;
+    let (parked, running) = (world.begin(order()).await, world.begin(order()).await);
+    fail::run(&world.ctx, &parked, Ending::Parked).await.unwrap();
+    world.ctx.tasks = Arc::new(OneUnreadable {
+        table: world.table.clone(),
+        task_id: parked.task_id.clone(),
+    });
+    world.place(order()).await;
+    world.advance(HOUR_S);
+    assert_eq!(world.poll().await.sent, 1, "the new one");
+    world.advance(6 * 24 * HOUR_S);
+    let report = extend_keys::run(&world.ctx).await.unwrap();
+    assert_eq!((report.extended, report.failed), (1, 1));
+    let record = world.record(&running.task_id).await;
+    assert!(record.key_expires_epoch_s > world.clock.now_epoch_s() + 6 * 24 * HOUR_S);
+}
+
+/// A table with a record of a later version.
+struct OneUnreadable {
+    table: Arc<MemoryTable>,
+    task_id: kaltura::TaskId,
+}
+
+#[async_trait::async_trait]
+impl TaskStore for OneUnreadable {
+    async fn keep(&self, record: &TaskRecord) -> Result<bool> {
+        self.table.keep(record).await
+    }
+
+    async fn load(&self, task_id: &kaltura::TaskId) -> Result<Option<TaskRecord>> {
+        if *task_id == self.task_id {
+            return Err(pipeline::StepError::RecordUnreadable {
+                what: task_id.to_string(),
+                detail: "record_version is Some(99)".to_owned(),
+            });
+        }
+        TaskStore::load(self.table.as_ref(), task_id).await
+    }
+
+    async fn known(&self, task_ids: &[kaltura::TaskId]) -> Result<HashMap<kaltura::TaskId, KnownTask>> {
+        self.table.known(task_ids).await
+    }
+
+    async fn save(&self, record: &mut TaskRecord) -> Result<bool> {
+        TaskStore::save(self.table.as_ref(), record).await
+    }
+}
+
+#[async_trait::async_trait]
+impl TaskIndex for OneUnreadable {
+    async fn due(&self, duty: Duty, now_epoch_s: u64, limit: usize) -> Result<Vec<kaltura::TaskId>> {
+        self.table.due(duty, now_epoch_s, limit).await
+    }
+
+    async fn staged(&self, stage: Stage) -> Result<Vec<StagedTask>> {
+        self.table.staged(stage).await
+    }
+
+    async fn in_state(&self, state: TaskState, limit: usize) -> Result<Vec<kaltura::TaskId>> {
+        self.table.in_state(state, limit).await
+    }
+
+    async fn keys_expiring(&self, before_epoch_s: u64, limit: usize) -> Result<Vec<(kaltura::TaskId, u64)>> {
+        self.table.keys_expiring(before_epoch_s, limit).await
+    }
+
+    async fn expected(&self, before_epoch_s: u64, limit: usize) -> Result<Vec<(kaltura::TaskId, u64)>> {
+        self.table.expected(before_epoch_s, limit).await
+    }
 }

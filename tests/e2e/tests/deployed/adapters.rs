@@ -57,6 +57,8 @@ async fn make_table(dynamo: &aws_sdk_dynamodb::Client, name: &str) {
         ("key_expires_epoch_s", ScalarAttributeType::N),
         ("stage", ScalarAttributeType::S),
         ("created_epoch_s", ScalarAttributeType::N),
+        ("deadline_watch", ScalarAttributeType::S),
+        ("deadline_epoch_s", ScalarAttributeType::N),
     ]);
     let key = |name: &str, kind| {
         KeySchemaElement::builder()
@@ -97,6 +99,7 @@ async fn make_table(dynamo: &aws_sdk_dynamodb::Client, name: &str) {
         .key_schema(key("pk", KeyType::Hash))
         .global_secondary_indexes(index("due", "due_kind", "due_at_epoch_s", &[]))
         .global_secondary_indexes(index("keys", "key_watch", "key_expires_epoch_s", &[]))
+        .global_secondary_indexes(index("deadline", "deadline_watch", "deadline_epoch_s", &[]))
         .global_secondary_indexes(index(
             "stage",
             "stage",
