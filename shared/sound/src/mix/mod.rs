@@ -423,3 +423,65 @@ async fn check_made(tools: &Tools, made: &Path, original: &Original) -> Result<u
     }
     Ok(frames.saturating_mul(1_000) / u64::from(original.format.rate_hz))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A second of programme at 8 kHz with a clip of full scale from 0.25 to 0.5 s, through the desk in blocks. It is
+    /// judged before it is encoded, since the encoder hides what is too loud.
+    #[tokio::test]
+    async fn a_loud_clip_does_not_clip_and_the_programme_alone_stays_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let wav = dir.path().join("clips.wav");
+        let sine = "aevalsrc=sin(2*PI*700*t):s=8000:d=0.25";
+        let made = std::process::Command::new("ffmpeg")
+            .args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", sine])
+            .arg(&wav)
+            .status()
+            .unwrap();
+        assert!(made.success());
+        let format = Format {
+            rate_hz: 8_000,
+            channels: 1,
+        };
+        let speech = Speech {
+            wav: &wav,
+            ranges: &[Span::new(0, 250)],
+            placements: &[Placement {
+                clip: 0,
+                start_ms: 250,
+                end_ms: 500,
+                speed: 1.0,
+            }],
+            gain_db: 0.0,
+        };
+        let (voices, voice_format) = clips::prepare(&Tools::default(), &speech, format, dir.path())
+            .await
+            .unwrap();
+        let ducking = Ducking::DESCRIPTION;
+        let mut desk = Desk {
+            format,
+            curve: Curve::new([Span::new(250, 500)].into_iter(), ducking, format.rate_hz),
+            voices: Voices::new(voices, voice_format, 1.0),
+            limiter: Limiter::new(1, format.rate_hz),
+            frame: 0,
+            heard: Vec::new(),
+        };
+        let mut out = Vec::new();
+        for _ in 0..10 {
+            desk.mix(&mut [1.0; 800], &mut out).await.unwrap();
+        }
+        desk.limiter.flush(&mut out);
+
+        assert_eq!(out.len(), 8_000);
+        assert!(
+            out[..700]
+                .iter()
+                .all(|sample| sample.to_bits() == 1.0_f32.to_bits())
+        );
+        let clip = out[2_000..4_000].iter().copied().fold(0.0, f32::max);
+        assert!((0.85..=CLIP_CEILING + 1e-5).contains(&clip), "{clip}");
+        assert!(out.iter().all(|sample| sample.abs() <= 1.0));
+    }
+}
