@@ -8,6 +8,10 @@
 //!
 //! Promise: a track that is given out is MP4 with one AAC-LC track, its index in front, of one length with the media
 //! give or take an AAC frame (21 ms at 48 kHz), checked by ffprobe. Nothing else is ever at its path.
+//!
+//! Memory stays flat. Measured by `cargo run --release -p sound --example mix_hours -- MINUTES` on two processors with a
+//! load of 25 from other work: 6 minutes of programme with 60 clips take 3.4 MB at the peak (8 times real time), 24
+//! minutes with 240 clips 3.8 MB (13 times real time). The two ffmpeg beside it took 55 MB each.
 
 mod check;
 mod error;
