@@ -2,7 +2,10 @@
 //!
 //! A catalog item names its language in English (`KalturaCatalogItemLanguage`, 97 names); engines and files want
 //! BCP-47 tags and ISO 639 codes. What lives here: that table, and the matching of a tag against an engine's language
-//! ranges. What doesn't: which languages an engine knows (its capabilities say).
+//! ranges, and in [`amazon`] the codes of Amazon's engines. What doesn't: which languages an engine knows (its
+//! capabilities say).
+
+pub mod amazon;
 
 /// What kind of language a catalog name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

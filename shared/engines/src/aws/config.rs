@@ -1,0 +1,214 @@
+//! How the engine `aws` is set up.
+
+use crate::error::{EngineError, Result};
+
+const DATA_ACCESS_ROLE: &str = "REACH_TRANSCRIBE_ROLE_ARN";
+const OUTPUT_KEY: &str = "REACH_TRANSCRIBE_KMS_KEY_ID";
+const MAX_SPEAKERS: &str = "REACH_TRANSCRIBE_MAX_SPEAKERS";
+const LANGUAGE_CHECK: &str = "REACH_TRANSCRIBE_LANGUAGE_CHECK";
+const FILTERS: &str = "REACH_TRANSCRIBE_FILTERS";
+const FILTER_METHOD: &str = "REACH_TRANSCRIBE_FILTER_METHOD";
+const FORMALITY: &str = "REACH_TRANSLATE_FORMALITY";
+const BREVITY: &str = "REACH_TRANSLATE_BREVITY";
+const POLLY_ENGINES: &str = "REACH_POLLY_ENGINES";
+const MODEL: &str = "BEDROCK_MODEL_ID";
+
+/// Polly's engines that this project has voices for, the best first.
+const KNOWN_ENGINES: [&str; 3] = ["generative", "neural", "standard"];
+
+/// How the engine `aws` is set up. Everything has a default: with none of these set it recognises, identifies, translates
+/// and speaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwsConfig {
+    /// The role by which Transcribe reads the media and writes its output; with it, jobs over the account's limit wait at
+    /// Transcribe. None: it works with the caller's rights, and a job over the limit is refused, to be tried again.
+    pub data_access_role_arn: Option<String>,
+    /// The KMS key for Transcribe's output; none for the bucket's own encryption.
+    pub output_kms_key_id: Option<String>,
+    /// How many voices may be told apart, 2 to 30.
+    pub max_speakers: i32,
+    /// The languages, by Transcribe's codes, against which the ordered one is checked: the sound is given to the likeliest of
+    /// all, and the result says which it was and how surely. Empty: the ordered language is believed.
+    pub language_check: Vec<String>,
+    /// The vocabulary filters by Transcribe's language code, used where profanity is to go.
+    pub vocabulary_filters: Vec<(String, String)>,
+    /// What a filter does: `remove`, `mask` or `tag`.
+    pub vocabulary_filter_method: String,
+    /// `formal` or `informal`; none leaves it to Translate.
+    pub formality: Option<String>,
+    /// Whether translations are to be short.
+    pub brevity: bool,
+    /// Polly's engines that may be used: `generative`, `neural`, `standard`.
+    pub polly_engines: Vec<String>,
+    /// The Bedrock model, or inference profile, that finds chapters; none: the engine finds none.
+    pub model_id: Option<String>,
+}
+
+impl Default for AwsConfig {
+    fn default() -> Self {
+        Self {
+            data_access_role_arn: None,
+            output_kms_key_id: None,
+            max_speakers: 10,
+            language_check: Vec::new(),
+            vocabulary_filters: Vec::new(),
+            vocabulary_filter_method: "remove".to_owned(),
+            formality: None,
+            brevity: false,
+            polly_engines: KNOWN_ENGINES.map(str::to_owned).to_vec(),
+            model_id: None,
+        }
+    }
+}
+
+impl AwsConfig {
+    /// The settings of the process's environment:
+    ///
+    /// | variable | meaning | if unset |
+    /// | --- | --- | --- |
+    /// | `REACH_TRANSCRIBE_ROLE_ARN` | the role by which Transcribe reads and writes the bucket | the caller's rights |
+    /// | `REACH_TRANSCRIBE_KMS_KEY_ID` | the key for its output | the bucket's encryption |
+    /// | `REACH_TRANSCRIBE_MAX_SPEAKERS` | the most voices told apart, 2 to 30 | 10 |
+    /// | `REACH_TRANSCRIBE_LANGUAGE_CHECK` | languages to check the ordered one against: `en-US,es-US,fr-FR` | no check |
+    /// | `REACH_TRANSCRIBE_FILTERS` | vocabulary filters: `en-US=profanity-en,de-DE=profanity-de` | none |
+    /// | `REACH_TRANSCRIBE_FILTER_METHOD` | `remove`, `mask` or `tag` | `remove` |
+    /// | `REACH_TRANSLATE_FORMALITY` | `formal` or `informal` | Translate's choice |
+    /// | `REACH_TRANSLATE_BREVITY` | `on` | off |
+    /// | `REACH_POLLY_ENGINES` | of `generative,neural,standard` | all |
+    /// | `BEDROCK_MODEL_ID` | the model that finds chapters | no chapters |
+    ///
+    /// An impossible setting is [`EngineError::Setting`].
+    pub fn from_env() -> Result<Self> {
+        Self::from_vars(|name| std::env::var(name).ok())
+    }
+
+    /// The same, from any source of variables; an empty one counts as unset.
+    pub fn from_vars(var: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let var = |name: &str| {
+            let value = var(name)?;
+            let value = value.trim();
+            (!value.is_empty()).then(|| value.to_owned())
+        };
+        let default = Self::default();
+        Ok(Self {
+            data_access_role_arn: var(DATA_ACCESS_ROLE),
+            output_kms_key_id: var(OUTPUT_KEY),
+            max_speakers: match var(MAX_SPEAKERS) {
+                None => default.max_speakers,
+                Some(text) => match text.parse() {
+                    Ok(number @ 2..=30) => number,
+                    _ => return Err(wrong(MAX_SPEAKERS, &text, "a number from 2 to 30")),
+                },
+            },
+            language_check: var(LANGUAGE_CHECK).map(|text| list(&text)).unwrap_or_default(),
+            vocabulary_filters: match var(FILTERS) {
+                None => Vec::new(),
+                Some(text) => list(&text)
+                    .iter()
+                    .map(|pair| match pair.split_once('=') {
+                        Some((code, name)) if !code.is_empty() && !name.is_empty() => {
+                            Ok((code.trim().to_owned(), name.trim().to_owned()))
+                        }
+                        _ => Err(wrong(FILTERS, pair, "`language=filter`, separated by commas")),
+                    })
+                    .collect::<Result<_>>()?,
+            },
+            vocabulary_filter_method: one_of(
+                FILTER_METHOD,
+                var(FILTER_METHOD).unwrap_or(default.vocabulary_filter_method),
+                &["remove", "mask", "tag"],
+            )?,
+            formality: var(FORMALITY)
+                .map(|text| one_of(FORMALITY, text, &["formal", "informal"]))
+                .transpose()?,
+            brevity: match var(BREVITY) {
+                None => false,
+                Some(text) => one_of(BREVITY, text, &["on", "off"])? == "on",
+            },
+            polly_engines: match var(POLLY_ENGINES) {
+                None => default.polly_engines,
+                Some(text) => list(&text)
+                    .into_iter()
+                    .map(|engine| one_of(POLLY_ENGINES, engine, &KNOWN_ENGINES))
+                    .collect::<Result<_>>()?,
+            },
+            model_id: var(MODEL),
+        })
+    }
+}
+
+fn list(text: &str) -> Vec<String> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn one_of(name: &'static str, value: String, allowed: &[&str]) -> Result<String> {
+    if allowed.contains(&value.as_str()) {
+        return Ok(value);
+    }
+    Err(wrong(name, &value, &format!("one of `{}`", allowed.join("`, `"))))
+}
+
+fn wrong(name: &'static str, value: &str, expected: &str) -> EngineError {
+    EngineError::Setting {
+        name,
+        detail: format!("is `{value}`, expected {expected}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(pairs: &[(&str, &str)]) -> Result<AwsConfig> {
+        AwsConfig::from_vars(|name| {
+            let found = pairs.iter().find(|(variable, _)| *variable == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn with_nothing_set_the_defaults_hold() {
+        assert_eq!(from(&[]).unwrap(), AwsConfig::default());
+        assert_eq!(
+            from(&[(MAX_SPEAKERS, " "), (MODEL, "")]).unwrap(),
+            AwsConfig::default()
+        );
+    }
+
+    #[test]
+    fn every_setting_is_read() {
+        let config = from(&[
+            (DATA_ACCESS_ROLE, "arn:aws:iam::111122223333:role/transcribe"),
+            (OUTPUT_KEY, "alias/reach"),
+            (MAX_SPEAKERS, "4"),
+            (LANGUAGE_CHECK, "en-US, es-US"),
+            (FILTERS, "en-US=profanity-en,de-DE=profanity-de"),
+            (FILTER_METHOD, "mask"),
+            (FORMALITY, "formal"),
+            (BREVITY, "on"),
+            (POLLY_ENGINES, "neural,standard"),
+            (MODEL, "eu.amazon.nova-lite-v1:0"),
+        ]);
+        insta::assert_debug_snapshot!(config.unwrap());
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named_with_what_was_expected() {
+        let errors: Vec<_> = [
+            (MAX_SPEAKERS, "1"),
+            (MAX_SPEAKERS, "many"),
+            (FILTERS, "profanity"),
+            (FILTER_METHOD, "beep"),
+            (FORMALITY, "polite"),
+            (BREVITY, "yes"),
+            (POLLY_ENGINES, "neural,robot"),
+        ]
+        .map(|pair| from(&[pair]).unwrap_err().to_string())
+        .into();
+        insta::assert_snapshot!(errors.join("\n"));
+    }
+}

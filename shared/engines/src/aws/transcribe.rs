@@ -1,0 +1,592 @@
+//! Recognition and identification by Transcribe.
+//!
+//! A job is started by what is kept of it in the store beforehand (its *ticket*), because the vocabulary for it may have to be
+//! made first, which takes minutes: then `start` answers before the job exists, and the `look` that finds the vocabulary
+//! made starts it. Both do the same, and Transcribe knows a job by its name, so that each may be repeated at any point.
+
+use aws_sdk_transcribe::Client;
+use aws_sdk_transcribe::types::{
+    JobExecutionSettings, LanguageCode, LanguageIdSettings, Media, MediaFormat, Settings, TranscriptionJob,
+    TranscriptionJobStatus, VocabularyFilterMethod,
+};
+use captions::Transcript;
+use serde::{Deserialize, Serialize};
+
+use super::config::AwsConfig;
+use super::fault::{code, is_missing, unavailable, unreadable};
+use super::{NAME, output, vocabulary};
+use crate::contract::{JobFiles, Look, StoredAt};
+use crate::error::{EngineError, Result};
+use crate::job::{AcceptedJob, JobId, JobRequest, MediaRef, Work};
+use crate::language::amazon::AmazonCodes;
+use crate::result::{DetectedLanguage, EngineVersion, JobResult, Output, RESULT_VERSION, Warning};
+
+/// The longest that Transcribe takes.
+const MAX_DURATION_MS: u64 = 4 * 60 * 60 * 1000;
+/// The shortest.
+const MIN_DURATION_MS: u64 = 500;
+/// The version of Transcribe's API.
+const VERSION: &str = "transcribe 2017-10-26";
+/// How the ticket's name ends, and the output's in its stead.
+const TICKET: &str = "-ticket.json";
+const OUTPUT: &str = "-output.json";
+
+/// What a job is started with: all of the request that matters, without its completion token.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Ticket {
+    job_id: JobId,
+    work: Work,
+    media: MediaRef,
+}
+
+/// Our own name of an accepted job. It says where the ticket is, and what is to be deleted with the job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct ExternalId {
+    ticket: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    vocabulary: Option<String>,
+}
+
+impl ExternalId {
+    fn of(job: &AcceptedJob) -> Result<Self> {
+        serde_json::from_str(&job.external_id).map_err(|error| EngineError::JobFailed {
+            engine: NAME.to_owned(),
+            job: job.job_id.to_string(),
+            detail: format!("`{}` is no job of this engine: {error}", job.external_id),
+        })
+    }
+}
+
+/// What the job is to be asked for, worked out from the ticket; the same each time.
+struct Plan {
+    /// Transcribe's code of the language; none where it is asked for.
+    language_code: Option<&'static str>,
+    /// The languages among which it is; empty for any.
+    options: Vec<String>,
+    phrases: vocabulary::Phrases,
+    vocabulary: Option<String>,
+    filter: Option<String>,
+    speakers_wanted: bool,
+}
+
+impl Plan {
+    fn of(ticket: &Ticket, config: &AwsConfig) -> Result<Self> {
+        match &ticket.work {
+            Work::Recognise(work) => {
+                let language = &work.source_language;
+                let language_code = AmazonCodes::of(&language.bcp47).transcribe.ok_or_else(|| {
+                    EngineError::LanguageNotSupported {
+                        engine: NAME.to_owned(),
+                        work: ticket.work.kind().name(),
+                        language: language.catalog_name.clone(),
+                    }
+                })?;
+                let phrases = vocabulary::phrases(&work.dictionary, language_code);
+                let filters = config.vocabulary_filters.iter();
+                let filter = filters
+                    .filter(|_| work.remove_profanity)
+                    .find(|(code, _)| code == language_code)
+                    .map(|(_, name)| name.clone());
+                Ok(Self {
+                    language_code: Some(language_code),
+                    options: options(language_code, &config.language_check),
+                    vocabulary: vocabulary::name(&phrases.phrases, language_code),
+                    phrases,
+                    filter,
+                    speakers_wanted: work.speakers_wanted,
+                })
+            }
+            Work::Identify(work) => {
+                let candidates = work
+                    .candidates
+                    .iter()
+                    .filter_map(|tag| AmazonCodes::of(tag).transcribe);
+                let mut options: Vec<String> = Vec::new();
+                for candidate in candidates {
+                    if !options.iter().any(|known| same_language(known, candidate)) {
+                        options.push(candidate.to_owned());
+                    }
+                }
+                // Transcribe wants two at least.
+                if options.len() < 2 {
+                    options.clear();
+                }
+                Ok(Self {
+                    language_code: None,
+                    options,
+                    phrases: vocabulary::phrases(&[], ""),
+                    vocabulary: None,
+                    filter: None,
+                    speakers_wanted: false,
+                })
+            }
+            other => Err(EngineError::WorkNotSupported {
+                engine: NAME.to_owned(),
+                work: other.kind().name(),
+            }),
+        }
+    }
+
+    /// Whether Transcribe is to tell the language.
+    fn identifies(&self) -> bool {
+        self.language_code.is_none() || !self.options.is_empty()
+    }
+}
+
+/// The ordered language and those that it is checked against. Transcribe takes one variant of each language.
+fn options(language_code: &str, check: &[String]) -> Vec<String> {
+    let others = check.iter().filter(|other| !same_language(other, language_code));
+    let others: Vec<_> = others.cloned().collect();
+    if others.is_empty() {
+        return others;
+    }
+    std::iter::once(language_code.to_owned()).chain(others).collect()
+}
+
+fn same_language(one: &str, other: &str) -> bool {
+    one.split('-').next() == other.split('-').next()
+}
+
+/// Transcribe, with our settings.
+#[derive(Debug, Clone)]
+pub(super) struct Recogniser {
+    client: Client,
+    config: AwsConfig,
+}
+
+impl Recogniser {
+    pub(super) fn new(client: Client, config: AwsConfig) -> Self {
+        Self { client, config }
+    }
+
+    /// Starts the job, or the making of its vocabulary; answers the external id.
+    pub(super) async fn start(&self, request: &JobRequest, files: &dyn JobFiles) -> Result<String> {
+        let media = request.media()?;
+        check_duration(media)?;
+        let ticket = Ticket {
+            job_id: request.job_id.clone(),
+            work: request.work.clone(),
+            media: media.clone(),
+        };
+        let plan = Plan::of(&ticket, &self.config)?;
+        let id = ExternalId {
+            ticket: keep(&ticket, files).await?,
+            vocabulary: plan.vocabulary.clone(),
+        };
+        self.advance(&ticket, &plan, &output_key(&id.ticket)?, files)
+            .await?;
+        serde_json::to_string(&id).map_err(|error| files_failed("name the job", &error))
+    }
+
+    /// Starts the job if its vocabulary is ready, or can't be had.
+    async fn advance(
+        &self,
+        ticket: &Ticket,
+        plan: &Plan,
+        output_key: &str,
+        files: &dyn JobFiles,
+    ) -> Result<()> {
+        let mut vocabulary = plan.vocabulary.as_deref();
+        if let (Some(name), Some(language_code)) = (vocabulary, plan.language_code) {
+            match vocabulary::ensure(&self.client, name, &plan.phrases.phrases, language_code).await? {
+                vocabulary::State::Ready => {}
+                vocabulary::State::Pending => {
+                    tracing::info!(job_id = %ticket.job_id, vocabulary = name, "waits for its vocabulary");
+                    return Ok(());
+                }
+                vocabulary::State::Unusable(reason) => {
+                    tracing::warn!(job_id = %ticket.job_id, vocabulary = name, reason, "goes on without its vocabulary");
+                    vocabulary = None;
+                }
+            }
+        }
+        let media = files.stored_at(&ticket.media.key)?;
+        let output = files.stored_at(output_key)?;
+        self.start_job(ticket, plan, vocabulary, &media, output).await
+    }
+
+    async fn start_job(
+        &self,
+        ticket: &Ticket,
+        plan: &Plan,
+        vocabulary: Option<&str>,
+        media: &StoredAt,
+        output: StoredAt,
+    ) -> Result<()> {
+        let mut start = self
+            .client
+            .start_transcription_job()
+            .transcription_job_name(ticket.job_id.as_str())
+            .set_media_format(media_format(&ticket.media.container))
+            .media(
+                Media::builder()
+                    .media_file_uri(format!("s3://{}/{}", media.bucket, media.key))
+                    .build(),
+            )
+            .output_bucket_name(output.bucket)
+            .output_key(output.key)
+            .set_output_encryption_kms_key_id(self.config.output_kms_key_id.clone());
+        if let Some(role) = &self.config.data_access_role_arn {
+            start = start.job_execution_settings(
+                JobExecutionSettings::builder()
+                    .allow_deferred_execution(true)
+                    .data_access_role_arn(role)
+                    .build(),
+            );
+        }
+        let mut settings = Settings::builder();
+        if plan.speakers_wanted {
+            settings = settings
+                .show_speaker_labels(true)
+                .max_speaker_labels(self.config.max_speakers);
+        }
+        let method = VocabularyFilterMethod::from(self.config.vocabulary_filter_method.as_str());
+        if plan.identifies() {
+            start = start.identify_language(true);
+            for option in &plan.options {
+                start = start.language_options(LanguageCode::from(option.as_str()));
+            }
+            // With identification, vocabulary and filter hold for the ordered language only.
+            if let Some(language_code) = plan
+                .language_code
+                .filter(|_| vocabulary.is_some() || plan.filter.is_some())
+            {
+                start = start.language_id_settings(
+                    LanguageCode::from(language_code),
+                    LanguageIdSettings::builder()
+                        .set_vocabulary_name(vocabulary.map(str::to_owned))
+                        .set_vocabulary_filter_name(plan.filter.clone())
+                        .build(),
+                );
+            }
+            if plan.filter.is_some() {
+                settings = settings.vocabulary_filter_method(method);
+            }
+        } else {
+            start = start.set_language_code(plan.language_code.map(LanguageCode::from));
+            settings = settings.set_vocabulary_name(vocabulary.map(str::to_owned));
+            if let Some(filter) = &plan.filter {
+                settings = settings
+                    .vocabulary_filter_name(filter)
+                    .vocabulary_filter_method(method);
+            }
+        }
+        let settings = settings.build();
+        if settings != Settings::builder().build() {
+            start = start.settings(settings);
+        }
+        match start.send().await {
+            Ok(_) => Ok(()),
+            // A job of that name runs already: an earlier start's, whose answer was lost.
+            Err(error) if code(&error) == "ConflictException" => Ok(()),
+            Err(error) => Err(unavailable("start a job")(error)),
+        }
+    }
+
+    /// How the job is; starts it if its vocabulary was waited for.
+    pub(super) async fn look(&self, job: &AcceptedJob, files: &dyn JobFiles) -> Result<Look> {
+        let id = ExternalId::of(job)?;
+        let found = self.job(&job.job_id).await?;
+        let status = found
+            .as_ref()
+            .and_then(|found| found.transcription_job_status().cloned());
+        if matches!(
+            status,
+            Some(TranscriptionJobStatus::Queued | TranscriptionJobStatus::InProgress)
+        ) {
+            return Ok(Look::Running);
+        }
+        let Some(ticket) = files.read(&id.ticket).await? else {
+            return Err(EngineError::JobFailed {
+                engine: NAME.to_owned(),
+                job: job.job_id.to_string(),
+                detail: format!("its ticket `{}` is gone", id.ticket),
+            });
+        };
+        let ticket: Ticket = serde_json::from_slice(&ticket)
+            .map_err(|error| unreadable("transcribe", format!("ticket `{}`: {error}", id.ticket)))?;
+        let plan = Plan::of(&ticket, &self.config)?;
+        let output_key = output_key(&id.ticket)?;
+        let Some(found) = found else {
+            self.advance(&ticket, &plan, &output_key, files).await?;
+            return Ok(Look::Running);
+        };
+        match status {
+            Some(TranscriptionJobStatus::Completed) => {}
+            Some(TranscriptionJobStatus::Failed) => {
+                let reason = found.failure_reason().unwrap_or("no reason told");
+                if is_silence(reason) && plan.language_code.is_some() {
+                    let silence = Transcript::new(None, Vec::new(), ticket.media.duration_ms.unwrap_or(0));
+                    let heard = output::Heard {
+                        transcript: silence,
+                        language: None,
+                    };
+                    return Ok(Look::Done(Box::new(finish(&ticket, &plan, &found, heard))));
+                }
+                let error = failure(&ticket, reason);
+                if error.class() == crate::ErrorClass::Retryable {
+                    // The name is needed again when the job is started again.
+                    self.delete_job(&job.job_id).await?;
+                }
+                return Err(error);
+            }
+            other => {
+                return Err(unreadable("transcribe", format!("job status {other:?}")));
+            }
+        }
+        let Some(language_code) = found.language_code() else {
+            return Err(unreadable("transcribe", "a completed job without `LanguageCode`"));
+        };
+        let identified = found.identified_language_score().map(|score| DetectedLanguage {
+            bcp47: language_code.as_str().to_owned(),
+            confidence: score.clamp(0.0, 1.0),
+        });
+        let heard = if plan.language_code.is_none() {
+            output::Heard {
+                transcript: Transcript::new(None, Vec::new(), ticket.media.duration_ms.unwrap_or(0)),
+                language: identified,
+            }
+        } else {
+            let json = files.read(&output_key).await?.ok_or_else(|| {
+                unreadable(
+                    "transcribe",
+                    format!("the job is completed, and `{output_key}` isn't there"),
+                )
+            })?;
+            let mut heard = output::read(&json, ticket.media.duration_ms)?;
+            if plan.identifies() {
+                heard.language = identified.or(heard.language);
+            }
+            heard
+        };
+        Ok(Look::Done(Box::new(finish(&ticket, &plan, &found, heard))))
+    }
+
+    /// Deletes the job and the vocabulary made for it, unless another job needs that. Transcribe can't end a job that runs: it
+    /// refuses, which is to be tried again later.
+    pub(super) async fn forget(&self, job: &AcceptedJob) -> Result<()> {
+        self.delete_job(&job.job_id).await?;
+        // A name that isn't ours has no vocabulary of ours.
+        if let Ok(ExternalId {
+            vocabulary: Some(vocabulary),
+            ..
+        }) = ExternalId::of(job)
+        {
+            vocabulary::delete_unused(&self.client, &vocabulary).await?;
+        }
+        Ok(())
+    }
+
+    async fn job(&self, job_id: &JobId) -> Result<Option<TranscriptionJob>> {
+        let found = self
+            .client
+            .get_transcription_job()
+            .transcription_job_name(job_id.as_str())
+            .send()
+            .await;
+        match found {
+            Ok(found) => Ok(found.transcription_job),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(unavailable("look at a job")(error)),
+        }
+    }
+
+    async fn delete_job(&self, job_id: &JobId) -> Result<()> {
+        let deleted = self
+            .client
+            .delete_transcription_job()
+            .transcription_job_name(job_id.as_str())
+            .send()
+            .await;
+        match deleted {
+            Ok(_) => Ok(()),
+            Err(error) if is_missing(&error) => Ok(()),
+            Err(error) => Err(unavailable("delete a job")(error)),
+        }
+    }
+}
+
+/// Refuses what Transcribe would fail at after the wait.
+fn check_duration(media: &MediaRef) -> Result<()> {
+    let (detail, customer_text) = match media.duration_ms {
+        Some(ms) if ms > MAX_DURATION_MS => (
+            format!(
+                "media `{}` is {ms} ms long, the limit is {MAX_DURATION_MS}",
+                media.key
+            ),
+            "The media is longer than 4 hours, which is the most that this service can process.",
+        ),
+        Some(ms) if ms < MIN_DURATION_MS => (
+            format!(
+                "media `{}` is {ms} ms long, the least is {MIN_DURATION_MS}",
+                media.key
+            ),
+            "The media is shorter than half a second, which is too short for this service.",
+        ),
+        _ => return Ok(()),
+    };
+    Err(refused(detail, customer_text))
+}
+
+fn refused(detail: String, customer_text: &str) -> EngineError {
+    EngineError::Refused {
+        engine: NAME.to_owned(),
+        detail,
+        customer_text: customer_text.to_owned(),
+    }
+}
+
+/// Identification needs somebody who speaks.
+fn is_silence(reason: &str) -> bool {
+    reason.contains("speech segment long enough")
+}
+
+/// What a failed job means. Transcribe tells the reason in words; those of its documentation that are about the media
+/// are the customer's, all others may pass.
+fn failure(ticket: &Ticket, reason: &str) -> EngineError {
+    let media = &ticket.media.key;
+    let lower = reason.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    if says(&["file size", "size too large"]) {
+        refused(
+            format!("media `{media}`: {reason}"),
+            "The media is larger than 2 GB, which is the most that this service can process.",
+        )
+    } else if says(&["duration too long", "maximum duration", "audio is too long"]) {
+        refused(
+            format!("media `{media}`: {reason}"),
+            "The media is longer than 4 hours, which is the most that this service can process.",
+        )
+    } else if is_silence(reason) {
+        refused(
+            format!("media `{media}`: {reason}"),
+            "There is not enough speech in the media to tell its language. Please choose the language.",
+        )
+    } else if says(&["does not contain audio", "no audio", "doesn't have an audio"]) {
+        EngineError::NoAudio { media: media.clone() }
+    } else if says(&[
+        "media format",
+        "sample rate",
+        "number of channels",
+        "parse audio",
+        "corrupt",
+    ]) {
+        EngineError::MediaUnreadable {
+            media: media.clone(),
+            detail: reason.to_owned(),
+        }
+    } else {
+        EngineError::JobFailed {
+            engine: NAME.to_owned(),
+            job: ticket.job_id.to_string(),
+            detail: reason.to_owned(),
+        }
+    }
+}
+
+fn finish(ticket: &Ticket, plan: &Plan, found: &TranscriptionJob, heard: output::Heard) -> JobResult {
+    let mut warnings = Vec::new();
+    let output = if let Work::Recognise(work) = &ticket.work {
+        if heard.transcript.words.is_empty() {
+            warnings.push(Warning::new("NoSpeech", "no words in the output"));
+        }
+        if plan.phrases.unusable > 0 {
+            warnings.push(Warning::new(
+                "DictionaryWordsUnknown",
+                format!(
+                    "{} entries can't be written in a vocabulary",
+                    plan.phrases.unusable
+                ),
+            ));
+        }
+        if let Some(name) = plan
+            .vocabulary
+            .as_deref()
+            .filter(|_| vocabulary::vocabulary_of(found).is_none())
+        {
+            warnings.push(Warning::new(
+                "DictionaryNotUsed",
+                format!("vocabulary `{name}` could not be had"),
+            ));
+        }
+        if work.remove_profanity && plan.filter.is_none() {
+            warnings.push(Warning::new(
+                "ProfanityNotRemoved",
+                "no vocabulary filter for the language",
+            ));
+        }
+        let ordered = &work.source_language.bcp47;
+        let modelled = plan.language_code.unwrap_or_default();
+        if region(ordered).is_some_and(|region| Some(region) != self::region(modelled)) {
+            warnings.push(Warning::new(
+                "AccentNotModelled",
+                format!("{ordered} was heard as {modelled}"),
+            ));
+        }
+        Output::Transcript {
+            transcript: heard.transcript,
+        }
+    } else {
+        Output::Language
+    };
+    let heard_ms = match &output {
+        Output::Transcript { transcript } => transcript.duration_ms,
+        _ => ticket.media.duration_ms.unwrap_or(0),
+    };
+    JobResult {
+        version: RESULT_VERSION,
+        job_id: ticket.job_id.clone(),
+        engine: EngineVersion {
+            name: NAME.to_owned(),
+            version: VERSION.to_owned(),
+        },
+        output,
+        language: heard.language,
+        audio_duration_ms: heard_ms,
+        warnings,
+    }
+}
+
+/// The region of a tag: two letters, or three digits.
+fn region(bcp47: &str) -> Option<&str> {
+    bcp47.split('-').skip(1).find(|subtag| {
+        (subtag.len() == 2 && subtag.bytes().all(|b| b.is_ascii_alphabetic()))
+            || (subtag.len() == 3 && subtag.bytes().all(|b| b.is_ascii_digit()))
+    })
+}
+
+/// The container as Transcribe names it; none where it is left to find out.
+fn media_format(container: &str) -> Option<MediaFormat> {
+    match container {
+        "amr" | "flac" | "m4a" | "mp3" | "mp4" | "ogg" | "wav" | "webm" => Some(MediaFormat::from(container)),
+        _ => None,
+    }
+}
+
+async fn keep(ticket: &Ticket, files: &dyn JobFiles) -> Result<String> {
+    let name = format!("aws-{}{TICKET}", ticket.work.kind().name());
+    let path = files.work_dir().join(&name);
+    let json = serde_json::to_vec(ticket).map_err(|error| files_failed("write the ticket", &error))?;
+    tokio::fs::write(&path, json)
+        .await
+        .map_err(|error| files_failed("write the ticket", &error))?;
+    files.keep(&name, &path).await
+}
+
+/// Where the output goes: beside the ticket, under the job's own keys.
+fn output_key(ticket: &str) -> Result<String> {
+    match ticket.strip_suffix(TICKET) {
+        Some(stem) => Ok(format!("{stem}{OUTPUT}")),
+        None => Err(EngineError::Files {
+            action: "name the output".to_owned(),
+            detail: format!("the ticket is kept as `{ticket}`, expected a key that ends in `{TICKET}`"),
+        }),
+    }
+}
+
+fn files_failed(action: &str, error: &dyn std::error::Error) -> EngineError {
+    EngineError::Files {
+        action: action.to_owned(),
+        detail: error.to_string(),
+    }
+}
