@@ -11,6 +11,7 @@ mod charset;
 mod config;
 mod fault;
 mod output;
+mod plan;
 mod polly;
 #[cfg(any(test, feature = "aws-stub"))]
 pub mod stub;
@@ -19,6 +20,7 @@ mod tests;
 mod text;
 mod transcribe;
 mod translate;
+mod verdict;
 mod vocabulary;
 
 use async_trait::async_trait;

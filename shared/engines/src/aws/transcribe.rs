@@ -14,30 +14,17 @@ use serde::{Deserialize, Serialize};
 
 use super::config::AwsConfig;
 use super::fault::{code, is_missing, unavailable, unreadable};
+use super::plan::{Plan, Ticket};
+use super::verdict::{check_duration, failure, finish, is_silence};
 use super::{NAME, output, vocabulary};
 use crate::contract::{JobFiles, Look, StoredAt};
 use crate::error::{EngineError, Result};
-use crate::job::{AcceptedJob, JobId, JobRequest, MediaRef, Work};
-use crate::language::amazon::AmazonCodes;
-use crate::result::{DetectedLanguage, EngineVersion, JobResult, Output, RESULT_VERSION, Warning};
+use crate::job::{AcceptedJob, JobId, JobRequest};
+use crate::result::DetectedLanguage;
 
-/// The longest that Transcribe takes.
-const MAX_DURATION_MS: u64 = 4 * 60 * 60 * 1000;
-/// The shortest.
-const MIN_DURATION_MS: u64 = 500;
-/// The version of Transcribe's API.
-const VERSION: &str = "transcribe 2017-10-26";
 /// How the ticket's name ends, and the output's in its stead.
 const TICKET: &str = "-ticket.json";
 const OUTPUT: &str = "-output.json";
-
-/// What a job is started with: all of the request that matters, without its completion token.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Ticket {
-    job_id: JobId,
-    work: Work,
-    media: MediaRef,
-}
 
 /// Our own name of an accepted job. It says where the ticket is, and what is to be deleted with the job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,96 +42,6 @@ impl ExternalId {
             detail: format!("`{}` is no job of this engine: {error}", job.external_id),
         })
     }
-}
-
-/// What the job is to be asked for, worked out from the ticket; the same each time.
-struct Plan {
-    /// Transcribe's code of the language; none where it is asked for.
-    language_code: Option<&'static str>,
-    /// The languages among which it is; empty for any.
-    options: Vec<String>,
-    phrases: vocabulary::Phrases,
-    vocabulary: Option<String>,
-    filter: Option<String>,
-    speakers_wanted: bool,
-}
-
-impl Plan {
-    fn of(ticket: &Ticket, config: &AwsConfig) -> Result<Self> {
-        match &ticket.work {
-            Work::Recognise(work) => {
-                let language = &work.source_language;
-                let language_code = AmazonCodes::of(&language.bcp47).transcribe.ok_or_else(|| {
-                    EngineError::LanguageNotSupported {
-                        engine: NAME.to_owned(),
-                        work: ticket.work.kind().name(),
-                        language: language.catalog_name.clone(),
-                    }
-                })?;
-                let phrases = vocabulary::phrases(&work.dictionary, language_code);
-                let filters = config.vocabulary_filters.iter();
-                let filter = filters
-                    .filter(|_| work.remove_profanity)
-                    .find(|(code, _)| code == language_code)
-                    .map(|(_, name)| name.clone());
-                Ok(Self {
-                    language_code: Some(language_code),
-                    options: options(language_code, &config.language_check),
-                    vocabulary: vocabulary::name(&phrases.phrases, language_code),
-                    phrases,
-                    filter,
-                    speakers_wanted: work.speakers_wanted,
-                })
-            }
-            Work::Identify(work) => {
-                let candidates = work
-                    .candidates
-                    .iter()
-                    .filter_map(|tag| AmazonCodes::of(tag).transcribe);
-                let mut options: Vec<String> = Vec::new();
-                for candidate in candidates {
-                    if !options.iter().any(|known| same_language(known, candidate)) {
-                        options.push(candidate.to_owned());
-                    }
-                }
-                // Transcribe wants two at least.
-                if options.len() < 2 {
-                    options.clear();
-                }
-                Ok(Self {
-                    language_code: None,
-                    options,
-                    phrases: vocabulary::phrases(&[], ""),
-                    vocabulary: None,
-                    filter: None,
-                    speakers_wanted: false,
-                })
-            }
-            other => Err(EngineError::WorkNotSupported {
-                engine: NAME.to_owned(),
-                work: other.kind().name(),
-            }),
-        }
-    }
-
-    /// Whether Transcribe is to tell the language.
-    fn identifies(&self) -> bool {
-        self.language_code.is_none() || !self.options.is_empty()
-    }
-}
-
-/// The ordered language and those that it is checked against. Transcribe takes one variant of each language.
-fn options(language_code: &str, check: &[String]) -> Vec<String> {
-    let others = check.iter().filter(|other| !same_language(other, language_code));
-    let others: Vec<_> = others.cloned().collect();
-    if others.is_empty() {
-        return others;
-    }
-    std::iter::once(language_code.to_owned()).chain(others).collect()
-}
-
-fn same_language(one: &str, other: &str) -> bool {
-    one.split('-').next() == other.split('-').next()
 }
 
 /// Transcribe, with our settings.
@@ -404,155 +301,6 @@ impl Recogniser {
             Err(error) => Err(unavailable("delete a job")(error)),
         }
     }
-}
-
-/// Refuses what Transcribe would fail at after the wait.
-fn check_duration(media: &MediaRef) -> Result<()> {
-    let (detail, customer_text) = match media.duration_ms {
-        Some(ms) if ms > MAX_DURATION_MS => (
-            format!(
-                "media `{}` is {ms} ms long, the limit is {MAX_DURATION_MS}",
-                media.key
-            ),
-            "The media is longer than 4 hours, which is the most that this service can process.",
-        ),
-        Some(ms) if ms < MIN_DURATION_MS => (
-            format!(
-                "media `{}` is {ms} ms long, the least is {MIN_DURATION_MS}",
-                media.key
-            ),
-            "The media is shorter than half a second, which is too short for this service.",
-        ),
-        _ => return Ok(()),
-    };
-    Err(refused(detail, customer_text))
-}
-
-fn refused(detail: String, customer_text: &str) -> EngineError {
-    EngineError::Refused {
-        engine: NAME.to_owned(),
-        detail,
-        customer_text: customer_text.to_owned(),
-    }
-}
-
-/// Identification needs somebody who speaks.
-fn is_silence(reason: &str) -> bool {
-    reason.contains("speech segment long enough")
-}
-
-/// What a failed job means. Transcribe tells the reason in words; those of its documentation that are about the media
-/// are the customer's, all others may pass.
-fn failure(ticket: &Ticket, reason: &str) -> EngineError {
-    let media = &ticket.media.key;
-    let lower = reason.to_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    if says(&["file size", "size too large"]) {
-        refused(
-            format!("media `{media}`: {reason}"),
-            "The media is larger than 2 GB, which is the most that this service can process.",
-        )
-    } else if says(&["duration too long", "maximum duration", "audio is too long"]) {
-        refused(
-            format!("media `{media}`: {reason}"),
-            "The media is longer than 4 hours, which is the most that this service can process.",
-        )
-    } else if is_silence(reason) {
-        refused(
-            format!("media `{media}`: {reason}"),
-            "There is not enough speech in the media to tell its language. Please choose the language.",
-        )
-    } else if says(&["does not contain audio", "no audio", "doesn't have an audio"]) {
-        EngineError::NoAudio { media: media.clone() }
-    } else if says(&[
-        "media format",
-        "sample rate",
-        "number of channels",
-        "parse audio",
-        "corrupt",
-    ]) {
-        EngineError::MediaUnreadable {
-            media: media.clone(),
-            detail: reason.to_owned(),
-        }
-    } else {
-        EngineError::JobFailed {
-            engine: NAME.to_owned(),
-            job: ticket.job_id.to_string(),
-            detail: reason.to_owned(),
-        }
-    }
-}
-
-fn finish(ticket: &Ticket, plan: &Plan, found: &TranscriptionJob, heard: output::Heard) -> JobResult {
-    let mut warnings = Vec::new();
-    let output = if let Work::Recognise(work) = &ticket.work {
-        if heard.transcript.words.is_empty() {
-            warnings.push(Warning::new("NoSpeech", "no words in the output"));
-        }
-        if plan.phrases.unusable > 0 {
-            warnings.push(Warning::new(
-                "DictionaryWordsUnknown",
-                format!(
-                    "{} entries can't be written in a vocabulary",
-                    plan.phrases.unusable
-                ),
-            ));
-        }
-        if let Some(name) = plan
-            .vocabulary
-            .as_deref()
-            .filter(|_| vocabulary::vocabulary_of(found).is_none())
-        {
-            warnings.push(Warning::new(
-                "DictionaryNotUsed",
-                format!("vocabulary `{name}` could not be had"),
-            ));
-        }
-        if work.remove_profanity && plan.filter.is_none() {
-            warnings.push(Warning::new(
-                "ProfanityNotRemoved",
-                "no vocabulary filter for the language",
-            ));
-        }
-        let ordered = &work.source_language.bcp47;
-        let modelled = plan.language_code.unwrap_or_default();
-        if region(ordered).is_some_and(|region| Some(region) != self::region(modelled)) {
-            warnings.push(Warning::new(
-                "AccentNotModelled",
-                format!("{ordered} was heard as {modelled}"),
-            ));
-        }
-        Output::Transcript {
-            transcript: heard.transcript,
-        }
-    } else {
-        Output::Language
-    };
-    let heard_ms = match &output {
-        Output::Transcript { transcript } => transcript.duration_ms,
-        _ => ticket.media.duration_ms.unwrap_or(0),
-    };
-    JobResult {
-        version: RESULT_VERSION,
-        job_id: ticket.job_id.clone(),
-        engine: EngineVersion {
-            name: NAME.to_owned(),
-            version: VERSION.to_owned(),
-        },
-        output,
-        language: heard.language,
-        audio_duration_ms: heard_ms,
-        warnings,
-    }
-}
-
-/// The region of a tag: two letters, or three digits.
-fn region(bcp47: &str) -> Option<&str> {
-    bcp47.split('-').skip(1).find(|subtag| {
-        (subtag.len() == 2 && subtag.bytes().all(|b| b.is_ascii_alphabetic()))
-            || (subtag.len() == 3 && subtag.bytes().all(|b| b.is_ascii_digit()))
-    })
 }
 
 /// The container as Transcribe names it; none where it is left to find out.

@@ -1,0 +1,247 @@
+//! Jobs of Transcribe, from start to end.
+
+use super::*;
+
+#[tokio::test]
+async fn a_job_is_asked_for_by_its_stable_name() {
+    let world = World::new(AwsConfig {
+        data_access_role_arn: Some("arn:aws:iam::111122223333:role/reach-transcribe".to_owned()),
+        output_kms_key_id: Some("alias/reach".to_owned()),
+        ..AwsConfig::default()
+    })
+    .await;
+    world.stub.always("StartTranscriptionJob", Answer::Ok(json!({})));
+    let job = world.accepted(&recognise(&[])).await;
+    assert_eq!(job.external_id, r#"{"ticket":"kept/aws-recognise-ticket.json"}"#);
+    insta::assert_json_snapshot!(world.stub.calls());
+    let ticket = std::fs::read_to_string(world.folder.path().join("kept/aws-recognise-ticket.json")).unwrap();
+    assert!(
+        !ticket.contains("AAAAKg"),
+        "the completion token is a secret: {ticket}"
+    );
+}
+
+#[tokio::test]
+async fn a_job_that_runs_already_is_found() {
+    let world = World::new(AwsConfig::default()).await;
+    world.stub.always(
+        "StartTranscriptionJob",
+        Answer::Error(400, "ConflictException", "The requested job name already exists."),
+    );
+    let once = world.accepted(&recognise(&[])).await;
+    assert_eq!(world.accepted(&recognise(&[])).await, once);
+}
+
+#[tokio::test]
+async fn limits_and_throttling_are_retryable() {
+    let world = World::new(AwsConfig::default()).await;
+    for (status, code) in [
+        (400, "LimitExceededException"),
+        (400, "ThrottlingException"),
+        (500, "InternalFailureException"),
+        (400, "AccessDeniedException"),
+    ] {
+        world
+            .stub
+            .always("StartTranscriptionJob", Answer::Error(status, code, "no"));
+        let error = world
+            .engine
+            .start(&recognise(&[]), &world.files)
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (error.name(), error.class()),
+            ("EngineUnavailable", ErrorClass::Retryable)
+        );
+        assert!(error.to_string().contains(code), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn media_over_the_limits_is_refused_with_the_reason() {
+    let world = World::new(AwsConfig::default()).await;
+    let mut texts = Vec::new();
+    for duration_ms in [4 * 60 * 60 * 1000 + 1, 499] {
+        let mut request = recognise(&[]);
+        request.media.as_mut().unwrap().duration_ms = Some(duration_ms);
+        let error = world.engine.start(&request, &world.files).await.unwrap_err();
+        assert_eq!(error.class(), ErrorClass::Terminal);
+        texts.push(format!("{error}\n{}", error.customer_text()));
+    }
+    insta::assert_snapshot!(texts.join("\n"));
+    assert_eq!(world.operations(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_filter_is_used_where_profanity_is_to_go() {
+    let world = World::new(AwsConfig {
+        vocabulary_filters: vec![("en-US".to_owned(), "profanity-en".to_owned())],
+        vocabulary_filter_method: "mask".to_owned(),
+        ..AwsConfig::default()
+    })
+    .await;
+    world.stub.always("StartTranscriptionJob", Answer::Ok(json!({})));
+    let mut request = recognise(&[]);
+    if let Work::Recognise(work) = &mut request.work {
+        work.remove_profanity = true;
+        work.speakers_wanted = false;
+    }
+    world.accepted(&request).await;
+    assert_eq!(
+        world.last("StartTranscriptionJob")["Settings"],
+        json!({"VocabularyFilterName": "profanity-en", "VocabularyFilterMethod": "mask"})
+    );
+}
+
+#[tokio::test]
+async fn a_checked_language_that_is_another_is_told_with_its_confidence() {
+    let world = World::new(AwsConfig {
+        language_check: ["en-GB", "es-US", "fr-FR"].map(str::to_owned).to_vec(),
+        ..AwsConfig::default()
+    })
+    .await;
+    world
+        .stub
+        .always("GetVocabulary", Answer::Ok(json!({"VocabularyState": "READY"})));
+    world.stub.always("StartTranscriptionJob", Answer::Ok(json!({})));
+    let job = world.accepted(&recognise(&["Kaltura"])).await;
+    insta::assert_json_snapshot!(world.last("StartTranscriptionJob"));
+    world.completes(
+        "output-identified",
+        &json!({
+            "LanguageCode": "es-US",
+            "IdentifyLanguage": true,
+            "IdentifiedLanguageScore": 0.951_299_965_381_622_3,
+            "LanguageIdSettings": {"en-US": {"VocabularyName": "reach-en-US-x"}},
+        }),
+    );
+    let Look::Done(result) = world.engine.look(&job, &world.files).await.unwrap() else {
+        panic!("it is done");
+    };
+    insta::assert_json_snapshot!(result);
+}
+
+#[tokio::test]
+async fn an_unknown_language_is_identified() {
+    let world = World::new(AwsConfig::default()).await;
+    world.stub.always("StartTranscriptionJob", Answer::Ok(json!({})));
+    let identify = |candidates: &[&str]| {
+        request(Work::Identify(Identify {
+            candidates: candidates.iter().map(|tag| (*tag).to_owned()).collect(),
+        }))
+    };
+    world.accepted(&identify(&["en-US", "en-GB", "es", "eo"])).await;
+    let options = world.last("StartTranscriptionJob")["LanguageOptions"].clone();
+    assert_eq!(options, json!(["en-US", "es-ES"]));
+
+    let job = world.accepted(&identify(&["en"])).await;
+    insta::assert_json_snapshot!(world.last("StartTranscriptionJob"));
+    world.job_is(&json!({"LanguageCode": "pt-BR", "IdentifiedLanguageScore": 0.75}));
+    let Look::Done(result) = world.engine.look(&job, &world.files).await.unwrap() else {
+        panic!("it is done");
+    };
+    insta::assert_json_snapshot!(result);
+}
+
+#[tokio::test]
+async fn a_job_that_runs_is_running() {
+    let world = World::new(AwsConfig::default()).await;
+    world.stub.always("StartTranscriptionJob", Answer::Ok(json!({})));
+    let job = world.accepted(&recognise(&[])).await;
+    for status in ["QUEUED", "IN_PROGRESS"] {
+        world.job_is(&json!({"TranscriptionJobStatus": status}));
+        assert_eq!(
+            world.engine.look(&job, &world.files).await.unwrap(),
+            Look::Running
+        );
+    }
+}
+
+/// Days later: the store was swept, the job is gone.
+#[tokio::test]
+async fn a_late_look_at_what_is_gone_is_an_error() {
+    let world = World::new(AwsConfig::default()).await;
+    world.stub.always("StartTranscriptionJob", Answer::Ok(json!({})));
+    let job = world.accepted(&recognise(&[])).await;
+    world.stub.always("GetTranscriptionJob", missing());
+    std::fs::remove_dir_all(world.folder.path().join("kept")).unwrap();
+    let error = world.engine.look(&job, &world.files).await.unwrap_err();
+    assert_eq!(error.name(), "EngineJobFailed");
+    let other = AcceptedJob {
+        external_id: "somebody-elses".to_owned(),
+        ..job
+    };
+    assert_eq!(
+        world.engine.look(&other, &world.files).await.unwrap_err().name(),
+        "EngineJobFailed"
+    );
+}
+
+#[tokio::test]
+async fn a_completed_job_without_output_is_retryable() {
+    let world = World::new(AwsConfig::default()).await;
+    world.stub.always("StartTranscriptionJob", Answer::Ok(json!({})));
+    let job = world.accepted(&recognise(&[])).await;
+    world.job_is(&json!({}));
+    let error = world.engine.look(&job, &world.files).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Retryable);
+    insta::assert_snapshot!(error);
+}
+
+#[tokio::test]
+async fn a_failed_job_is_classed_by_its_reason() {
+    let world = World::new(AwsConfig::default()).await;
+    world.stub.always("StartTranscriptionJob", Answer::Ok(json!({})));
+    world.stub.always("DeleteTranscriptionJob", Answer::Ok(json!({})));
+    let job = world.accepted(&recognise(&[])).await;
+    let mut told = Vec::new();
+    for reason in [
+        "Unsupported media format.",
+        "The media format provided does not match the detected media format.",
+        "Invalid sample rate for audio file.",
+        "Invalid file size: file size too large.",
+        "Invalid number of channels: number of channels too large.",
+        "Failed to parse audio file.",
+        "Access denied when reading the media file.",
+        "Internal error. Try again.",
+    ] {
+        world.job_is(&json!({"TranscriptionJobStatus": "FAILED", "FailureReason": reason}));
+        let before = world.operations().len();
+        let error = world.engine.look(&job, &world.files).await.unwrap_err();
+        let is_deleted = world.operations()[before..].contains(&"DeleteTranscriptionJob".to_owned());
+        assert_eq!(
+            is_deleted,
+            error.class() == ErrorClass::Retryable,
+            "the name is free for another start"
+        );
+        told.push(format!(
+            "{reason}\n  {} {:?}: {}",
+            error.name(),
+            error.class(),
+            error.customer_text()
+        ));
+    }
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[tokio::test]
+async fn silence_that_can_t_be_identified_is_no_speech() {
+    let world = World::new(AwsConfig {
+        language_check: vec!["es-US".to_owned()],
+        ..AwsConfig::default()
+    })
+    .await;
+    world.stub.always("StartTranscriptionJob", Answer::Ok(json!({})));
+    let job = world.accepted(&recognise(&[])).await;
+    world.job_is(&json!({
+        "TranscriptionJobStatus": "FAILED",
+        "FailureReason": "Your audio file must have a speech segment long enough in duration to perform automatic \
+                          language identification. Provide an audio file with someone speaking for a longer period of \
+                          time and try your request again.",
+    }));
+    let Look::Done(result) = world.engine.look(&job, &world.files).await.unwrap() else {
+        panic!("it is done");
+    };
+    assert_eq!(result.warnings[0].name, "NoSpeech");
+    assert_eq!(result.transcript().unwrap().words, []);
+}
