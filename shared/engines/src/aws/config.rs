@@ -1,5 +1,7 @@
 //! How the engine `aws` is set up.
 
+use std::path::PathBuf;
+
 use crate::error::{EngineError, Result};
 
 const DATA_ACCESS_ROLE: &str = "REACH_TRANSCRIBE_ROLE_ARN";
@@ -11,6 +13,7 @@ const FILTER_METHOD: &str = "REACH_TRANSCRIBE_FILTER_METHOD";
 const FORMALITY: &str = "REACH_TRANSLATE_FORMALITY";
 const BREVITY: &str = "REACH_TRANSLATE_BREVITY";
 const POLLY_ENGINES: &str = "REACH_POLLY_ENGINES";
+const FFMPEG: &str = "REACH_DESCRIBE_FFMPEG";
 const MODEL: &str = "BEDROCK_MODEL_ID";
 
 /// Polly's engines that this project has voices for, the best first.
@@ -40,8 +43,10 @@ pub struct AwsConfig {
     pub brevity: bool,
     /// Polly's engines that may be used: `generative`, `neural`, `standard`.
     pub polly_engines: Vec<String>,
-    /// The Bedrock model, or inference profile, that finds chapters; none: the engine finds none.
+    /// The Bedrock model, or inference profile, that finds chapters and describes; none: the engine does neither.
     pub model_id: Option<String>,
+    /// ffmpeg, which takes the frames that the model describes; none: the engine describes nothing.
+    pub ffmpeg: Option<PathBuf>,
 }
 
 impl Default for AwsConfig {
@@ -57,6 +62,7 @@ impl Default for AwsConfig {
             brevity: false,
             polly_engines: KNOWN_ENGINES.map(str::to_owned).to_vec(),
             model_id: None,
+            ffmpeg: None,
         }
     }
 }
@@ -75,7 +81,8 @@ impl AwsConfig {
     /// | `REACH_TRANSLATE_FORMALITY` | `formal` or `informal` | Translate's choice |
     /// | `REACH_TRANSLATE_BREVITY` | `on` | off |
     /// | `REACH_POLLY_ENGINES` | of `generative,neural,standard` | all |
-    /// | `BEDROCK_MODEL_ID` | the model that finds chapters | no chapters |
+    /// | `BEDROCK_MODEL_ID` | the model that finds chapters and describes | neither is offered |
+    /// | `REACH_DESCRIBE_FFMPEG` | ffmpeg, to describe by that model | no descriptions |
     ///
     /// An impossible setting is [`EngineError::Setting`].
     pub fn from_env() -> Result<Self> {
@@ -133,6 +140,7 @@ impl AwsConfig {
                     .collect::<Result<_>>()?,
             },
             model_id: var(MODEL),
+            ffmpeg: var(FFMPEG).map(PathBuf::from),
         })
     }
 }
@@ -192,6 +200,7 @@ mod tests {
             (BREVITY, "on"),
             (POLLY_ENGINES, "neural,standard"),
             (MODEL, "eu.amazon.nova-lite-v1:0"),
+            (FFMPEG, "/opt/bin/ffmpeg"),
         ]);
         insta::assert_debug_snapshot!(config.unwrap());
     }

@@ -1,15 +1,19 @@
 //! The engine `aws`: Transcribe recognises and identifies, Translate translates, Polly speaks, and a model of Bedrock
-//! finds chapters, where one is configured.
+//! finds chapters and describes the picture, where one is configured.
 //!
 //! What lives here: the calls to these services, and what their answers and errors mean. What doesn't: the pipeline's
 //! bucket, into which Transcribe itself reads and writes (the function's role lets it, or a role of its own), and the
 //! event that tells a job's end. `README.md` beside this file says which rights are needed and what it costs.
 
 #[cfg(feature = "bedrock")]
-mod bedrock;
+mod chapters;
 mod charset;
 mod config;
+#[cfg(feature = "bedrock")]
+mod describe;
 mod fault;
+#[cfg(feature = "bedrock")]
+mod model;
 mod output;
 mod plan;
 mod polly;
@@ -44,21 +48,30 @@ pub struct Aws {
     translator: translate::Translator,
     speaker: polly::Speaker,
     #[cfg(feature = "bedrock")]
-    divider: Option<bedrock::Divider>,
+    divider: Option<chapters::Divider>,
+    #[cfg(feature = "bedrock")]
+    describer: Option<describe::Describer>,
 }
 
 impl Aws {
     /// The engine with these settings, for the account, region and endpoints of the SDK's configuration. Calls nobody.
     pub fn new(sdk: &SdkConfig, config: AwsConfig) -> Self {
+        #[cfg(feature = "bedrock")]
+        let model = config
+            .model_id
+            .clone()
+            .map(|model_id| model::Model::new(aws_sdk_bedrockruntime::Client::new(sdk), model_id));
         Self {
             recogniser: transcribe::Recogniser::new(aws_sdk_transcribe::Client::new(sdk), config.clone()),
             translator: translate::Translator::new(aws_sdk_translate::Client::new(sdk), config.clone()),
             speaker: polly::Speaker::new(aws_sdk_polly::Client::new(sdk), config.clone()),
             #[cfg(feature = "bedrock")]
-            divider: config
-                .model_id
+            describer: model
                 .clone()
-                .map(|model_id| bedrock::Divider::new(aws_sdk_bedrockruntime::Client::new(sdk), model_id)),
+                .zip(config.ffmpeg.clone())
+                .map(|(model, ffmpeg)| describe::Describer::new(model, ffmpeg)),
+            #[cfg(feature = "bedrock")]
+            divider: model.map(chapters::Divider::new),
             config,
         }
     }
@@ -106,6 +119,10 @@ impl Engine for Aws {
         if self.divider.is_some() {
             works.push(Capability::new(WorkKind::Chapter, &["*"]));
         }
+        #[cfg(feature = "bedrock")]
+        if self.describer.is_some() {
+            works.push(Capability::new(WorkKind::Describe, &["*"]));
+        }
         Capabilities { engine: NAME, works }
     }
 
@@ -122,6 +139,11 @@ impl Engine for Aws {
             Work::Chapter(work) => match &self.divider {
                 Some(divider) => divider.divide(request, work).await?,
                 None => return Err(Self::not_supported(WorkKind::Chapter)),
+            },
+            #[cfg(feature = "bedrock")]
+            Work::Describe(work) => match &self.describer {
+                Some(describer) => describer.describe(request, work, files).await?,
+                None => return Err(Self::not_supported(WorkKind::Describe)),
             },
             other => return Err(Self::not_supported(other.kind())),
         };

@@ -1,5 +1,7 @@
 //! The engine against the stand-in: what it asks, and what it makes of the answers.
 
+#[cfg(feature = "bedrock")]
+mod model;
 mod recognise;
 mod speak;
 mod translate;
@@ -14,13 +16,13 @@ use aws_credential_types::Credentials;
 use serde_json::{Value, json};
 
 use super::stub::{Answer, Stub};
-use super::{Aws, AwsConfig, output};
+use super::{Aws, AwsConfig};
 use crate::ErrorClass;
 use crate::contract::{Engine, Look, Progress};
 use crate::folder::FolderFiles;
 use crate::job::{
-    AcceptedJob, CompletionToken, Divide, Identify, JobRequest, MediaRef, Passage, Recognise, SourceLanguage,
-    Speak, TaskId, Translate, Work, WorkKind,
+    AcceptedJob, CompletionToken, Identify, JobRequest, MediaRef, Passage, Recognise, SourceLanguage, Speak,
+    TaskId, Translate, Work, WorkKind,
 };
 use crate::language::LANGUAGES;
 use crate::language::amazon;
@@ -195,51 +197,6 @@ fn full_account(stub: &Stub) {
     );
     stub.always("DeleteVocabulary", Answer::Ok(json!({})));
     stub.always("StartTranscriptionJob", Answer::Ok(json!({})));
-}
-
-#[cfg(feature = "bedrock")]
-#[tokio::test]
-async fn a_model_finds_chapters_by_a_strict_tool() {
-    let world = World::new(AwsConfig {
-        model_id: Some("eu.amazon.nova-lite-v1:0".to_owned()),
-        ..AwsConfig::default()
-    })
-    .await;
-    world.stub.always(
-        "Converse",
-        Answer::Ok(json!({
-            "output": {"message": {"role": "assistant", "content": [
-                {"text": "I call the tool."},
-                {"toolUse": {"toolUseId": "tooluse_1", "name": "chapters", "input": {"chapters": [
-                    {"line": 0, "title": "Welcome", "description": "Who speaks."},
-                    {"line": 1, "title": "Thanks", "description": ""},
-                ]}}},
-            ]}},
-            "stopReason": "tool_use",
-            "usage": {"inputTokens": 100, "outputTokens": 20, "totalTokens": 120},
-            "metrics": {"latencyMs": 500},
-        })),
-    );
-    let heard = output::read(include_bytes!("../fixtures/output-speakers.json"), Some(12_000)).unwrap();
-    let request = request(Work::Chapter(Divide {
-        language: language("English"),
-        transcript: heard.transcript,
-    }));
-    let result = world.done(&request).await;
-    insta::assert_json_snapshot!(result);
-    insta::assert_json_snapshot!(world.last("Converse"));
-
-    world.stub.always(
-        "Converse",
-        Answer::Ok(json!({
-            "output": {"message": {"role": "assistant", "content": [{"text": "I'd rather not."}]}},
-            "stopReason": "end_turn",
-            "usage": {"inputTokens": 1, "outputTokens": 1, "totalTokens": 2},
-            "metrics": {"latencyMs": 5},
-        })),
-    );
-    let error = world.engine.start(&request, &world.files).await.unwrap_err();
-    assert_eq!(error.class(), ErrorClass::Retryable);
 }
 
 #[tokio::test]
