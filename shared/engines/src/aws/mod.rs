@@ -17,7 +17,7 @@ mod model;
 mod output;
 mod plan;
 mod polly;
-#[cfg(any(test, feature = "aws-stub"))]
+#[cfg(feature = "aws-stub")]
 pub mod stub;
 #[cfg(test)]
 mod tests;
@@ -108,7 +108,7 @@ impl Engine for Aws {
             })
             .map(|(range, _)| *range)
             .collect();
-        #[cfg_attr(not(feature = "bedrock"), allow(unused_mut))]
+        #[cfg_attr(not(feature = "bedrock"), allow(unused_mut, reason = "a model adds to it"))]
         let mut works = vec![
             Capability::new(WorkKind::Recognise, &recognised),
             Capability::new(WorkKind::Identify, &["*"]),
