@@ -2,8 +2,8 @@
 //!
 //! Here live the transcript and cue model, the layout of words into cues by published norms, a scorer for those norms,
 //! readers and writers for SRT, WebVTT, DFXP, plain text and Kaltura's timed JSON, passages for translation and speech,
-//! keywords and chapters. Everything is a pure function of
-//! its input: nothing is read from or written to disk or network, so every call is safe to repeat.
+//! keywords and chapters. Everything is a pure function of its input: nothing is read from or written to disk or
+//! network, so every call is safe to repeat.
 //!
 //! Not here: how an engine's output becomes a [`Transcript`], who translates, where files are stored, which format an
 //! order wants.

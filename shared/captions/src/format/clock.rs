@@ -110,13 +110,13 @@ fn leading_clock(text: &str) -> Option<(u64, &str)> {
 fn plain_clock(text: &str) -> Option<(u64, &str)> {
     let text = text.strip_prefix(' ').unwrap_or(text);
     let bytes = text.as_bytes().first_chunk::<12>()?;
-    let [h, i, b':', m, n, b':', s, t, b',' | b'.', x, y, z] = *bytes else {
+    let digit = |at: usize| bytes[at].is_ascii_digit().then(|| u64::from(bytes[at] - b'0'));
+    let pair = |at: usize| Some(digit(at)? * 10 + digit(at + 1)?);
+    if (bytes[2], bytes[5]) != (b':', b':') || !matches!(bytes[8], b',' | b'.') {
         return None;
-    };
-    let digit = |byte: u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
-    let pair = |tens: u8, ones: u8| Some(digit(tens)? * 10 + digit(ones)?);
-    let seconds = (pair(h, i)? * 60 + pair(m, n)?) * 60 + pair(s, t)?;
-    let ms = seconds * 1_000 + digit(x)? * 100 + pair(y, z)?;
+    }
+    let seconds = (pair(0)? * 60 + pair(3)?) * 60 + pair(6)?;
+    let ms = seconds * 1_000 + digit(9)? * 100 + pair(10)?;
     let rest = text.get(12..)?;
     // More digits, colons and the like are for the patient reader.
     (rest.is_empty() || rest.starts_with(' ')).then_some((ms, rest))
