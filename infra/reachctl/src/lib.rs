@@ -324,4 +324,55 @@ mod tests {
         assert!(told("reachctl|show|seven").contains("seven"));
         assert!(told("reachctl|--local|--profile|x|gate").contains("cannot be used with"));
     }
+
+    /// What an operator is to be able to do, each by its own words.
+    #[test]
+    fn there_is_a_command_for_each_need() {
+        for line in [
+            "list",
+            "list --state parked --state running --customer 101 --limit 5",
+            "show 9292",
+            "retry 9292",
+            "park 9292 --for 12h --why holidays",
+            "fail 9292 --text silent",
+            "drain --why upgrade",
+            "resume",
+            "gate",
+            "dlq show",
+            "dlq redrive",
+            "dlq purge orders",
+            "dlq purge schedules",
+            "extend-key 9292",
+        ] {
+            for of in [
+                "reachctl",
+                "reachctl --json --profile staging --region eu-central-1",
+                "reachctl --local e2e",
+            ] {
+                let words = of.split(' ').chain(line.split(' '));
+                let arguments = Arguments::try_parse_from(words);
+                let arguments = arguments.unwrap_or_else(|error| panic!("{of} {line}: {error}"));
+                assert_eq!(arguments.json, of.contains("--json"), "{line}");
+            }
+        }
+    }
+
+    /// The same answer, for people and for scripts.
+    #[test]
+    fn what_was_done_is_told_to_people_and_to_scripts() {
+        let now = Now { epoch_s: 1_000_000 };
+        let mut record = pipeline::memory::sample_record("9292".parse().unwrap());
+        record.park(now.epoch_s, "out of retries");
+        let told = |json| Say { json, now }.held(&record);
+        assert_eq!(
+            told(false),
+            "task 9292 is held, and goes on as attempt 2 in 10m\n"
+        );
+        let json: serde_json::Value = serde_json::from_str(&told(true)).unwrap();
+        assert_eq!(
+            (&json["task_id"], &json["state"], &json["due_epoch_s"]),
+            (&json!("9292"), &json!("Parked"), &json!(1_000_600))
+        );
+        assert_eq!(json["last"], "parked for 600 s: out of retries");
+    }
 }

@@ -26,6 +26,7 @@ use tracing::Instrument;
 
 use crate::context::Context;
 use crate::error::{Class, Failure, Refusal, Result, StepError};
+use crate::invariants;
 use crate::record::TaskRecord;
 use crate::telemetry::names;
 
@@ -114,6 +115,15 @@ pub async fn run<T>(
     .await
 }
 
+/// What the simulation rules out is looked for in production, too: as tasks end, and while they run.
+fn note_broken(record: &TaskRecord) {
+    for broken in invariants::of_record(record) {
+        let number = broken.invariant.number().to_string();
+        metrics::counter!(names::INVARIANTS_BROKEN, "Number" => number).increment(1);
+        tracing::error!(invariant = ?broken.invariant, seen = broken.seen, "an invariant is broken");
+    }
+}
+
 async fn run_recorded<T>(
     ctx: &Context,
     step: &'static str,
@@ -129,6 +139,7 @@ async fn run_recorded<T>(
             // What had ended before was not loaded: it is this step that has ended it.
             if task.record.state.has_ended() {
                 metrics::counter!(names::TASKS_ENDED, "State" => task.record.state.name()).increment(1);
+                note_broken(&task.record);
             }
             Ok(output)
         }

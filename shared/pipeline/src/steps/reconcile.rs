@@ -11,7 +11,6 @@ use kaltura::TaskStatus;
 use super::{StepInput, Task, fail};
 use crate::context::Context;
 use crate::error::{Class, Result, StepError};
-use crate::invariants;
 use crate::ports::ExecutionState;
 use crate::record::{CHECK_EVERY_S, Duty, FIRST_CHECK_AFTER_S, FUNCTION_ENDS_WITHIN_S};
 use crate::telemetry::names;
@@ -114,7 +113,7 @@ async fn look(task: &mut Task<'_>) -> Result<Found> {
     // First the time of the next look: a task whose look fails must not stand before the others for ever.
     look_again_after(task, AGAIN_AFTER_S).await?;
     let ctx = task.ctx;
-    note_broken(task);
+    super::note_broken(&task.record);
     if let Err(error) = at_kaltura(task).await {
         if error.class() != Class::Gone {
             return Err(error);
@@ -141,15 +140,6 @@ async fn tell_deadline(ctx: &Context) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// What the simulation rules out is looked for here, too.
-fn note_broken(task: &Task<'_>) {
-    for broken in invariants::of_record(&task.record) {
-        let number = broken.invariant.number().to_string();
-        metrics::counter!(names::INVARIANTS_BROKEN, "Number" => number).increment(1);
-        tracing::error!(invariant = ?broken.invariant, seen = broken.seen, "an invariant is broken");
-    }
 }
 
 /// Whether Kaltura still has the task for us.

@@ -475,6 +475,29 @@ fn the_soonest_deadline_is_told_whatever_state_its_task_is_in() {
     );
 }
 
+/// A task that ends as no task may is noticed by the step that ends it.
+#[test]
+fn an_invariant_that_breaks_is_told() {
+    for (state, broken) in [(TaskState::Failed, 1), (TaskState::Gone, 0)] {
+        let (ended, told) = step_world::told(async {
+            let world = World::new().await;
+            let input = world.begin(order()).await;
+            pipeline::steps::run(&world.ctx, "test", &input, async |task| {
+                task.change(|record| record.end(state, 500, "without a cause"))
+                    .await
+            })
+            .await
+        });
+        ended.unwrap();
+        assert_eq!(told.counted["TasksEnded"], 1);
+        assert_eq!(
+            told.counted.get("InvariantsBroken").copied().unwrap_or(0),
+            broken,
+            "{state:?}"
+        );
+    }
+}
+
 /// A record that this version can't read keeps neither orders nor keys of others waiting.
 #[tokio::test]
 async fn a_record_of_a_later_version_harms_no_other() {
