@@ -404,6 +404,26 @@ fn punctuation_of_its_own_joins_its_neighbours() {
 }
 
 #[test]
+fn a_mark_that_widens_its_word_still_fits_the_line() {
+    let mark = Word {
+        kind: WordKind::Punctuation,
+        ..Word::new("\u{fe0f}", 0, 0)
+    };
+    let words = vec![Word::new("issue##8", 0, 900), mark];
+    let rules = LayoutRules {
+        max_chars_per_line: 8,
+        ..rules("en")
+    };
+    let cues = lay_out(&Transcript::new(None, words, 1_000), &rules);
+    assert!(
+        cues.iter()
+            .flat_map(|cue| &cue.lines)
+            .all(|line| width(line) <= 8),
+        "{cues:?}"
+    );
+}
+
+#[test]
 fn nothing_stays_after_the_media_has_ended() {
     let words = vec![
         Word::new("That", 1_000, 1_400),

@@ -185,20 +185,25 @@ impl<'a> Builder<'a> {
             return;
         }
         let room = self.rules.line_width();
-        if let Some(token) = self
-            .tokens
-            .last_mut()
-            .filter(|token| token.is_speech && token.width + width(mark) <= room)
-        {
-            token.text.push_str(mark);
-            token.width = width(&token.text);
-            return;
+        if let Some(token) = self.tokens.last_mut().filter(|token| token.is_speech) {
+            // Together, since a mark may widen what it follows (a variation selector after a digit).
+            let joined = token.text.clone() + mark;
+            let joined_width = width(&joined);
+            if joined_width <= room {
+                token.text = joined;
+                token.width = joined_width;
+                return;
+            }
         }
         let at = self.tokens.len();
         let at_ms = self.tokens.last().map_or(word.start_ms, |token| token.end_ms);
         self.pieces(mark, &Word::new("", at_ms, at_ms), true, false);
-        if let Some(token) = self.tokens.get_mut(at).filter(|_| at > 0) {
+        let (before, after) = self.tokens.split_at_mut(at);
+        if let (Some(before), Some(token)) = (before.last(), after.first_mut()) {
             token.blank_before = false;
+            // What it takes in a line behind its word.
+            let joined_width = width(&(before.text.clone() + &token.text));
+            token.width = token.width.max(joined_width.saturating_sub(before.width));
             self.glued.push(at);
         }
     }
