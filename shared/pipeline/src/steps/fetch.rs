@@ -178,7 +178,8 @@ enum Choice<'a> {
 }
 
 /// The source without DRM, and the flavor: the profile's flavor params strictly in their order (guide, "How to download
-/// video assets"); without a wish, the smallest flavor for a machine, which only listens, and the largest for people.
+/// video assets"); without a wish, for a machine, which only listens, a flavor of sound alone before the smallest, and the largest
+/// for people.
 fn choose<'a>(context: &'a PlaybackContext, flavor_params_ids: &[i64], need: MediaNeed) -> Choice<'a> {
     let Some(source) = context
         .sources
@@ -211,14 +212,23 @@ fn choose<'a>(context: &'a PlaybackContext, flavor_params_ids: &[i64], need: Med
             .iter()
             .copied()
             .filter(|flavor| bitrate(flavor) > 0)
-            .min_by_key(bitrate),
-        MediaNeed::BestAudio | MediaNeed::AudioVideo => flavors.iter().copied().max_by_key(bitrate),
+            .min_by_key(|flavor| (!is_sound_alone(flavor), bitrate(flavor))),
+        MediaNeed::BestAudio => flavors.iter().copied().max_by_key(bitrate),
         MediaNeed::None => None,
+        MediaNeed::AudioVideo => flavors
+            .iter()
+            .copied()
+            .max_by_key(|flavor| (!is_sound_alone(flavor), bitrate(flavor))),
     };
     Choice::Found {
         source,
         flavor: flavor.or_else(|| flavors.first().copied()),
     }
+}
+
+/// A flavor without picture: the server tells a height of 0 and no video codec.
+fn is_sound_alone(flavor: &FlavorAsset) -> bool {
+    flavor.height == Some(0) && flavor.video_codec_id.as_deref().is_none_or(str::is_empty)
 }
 
 impl Nothing {
@@ -301,6 +311,8 @@ fn media_url(
 
 #[cfg(test)]
 mod tests {
+    use kaltura::FromJson as _;
+
     use super::*;
 
     fn url(source: &str, streamer: StreamerType) -> String {
@@ -331,6 +343,41 @@ mod tests {
             ),
             "https://k.com/p/1/playManifest/entryId/0_a/ks/ks/the-key/a.m3u8"
         );
+    }
+
+    /// What is chosen of these flavors: identifier, bit rate, height.
+    fn chosen(flavors: &[(&str, u32, u32)], need: MediaNeed) -> Option<String> {
+        let flavors: Vec<_> = flavors
+            .iter()
+            .map(|(id, bitrate, height)| serde_json::json!({"id": id, "bitrate": bitrate, "height": height}))
+            .collect();
+        let context = PlaybackContext::from_json(serde_json::json!({
+            "sources": [{"url": "https://k.com/a.m3u8"}],
+            "flavorAssets": flavors,
+        }))
+        .unwrap();
+        match choose(&context, &[], need) {
+            Choice::Found { flavor, .. } => flavor.map(|flavor| flavor.id.to_string()),
+            Choice::None(_) => None,
+        }
+    }
+
+    #[test]
+    fn a_machine_gets_sound_alone_and_people_get_picture() {
+        let flavors = [
+            ("0_small", 90, 180),
+            ("0_sound", 128, 0),
+            ("0_large", 2_000, 1080),
+        ];
+        assert_eq!(chosen(&flavors, MediaNeed::Audio).as_deref(), Some("0_sound"));
+        assert_eq!(
+            chosen(&flavors, MediaNeed::AudioVideo).as_deref(),
+            Some("0_large")
+        );
+        let pictures = [flavors[2], flavors[0]];
+        assert_eq!(chosen(&pictures, MediaNeed::Audio).as_deref(), Some("0_small"));
+        let loud = [("0_picture", 200, 360), ("0_sound", 320, 0)];
+        assert_eq!(chosen(&loud, MediaNeed::AudioVideo).as_deref(), Some("0_picture"));
     }
 
     #[test]
