@@ -1,5 +1,6 @@
 //! Limits and switches of a [`Fetcher`](crate::Fetcher), with the reasons for their defaults.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Bounds on what a fetch may take. Each ends in a [`FetchError`](crate::FetchError) that names it.
@@ -12,7 +13,7 @@ pub struct FetchLimits {
     /// Largest single segment, init section or key, in bytes. 256 MiB: 10 s at 200 Mbit/s. What an
     /// endless segment runs into.
     pub segment_bytes: u64,
-    /// Most bytes received in one fetch. 48 GiB: under the 10,000 parts that S3 takes at 6 MiB a part.
+    /// Most bytes received in one fetch. 48 GiB: what S3's 10,000 parts hold at 5 MiB a part.
     pub total_bytes: u64,
     /// Most frames of picture and sound that the index of an MP4 holds, at 12 bytes each. 10 million: a
     /// day at 60 frames a second.
@@ -70,13 +71,20 @@ pub struct FetchConfig {
     pub window_segments: usize,
     /// Bytes of segments held between the network and the remuxer. 16 MiB, shared evenly by the window.
     pub buffer_bytes: usize,
-    /// Size of a part handed to the sink, in bytes. 6 MiB; S3 takes no less than 5 MiB
-    /// ([`MIN_PART_BYTES`](crate::sink::MIN_PART_BYTES)), except for the last.
+    /// The same for the ranges of a progressive file. 3 MiB: nothing is made of them, and what the connections themselves
+    /// buffer holds a range.
+    pub range_buffer_bytes: usize,
+    /// Size of a part handed to the sink, in bytes. 5 MiB: S3 takes no less
+    /// ([`MIN_PART_BYTES`](crate::sink::MIN_PART_BYTES)), except for the last, and at 40 ms a part two of them at once come to
+    /// more than a Lambda function's network gives.
     pub part_bytes: usize,
-    /// Parts on their way into the sink at once. 3. With the first part, which is held until the end, and
-    /// the one being filled, a fetch holds up to `part_bytes * (parts_in_flight + 2)` beside
-    /// `buffer_bytes`.
+    /// Parts on their way into the sink at once. 2. With the one being filled and, of HLS, the first part, which is held until
+    /// the end, a fetch holds up to `part_bytes * (parts_in_flight + 2)` beside the buffers.
     pub parts_in_flight: usize,
+    /// The ffmpeg program that takes what can't be put together here, by its path. None: that is
+    /// [`FetchError::Unsupported`](crate::FetchError::Unsupported). One that can't be run is
+    /// [`FetchError::Converter`](crate::FetchError::Converter).
+    pub ffmpeg: Option<PathBuf>,
     /// How often a fetch that may be resumed keeps a checkpoint. 1 minute: a shorter fetch has none, and of a longer one no
     /// more than a minute is lost.
     pub checkpoint_every: Duration,
@@ -89,8 +97,10 @@ impl Default for FetchConfig {
             allow_loopback: false,
             window_segments: 32,
             buffer_bytes: 16 << 20,
-            part_bytes: 6 << 20,
-            parts_in_flight: 3,
+            range_buffer_bytes: 3 << 20,
+            part_bytes: 5 << 20,
+            parts_in_flight: 2,
+            ffmpeg: None,
             checkpoint_every: Duration::from_mins(1),
         }
     }

@@ -130,9 +130,9 @@ pub enum FetchError {
     Transport {
         /// The address, redacted.
         at: String,
-        /// The client's error, without its address.
+        /// The client's error.
         #[source]
-        source: reqwest::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// An answer that is not a success.
     #[error("{at} answered HTTP {status}")]
@@ -313,9 +313,17 @@ pub enum FetchError {
     /// The sink failed.
     #[error("sink failed")]
     Sink(#[from] SinkError),
+    /// The program that other codecs go through could not be run, or was ended.
+    #[error("{program} {what}")]
+    Converter {
+        /// [`FetchConfig::ffmpeg`](crate::FetchConfig::ffmpeg).
+        program: String,
+        /// What became of it.
+        what: String,
+    },
     /// The HTTP client could not be made.
     #[error("http client could not be set up")]
-    Client(#[source] reqwest::Error),
+    Client(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl FetchError {
@@ -350,6 +358,7 @@ impl FetchError {
             | Self::DurationMismatch { .. }
             | Self::Key { .. }
             | Self::Client(_) => Class::Retryable,
+            Self::Converter { .. } => Class::Fault,
             Self::Unfinished => Class::Unfinished,
             Self::ManifestEmpty { refusal, .. } => refusal.class(),
             Self::Exhausted { source, .. } => source.class(),
@@ -394,6 +403,7 @@ impl FetchError {
             Self::NoSound { .. } => "MediaNoSound",
             Self::Exhausted { source, .. } => source.name(),
             Self::Sink(_) => "MediaSink",
+            Self::Converter { .. } => "MediaConverter",
             Self::Client(_) => "MediaClient",
         }
     }

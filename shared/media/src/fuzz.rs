@@ -9,7 +9,7 @@ use crate::FetchConfig;
 use crate::mp4::probe::Probe;
 use crate::playlist::{Parsed, parse};
 use crate::remux::Remuxer;
-use crate::ts::made::{AUDIO, VIDEO, packet, pes, tables};
+use crate::ts::made::{AUDIO, VIDEO, packet, pes, tables_of};
 use crate::ts::{Picture, Wanted};
 
 #[test]
@@ -30,11 +30,11 @@ fn playlist() {
     });
 }
 
-/// Both streams' packets with whatever is in them, and packets of nothing but noise.
+/// Both streams' packets with whatever is in them, of each codec that is taken, and packets of nothing but noise.
 #[test]
 fn transport_stream() {
     bolero::check!().for_each(|bytes: &[u8]| {
-        let mut stream = tables();
+        let mut packets = Vec::new();
         let mut counters = [0u8; 2];
         for (number, noise) in bytes.chunks(61).enumerate() {
             let video = noise[0] & 1 == 1;
@@ -46,14 +46,16 @@ fn transport_stream() {
             } else {
                 noise.to_vec()
             };
-            stream.extend(packet(pid, start, *counter, &payload));
+            packets.extend(packet(pid, start, *counter, &payload));
             *counter = (*counter + 1) & 15;
         }
         let wanted = Wanted {
             picture: Picture::Take,
             sound: true,
         };
-        for bytes in [&stream[..], bytes] {
+        let streams = [(0x1b, 0x0f), (0x24, 0x03), (0x1b, 0x81)]
+            .map(|(video, audio)| [tables_of(video, audio), packets.clone()].concat());
+        for bytes in streams.iter().map(Vec::as_slice).chain([bytes]) {
             let mut remuxer = Remuxer::new(&[wanted], 1_000);
             let read = remuxer.push(0, bytes).and_then(|()| remuxer.end_segment(0));
             let _ = read.and_then(|()| remuxer.end_run());

@@ -1,5 +1,6 @@
 //! HLS: from a manifest to one MP4 in the sink.
 
+mod converted;
 mod fragments;
 mod source;
 mod transport;
@@ -17,10 +18,11 @@ use crate::{FetchReport, Fetcher, HlsRequest, MediaSource};
 ///
 /// `manifest` may be a master playlist (Kaltura: the playManifest URL, one flavor in it) or a media
 /// playlist. Of a master's variants the one with the highest bandwidth is taken. Transport-stream
-/// segments (H.264 and AAC) become plain MP4 with the index in front; fragmented MP4 stays as it is. What
-/// neither can carry is [`FetchError::Unsupported`]: other codecs in transport streams, packed sound, and
-/// in fragmented MP4 encryption, discontinuities, or picture and sound apart. Safe to repeat: a fetch
-/// starts from nothing, and on error the sink is aborted.
+/// segments (H.264 or HEVC; AAC, MP3 or AC-3) become plain MP4 with the index in front; fragmented MP4 stays as it is. Other
+/// codecs in transport streams, packed sound and encrypted fragments go through
+/// [`ffmpeg`](FetchConfig::ffmpeg) where there is one, and come as fragmented MP4; without it, and with discontinuities or
+/// picture and sound apart in fragments, they are [`FetchError::Unsupported`]. Safe to repeat: a fetch starts from nothing, and
+/// on error the sink is aborted.
 pub async fn fetch_hls(
     fetcher: &Fetcher,
     manifest: &MediaSource,
@@ -45,10 +47,19 @@ pub async fn resume_hls(
         let session = Arc::new(Session::new(fetcher, manifest)?);
         let plan = source::resolve(&session, request).await?;
         let saver = kept.saver(resume, fetcher.config());
-        if plan.is_fragmented() {
+        let outcome = if plan.is_fragmented() {
             fragments::run(&session, &plan, sink, saver).await
         } else {
             transport::run(&session, &plan, sink, saver).await
+        };
+        match (outcome, &fetcher.config().ffmpeg) {
+            (Err(FetchError::Unsupported { at, what }), Some(program)) if converted::takes(&plan) => {
+                tracing::info!(at, what, "left to ffmpeg");
+                // Parts that went up before it showed are of no use.
+                sink.abort().await?;
+                converted::run(&session, &plan, program, sink).await
+            }
+            (outcome, _) => outcome,
         }
     };
     or_abort(sink, fetcher.config(), &kept, work).await
@@ -72,6 +83,14 @@ pub(crate) async fn or_abort<T>(
         tracing::warn!(error = %error, "sink not aborted");
     }
     outcome
+}
+
+/// The error of what can't be put together.
+fn refused(at: &str, what: &str) -> FetchError {
+    FetchError::Unsupported {
+        at: at.to_owned(),
+        what: what.to_owned(),
+    }
 }
 
 /// Compares the media's length with what was announced.

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
+use serde::{Deserialize, Serialize};
 
 use crate::config::FetchConfig;
 use crate::error::FetchError;
@@ -11,13 +12,23 @@ use crate::net::slab::{Slab, SlabPool};
 use crate::resume::PartsState;
 use crate::sink::{MIN_PART_BYTES, PartSink, SinkError};
 
+/// Whether something will precede the bytes that are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Head {
+    /// Nothing: they are the object.
+    None,
+    /// What is known only at the end.
+    Later,
+}
+
 /// Fills parts and puts them into the sink, several at a time.
 ///
-/// The first part is kept back until the end, when what precedes the payload is known.
+/// Where a head comes later, the first part is kept back until the end.
 pub(crate) struct PartWriter<'a> {
     sink: &'a dyn PartSink,
     pool: SlabPool,
     in_flight: usize,
+    head: Head,
     first: Option<Slab>,
     filling: Slab,
     /// The number that the part being filled will have.
@@ -27,11 +38,12 @@ pub(crate) struct PartWriter<'a> {
 }
 
 impl<'a> PartWriter<'a> {
-    pub(crate) fn new(sink: &'a dyn PartSink, config: &FetchConfig) -> Self {
+    pub(crate) fn new(sink: &'a dyn PartSink, config: &FetchConfig, head: Head) -> Self {
         let pool = SlabPool::new(config.part_bytes.max(MIN_PART_BYTES));
         Self {
             sink,
             in_flight: config.parts_in_flight.max(1),
+            head,
             first: None,
             filling: pool.take(),
             pool,
@@ -49,7 +61,7 @@ impl<'a> PartWriter<'a> {
         state: PartsState,
         held: &[u8],
     ) -> Option<Self> {
-        let mut parts = Self::new(sink, config);
+        let mut parts = Self::new(sink, config, state.head);
         let (first, filling) = held.split_at_checked(state.first.unwrap_or_default())?;
         if parts.pool.slab_bytes() != state.part_bytes || filling.len() != state.filling {
             return None;
@@ -70,6 +82,7 @@ impl<'a> PartWriter<'a> {
     pub(crate) fn state(&self) -> PartsState {
         PartsState {
             part_bytes: self.pool.slab_bytes(),
+            head: self.head,
             number: self.number,
             bytes_out: self.bytes_out,
             first: self.first.as_ref().map(Slab::len),
@@ -128,7 +141,7 @@ impl<'a> PartWriter<'a> {
     async fn part_full(&mut self) -> Result<(), FetchError> {
         self.room().await?;
         let full = std::mem::replace(&mut self.filling, self.pool.take());
-        if self.number == 1 {
+        if self.number == 1 && self.head == Head::Later {
             self.first = Some(full);
         } else {
             self.upload(full);
@@ -150,31 +163,37 @@ impl<'a> PartWriter<'a> {
             .push(self.sink.put_part(self.number, Bytes::from_owner(part)));
     }
 
+    /// Hands out what is left, and waits until everything but the first part has arrived: with that and what is held back, the
+    /// memory of all other parts is free again for the head to be made in.
+    pub(crate) async fn drain(&mut self) -> Result<(), FetchError> {
+        if self.number > 1 && !self.filling.is_empty() {
+            self.room().await?;
+            let last = std::mem::replace(&mut self.filling, self.pool.take());
+            self.upload(last);
+            self.number += 1;
+        }
+        self.settle().await?;
+        self.pool.trim();
+        Ok(())
+    }
+
     /// Puts `head` in front of everything and finishes the object. Gives its size in bytes.
     pub(crate) async fn finish(mut self, head: &[u8]) -> Result<u64, FetchError> {
-        let Some(first) = self.first.take() else {
+        self.drain().await?;
+        if self.number == 1 {
             let whole = [head, self.filling.as_ref()].concat();
             let size = whole.len() as u64;
             self.sink.put_whole(whole.into()).await?;
             return Ok(size);
-        };
-        let parts = if self.filling.is_empty() {
-            self.number - 1
-        } else {
-            self.room().await?;
-            let last = std::mem::replace(&mut self.filling, self.pool.take());
-            self.upload(last);
-            self.number
-        };
-        self.settle().await?;
-        let begin: Bytes = if head.is_empty() {
-            Bytes::from_owner(first)
-        } else {
-            [head, first.as_ref()].concat().into()
-        };
-        self.bytes_out += begin.len() as u64;
-        self.sink.put_part(1, begin).await?;
-        self.sink.finish(parts).await?;
+        }
+        if let Some(first) = self.first.take() {
+            let begin = Bytes::from([head, first.as_ref()].concat());
+            drop(first);
+            self.pool.trim();
+            self.bytes_out += begin.len() as u64;
+            self.sink.put_part(1, begin).await?;
+        }
+        self.sink.finish(self.number - 1).await?;
         Ok(self.bytes_out)
     }
 
@@ -238,7 +257,7 @@ mod tests {
     async fn parts_in_flight_and_held_are_bounded() {
         let (sink, config) = (Slow::default(), FetchConfig::default());
         let payload = pattern(7 * config.part_bytes + 77);
-        let mut parts = PartWriter::new(&sink, &config);
+        let mut parts = PartWriter::new(&sink, &config, Head::Later);
         for bytes in payload.chunks(1_000_000) {
             parts.write(bytes).await.unwrap();
         }
@@ -256,14 +275,17 @@ mod tests {
         let config = FetchConfig::default();
         let part = config.part_bytes;
         for len in [0, 1, part - 1, part, part + 1, 2 * part, 2 * part + 1] {
-            let (sink, payload) = (MemorySink::new(), pattern(len));
-            let mut parts = PartWriter::new(&sink, &config);
-            parts.write(&payload).await.unwrap();
-            parts.finish(b"head").await.unwrap();
-            assert!(
-                sink.object().unwrap() == [b"head", &payload[..]].concat(),
-                "{len}"
-            );
+            for (head, bytes) in [(Head::Later, &b"head"[..]), (Head::None, b"")] {
+                let (sink, payload) = (MemorySink::new(), pattern(len));
+                let mut parts = PartWriter::new(&sink, &config, head);
+                parts.write(&payload).await.unwrap();
+                let size = parts.finish(bytes).await.unwrap();
+                assert_eq!(size, (len + bytes.len()) as u64);
+                assert!(
+                    sink.object().unwrap() == [bytes, &payload[..]].concat(),
+                    "{len} {head:?}"
+                );
+            }
         }
     }
 }

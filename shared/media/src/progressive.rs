@@ -10,7 +10,7 @@ use crate::fault::Fault;
 use crate::hls::or_abort;
 use crate::mp4::probe::Probe;
 use crate::net::{Piece, RangedFile, Session, Window, file_wants, look_at_file};
-use crate::parts::PartWriter;
+use crate::parts::{Head, PartWriter};
 use crate::report::{Container, FetchReport};
 use crate::resume::{Kept, Resume, Saver, Source};
 use crate::sink::PartSink;
@@ -78,10 +78,13 @@ async fn run(
     };
     let (mut state, mut parts) = match saver.load::<State>(&source, session, sink).await? {
         Some(stood) => stood,
-        None => (State::default(), PartWriter::new(sink, session.config())),
+        None => (
+            State::default(),
+            PartWriter::new(sink, session.config(), Head::None),
+        ),
     };
     let wants = file_wants(session, ranged, state.bytes);
-    let mut window = Window::new(Arc::clone(session), wants, session.config().window_segments);
+    let mut window = Window::new(Arc::clone(session), wants, session.config().range_buffer_bytes);
     loop {
         let piece = tokio::select! {
             piece = window.next() => piece?,

@@ -2,23 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::es::adts::{AacConfig, AdtsReader, FRAME_SAMPLES, Frame};
-use crate::es::h264::H264Reader;
+use crate::es::picture::PictureReader;
+use crate::es::sound::{Frame, SoundCodec, SoundConfig, SoundReader};
 use crate::fault::Fault;
 use crate::mp4::movie::{Format, TrackPlan, head};
 use crate::mp4::table::{CLOCK_HZ, Sample, Table};
 use crate::report::{Track, TrackKind};
-use crate::ts::{Demuxer, Pes, PesSink, Picture, Stream, Wanted};
+use crate::ts::{Demuxer, Pes, PesSink, Picture, PictureCodec, Stream, Wanted};
 
 /// Timestamps are 33 bits wide: they start over after 26.5 hours.
 const WRAP: i64 = 1 << 33;
 
 /// A clock that goes on within half a second across a discontinuity is not a new one.
 const SAME_CLOCK_TICKS: i64 = CLOCK_HZ / 2;
-
-/// How far a sound packet's time may be from where the frames before it end, in frames, before it is
-/// believed: below that it is rounding.
-const SOUND_JITTER: i64 = FRAME_SAMPLES as i64 / 2;
 
 /// Frames whose bytes lie together, at most.
 const CHUNK_BYTES: u64 = 1 << 20;
@@ -45,9 +41,9 @@ pub(crate) struct Remuxer {
 #[derive(Debug, Serialize, Deserialize)]
 struct Tracks {
     max_frames: usize,
-    h264: H264Reader,
-    adts: AdtsReader,
-    aac: Option<AacConfig>,
+    picture: Option<PictureReader>,
+    frames: SoundReader,
+    sound: Option<SoundConfig>,
     video: Table,
     audio: Option<Table>,
     /// Presentation of picture that is not taken, in 90 kHz ticks: in the current run on its clock, and in
@@ -73,9 +69,9 @@ impl Remuxer {
                 .collect(),
             tracks: Tracks {
                 max_frames,
-                h264: H264Reader::default(),
-                adts: AdtsReader::default(),
-                aac: None,
+                picture: None,
+                frames: SoundReader::default(),
+                sound: None,
                 video: Table::new(90_000, 0),
                 audio: None,
                 picture_run: None,
@@ -130,7 +126,7 @@ impl Remuxer {
             }
         }
         let tracks = &mut self.tracks;
-        tracks.adts.end_run()?;
+        tracks.frames.end_run()?;
         let Some((first, _)) = tracks.run_span() else {
             return Ok(());
         };
@@ -182,15 +178,12 @@ impl Remuxer {
                 .map(|first| clock_ms(table.end_clock() - first)),
             frames: Some(table.rows.len() as u64),
         };
-        let video = self
-            .tracks
-            .filled_video()
-            .map(|t| describe(TrackKind::Video, "h264", t));
-        let audio = self
-            .tracks
-            .audio
-            .as_ref()
-            .map(|t| describe(TrackKind::Audio, "aac", t));
+        let tracks = &self.tracks;
+        let (video, audio) = (tracks.filled_video(), tracks.audio.as_ref());
+        let video = video.zip(tracks.picture.as_ref());
+        let audio = audio.zip(tracks.sound);
+        let video = video.map(|(table, picture)| describe(TrackKind::Video, picture.codec_name(), table));
+        let audio = audio.map(|(table, sound)| describe(TrackKind::Audio, sound.codec_name(), table));
         video.into_iter().chain(audio).collect()
     }
 
@@ -198,15 +191,15 @@ impl Remuxer {
     pub(crate) fn head(&self) -> Result<Vec<u8>, Fault> {
         let tracks = &self.tracks;
         let mut plans = Vec::with_capacity(2);
-        if let Some(table) = tracks.filled_video() {
+        if let (Some(table), Some(picture)) = (tracks.filled_video(), &tracks.picture) {
             plans.push(TrackPlan {
-                format: Format::Avc(tracks.h264.config()?),
+                format: picture.format()?,
                 table,
             });
         }
-        if let (Some(table), Some(config)) = (&tracks.audio, tracks.aac) {
+        if let (Some(table), Some(config)) = (&tracks.audio, tracks.sound) {
             plans.push(TrackPlan {
-                format: Format::Aac(config),
+                format: Format::Sound(config),
                 table,
             });
         }
@@ -276,15 +269,16 @@ impl Tracks {
         time
     }
 
-    fn video_pes(&mut self, pes: Pes<'_>) -> Result<(), Fault> {
+    fn video_pes(&mut self, codec: PictureCodec, pes: Pes<'_>) -> Result<(), Fault> {
         let Some(pts) = pes.pts else {
             return Err(Fault::unsupported("picture in a PES packet without a timestamp"));
         };
         let (pts, dts) = (self.unwrap(pts), pes.dts.map(|dts| self.unwrap(dts)));
         let offset = self.payload_start + self.payload.len() as u64;
-        let unit = self.h264.convert(pes.data, &mut self.payload)?;
+        let picture = self.picture.get_or_insert_with(|| PictureReader::new(codec));
+        let unit = picture.convert(codec, pes.data, &mut self.payload)?;
         let bytes = frame_bytes(unit.bytes)?;
-        let same_chunk = self.same_chunk(Stream::H264, offset);
+        let same_chunk = self.same_chunk(Stream::Picture(codec), offset);
         self.count_frame()?;
         let sample = Sample {
             dts: dts.unwrap_or(pts),
@@ -302,26 +296,28 @@ impl Tracks {
         }
     }
 
-    fn sound(&mut self, pts: Option<u64>, data: &[u8]) -> Result<(), Fault> {
-        let pts = pts.map(|pts| self.unwrap(pts));
-        let mut adts = std::mem::take(&mut self.adts);
-        let outcome = adts.push(pts, data, |frame| self.sound_frame(frame));
-        self.adts = adts;
+    fn sound_pes(&mut self, codec: SoundCodec, pes: Pes<'_>) -> Result<(), Fault> {
+        let pts = pes.pts.map(|pts| self.unwrap(pts));
+        let mut frames = std::mem::take(&mut self.frames);
+        let outcome = frames.push(codec, pts, pes.data, |frame| self.sound_frame(codec, frame));
+        self.frames = frames;
         outcome
     }
 
-    fn sound_frame(&mut self, frame: Frame<'_>) -> Result<(), Fault> {
+    fn sound_frame(&mut self, codec: SoundCodec, frame: Frame<'_>) -> Result<(), Fault> {
         let offset = self.payload_start + self.payload.len() as u64;
-        let same_chunk = self.same_chunk(Stream::Adts, offset);
+        let same_chunk = self.same_chunk(Stream::Sound(codec), offset);
         self.count_frame()?;
-        self.aac = Some(frame.config);
+        self.sound = Some(frame.config);
+        let samples = frame.config.frame_samples();
         let table = self
             .audio
-            .get_or_insert_with(|| Table::new(frame.config.rate_hz(), FRAME_SAMPLES));
+            .get_or_insert_with(|| Table::new(frame.config.rate_hz(), samples));
         let stated = frame.pts.map(|pts| table.in_timescale(pts));
-        let follows = table.last_in_run().map(|last| last + i64::from(FRAME_SAMPLES));
+        let follows = table.last_in_run().map(|last| last + i64::from(samples));
         let time = match (stated, follows) {
-            (Some(stated), Some(follows)) if (stated - follows).abs() <= SOUND_JITTER => follows,
+            // Less than half a frame from where the frames before it end is rounding.
+            (Some(stated), Some(follows)) if (stated - follows).abs() <= i64::from(samples / 2) => follows,
             (Some(stated), _) => stated,
             (None, Some(follows)) => follows,
             (None, None) => return Err(Fault::unsupported("sound that starts without a timestamp")),
@@ -361,8 +357,8 @@ impl Tracks {
 impl PesSink for Tracks {
     fn pes(&mut self, stream: Stream, pes: Pes<'_>) -> Result<(), Fault> {
         match stream {
-            Stream::H264 => self.video_pes(pes),
-            Stream::Adts => self.sound(pes.pts, pes.data),
+            Stream::Picture(codec) => self.video_pes(codec, pes),
+            Stream::Sound(codec) => self.sound_pes(codec, pes),
             Stream::PictureTimes => {
                 self.picture_times(pes);
                 Ok(())

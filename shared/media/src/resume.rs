@@ -16,11 +16,11 @@ use serde::{Deserialize, Serialize};
 use crate::config::FetchConfig;
 use crate::error::{Class, FetchError};
 use crate::net::Session;
-use crate::parts::PartWriter;
+use crate::parts::{Head, PartWriter};
 use crate::sink::{PartSink, SinkError};
 
 /// The shape of a checkpoint. One of another shape is not read: the fetch starts from nothing.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Keeps the checkpoint of one fetch.
 #[async_trait]
@@ -101,9 +101,10 @@ struct Checkpoint<S> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PartsState {
     pub(crate) part_bytes: usize,
+    pub(crate) head: Head,
     pub(crate) number: u32,
     pub(crate) bytes_out: u64,
-    /// Length of the first part, which is held back; `None` as long as it is being filled.
+    /// Length of the first part, where it is held back; `None` as long as it is being filled.
     pub(crate) first: Option<usize>,
     /// Length of the part that is being filled.
     pub(crate) filling: usize,

@@ -15,18 +15,24 @@ use pes::Assembler;
 pub(crate) use pes::Pes;
 use psi::{Pat, Pmt, Section};
 
+use crate::es::sound::SoundCodec;
 use crate::fault::Fault;
 
 const PAT_PID: u16 = 0;
 const NULL_PID: u16 = 0x1fff;
 
+/// A codec of picture, as an Annex B byte stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum PictureCodec {
+    H264,
+    Hevc,
+}
+
 /// Which elementary stream a PES packet belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Stream {
-    /// H.264, as Annex B byte stream.
-    H264,
-    /// AAC in ADTS frames.
-    Adts,
+    Picture(PictureCodec),
+    Sound(SoundCodec),
     /// Picture that is not taken, of any codec: only its times.
     PictureTimes,
 }
@@ -231,14 +237,18 @@ impl Demuxer {
             None => {}
         }
         self.video = match self.wanted.picture {
-            Picture::Take => pmt.video()?.map(|pid| Elementary::new(pid, Stream::H264)),
+            Picture::Take => pmt
+                .video()?
+                .map(|(codec, pid)| Elementary::new(pid, Stream::Picture(codec))),
             Picture::Times => pmt
                 .any_video()
                 .map(|pid| Elementary::new(pid, Stream::PictureTimes)),
             Picture::Ignore => None,
         };
         if self.wanted.sound {
-            self.audio = pmt.audio()?.map(|pid| Elementary::new(pid, Stream::Adts));
+            self.audio = pmt
+                .audio()?
+                .map(|(codec, pid)| Elementary::new(pid, Stream::Sound(codec)));
             if self.audio.is_none() && self.wanted.picture != Picture::Take {
                 return Err(Fault::NoSound);
             }
@@ -280,9 +290,14 @@ pub(crate) mod made {
 
     /// The tables of a program with H.264 and AAC.
     pub(crate) fn tables() -> Vec<u8> {
+        tables_of(0x1b, 0x0f)
+    }
+
+    /// The tables of a program with streams of these types.
+    pub(crate) fn tables_of(video: u8, audio: u8) -> Vec<u8> {
         let pat = psi::with_checksum(&[0, 0xb0, 13, 0, 1, 0xc1, 0, 0, 0, 1, 0xf0, 0]);
         let pmt = psi::with_checksum(&[
-            2, 0xb0, 23, 0, 1, 0xc1, 0, 0, 0xe1, 0, 0xf0, 0, 0x1b, 0xe1, 0, 0xf0, 0, 0x0f, 0xe1, 1, 0xf0, 0,
+            2, 0xb0, 23, 0, 1, 0xc1, 0, 0, 0xe1, 0, 0xf0, 0, video, 0xe1, 0, 0xf0, 0, audio, 0xe1, 1, 0xf0, 0,
         ]);
         [
             packet(0, true, 0, &[&[0], &pat[..]].concat()),

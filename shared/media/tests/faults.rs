@@ -321,8 +321,8 @@ async fn no_sound() {
 
 #[tokio::test]
 async fn codec_not_taken() {
-    let server = Server::of(clips::mp3_sound()).await;
-    let error = fails(&server, "index.m3u8", &HlsRequest::audio_only()).await;
+    let server = Server::of(clips::mpeg2()).await;
+    let error = fails(&server, "index.m3u8", &HlsRequest::audio_video()).await;
     assert_eq!(
         (error.name(), error.class()),
         ("MediaUnsupported", Class::Terminal)

@@ -148,10 +148,12 @@ impl Builder {
         self
     }
 
-    /// With the media fetcher.
+    /// With the media fetcher; what it can't put together itself goes through the ffmpeg of `REACH_FFMPEG`, a path, where that is
+    /// set.
     pub fn with_fetcher(mut self) -> Result<Self> {
         let config = media::FetchConfig {
             allow_loopback: self.config.allow_loopback,
+            ffmpeg: self.env.optional("REACH_FFMPEG").map(Into::into),
             ..media::FetchConfig::default()
         };
         self.parts.fetcher = Some(Arc::new(media::Fetcher::new(config)?));

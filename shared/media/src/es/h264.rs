@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use h264_reader::nal::sps::SeqParameterSet;
 use h264_reader::rbsp::{BitReader, decode_nal};
-use memchr::memmem;
 
+use super::nal::{AccessUnit, append, keep, leading_ue, nals};
 use crate::fault::Fault;
 
 /// What a sample entry needs.
@@ -26,15 +26,6 @@ pub(crate) struct Chroma {
     pub(crate) format: u8,
     pub(crate) luma_bits: u8,
     pub(crate) color_bits: u8,
-}
-
-/// What one access unit turned out to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct AccessUnit {
-    /// Decoding can start here: an IDR picture.
-    pub(crate) key: bool,
-    /// Bytes appended to the payload.
-    pub(crate) bytes: usize,
 }
 
 /// Converts access units and collects parameter sets.
@@ -57,14 +48,12 @@ impl H264Reader {
                     slices += 1;
                     key = true;
                 }
-                7 => keep(&mut self.sps, nal)?,
-                8 => keep(&mut self.pps, nal)?,
+                7 => keep(&mut self.sps, nal, identity)?,
+                8 => keep(&mut self.pps, nal, identity)?,
                 9 => delimiters += 1,
                 _ => {}
             }
-            let length = u32::try_from(nal.len()).map_err(|_| Fault::damaged("picture unit over 4 GiB"))?;
-            payload.extend_from_slice(&length.to_be_bytes());
-            payload.extend_from_slice(nal);
+            append(nal, payload)?;
         }
         if delimiters > 1 {
             return Err(Fault::unsupported("several pictures in one PES packet"));
@@ -105,69 +94,9 @@ impl H264Reader {
     }
 }
 
-/// Adds a parameter set that is not known yet. More than 16 different ones mean that the picture changes
-/// its nature midway, which one sample entry can't say.
-fn keep(known: &mut Vec<Vec<u8>>, nal: &[u8]) -> Result<(), Fault> {
-    const MOST: usize = 16;
-    if known.iter().any(|k| k == nal) {
-        return Ok(());
-    }
-    if nal.len() < 4 || nal.len() > usize::from(u16::MAX) {
-        return Err(Fault::damaged(format!("parameter set of {} bytes", nal.len())));
-    }
-    // The identifier follows the three profile bytes in a sequence set, and comes first in a picture set.
-    let identity = if nal[0] & 0x1f == 7 { 4 } else { 1 };
-    let same_id = |k: &&Vec<u8>| leading_ue(k.get(identity..)) == leading_ue(nal.get(identity..));
-    if known.iter().find(same_id).is_some() {
-        return Err(Fault::unsupported("picture whose parameter sets change midway"));
-    }
-    if known.len() == MOST {
-        return Err(Fault::unsupported(format!("more than {MOST} parameter sets")));
-    }
-    known.push(nal.to_vec());
-    Ok(())
-}
-
-/// The Exp-Golomb number at the beginning of the bytes, where it fits four of them.
-fn leading_ue(bytes: Option<&[u8]>) -> Option<u32> {
-    let mut word = [0; 4];
-    let bytes = bytes?;
-    let len = bytes.len().min(4);
-    word[..len].copy_from_slice(&bytes[..len]);
-    let bits = u32::from_be_bytes(word);
-    let zeros = bits.leading_zeros();
-    (zeros < 16).then(|| (bits >> (31 - 2 * zeros)) - 1)
-}
-
-/// The units between start codes.
-fn nals(annex_b: &[u8]) -> Result<impl Iterator<Item = &[u8]>, Fault> {
-    const START: &[u8] = &[0, 0, 1];
-    let Some(first) = memmem::find(annex_b, START) else {
-        return Err(Fault::damaged("picture without a start code"));
-    };
-    if annex_b[..first].iter().any(|&byte| byte != 0) {
-        return Err(Fault::damaged("bytes before the picture's first start code"));
-    }
-    let mut rest = Some(&annex_b[first + START.len()..]);
-    Ok(std::iter::from_fn(move || {
-        loop {
-            let bytes = rest?;
-            let (nal, next) = match memmem::find(bytes, START) {
-                Some(end) => (trim_zeros(&bytes[..end]), Some(&bytes[end + START.len()..])),
-                None => (bytes, None),
-            };
-            rest = next;
-            if !nal.is_empty() {
-                return Some(nal);
-            }
-        }
-    }))
-}
-
-/// Zeros before a start code belong to it, not to the unit: a unit never ends with one.
-fn trim_zeros(bytes: &[u8]) -> &[u8] {
-    let end = bytes.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);
-    &bytes[..end]
+/// The parameter set's identifier: it follows the three profile bytes in a sequence set, and comes first in a picture set.
+fn identity(nal: &[u8]) -> Option<u32> {
+    leading_ue(nal.get(if nal[0] & 0x1f == 7 { 4 } else { 1 }..))
 }
 
 #[cfg(test)]
@@ -211,10 +140,10 @@ mod tests {
     #[test]
     fn a_parameter_set_that_changes_is_refused() {
         let mut known = Vec::new();
-        keep(&mut known, &[0x67, 100, 0, 31, 0x80, 1]).unwrap();
-        keep(&mut known, &[0x67, 100, 0, 31, 0x80, 1]).unwrap();
-        keep(&mut known, &[0x67, 100, 0, 31, 0x40, 1]).unwrap();
-        assert!(keep(&mut known, &[0x67, 100, 0, 40, 0x80, 1]).is_err());
+        keep(&mut known, &[0x67, 100, 0, 31, 0x80, 1], identity).unwrap();
+        keep(&mut known, &[0x67, 100, 0, 31, 0x80, 1], identity).unwrap();
+        keep(&mut known, &[0x67, 100, 0, 31, 0x40, 1], identity).unwrap();
+        assert!(keep(&mut known, &[0x67, 100, 0, 40, 0x80, 1], identity).is_err());
         assert_eq!(known.len(), 2);
     }
 

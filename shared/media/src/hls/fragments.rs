@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::check_duration;
 use super::source::Plan;
+use super::{check_duration, refused};
 use crate::address::redact;
 use crate::error::FetchError;
 use crate::mp4::probe::Probe;
 use crate::net::{Piece, Session, Want, Window};
-use crate::parts::PartWriter;
+use crate::parts::{Head, PartWriter};
 use crate::report::{Container, FetchReport, TrackKind};
 use crate::resume::Saver;
 use crate::sink::PartSink;
@@ -26,7 +26,10 @@ pub(super) async fn run(
     let source = plan.source("fragments");
     let (mut state, mut parts) = match saver.load::<State>(&source, session, sink).await? {
         Some(stood) => stood,
-        None => (State::default(), PartWriter::new(sink, session.config())),
+        None => (
+            State::default(),
+            PartWriter::new(sink, session.config(), Head::None),
+        ),
     };
     let mut wants = wants(session, plan)?;
     wants.drain(..state.taken.min(wants.len()));
@@ -34,7 +37,7 @@ pub(super) async fn run(
     let mut window = Window::new(
         Arc::clone(session),
         wants.into_iter(),
-        session.config().window_segments,
+        session.config().buffer_bytes,
     );
     for name in &names {
         loop {
@@ -95,10 +98,7 @@ struct State {
 /// The init section and all segments; what one file can't hold is refused.
 fn wants(session: &Session, plan: &Plan) -> Result<Vec<Want>, FetchError> {
     let at = plan.at();
-    let refuse = |what: &str| FetchError::Unsupported {
-        at: at.to_owned(),
-        what: what.to_owned(),
-    };
+    let refuse = |what: &str| refused(at, what);
     let [list] = &plan.sources[..] else {
         return Err(refuse(
             "picture and sound in separate playlists of fragmented MP4",
@@ -111,13 +111,7 @@ fn wants(session: &Session, plan: &Plan) -> Result<Vec<Want>, FetchError> {
             "a playlist that turns from transport streams to fragmented MP4",
         ));
     };
-    let mut wants = vec![Want {
-        url: init.url.clone(),
-        span: init.span,
-        whole: None,
-        opaque: false,
-        limit,
-    }];
+    let mut wants = vec![init.want(limit)];
     for segment in &list.segments {
         if segment.key.is_some() {
             return Err(refuse("encrypted fragmented MP4"));
@@ -140,7 +134,7 @@ fn wants(session: &Session, plan: &Plan) -> Result<Vec<Want>, FetchError> {
 }
 
 /// What the init section tells must fit the request before more is fetched.
-fn check_tracks(probe: &Probe, plan: &Plan, at: &str) -> Result<(), FetchError> {
+pub(super) fn check_tracks(probe: &Probe, plan: &Plan, at: &str) -> Result<(), FetchError> {
     let at = || at.to_owned();
     if probe.is_encrypted() {
         return Err(FetchError::Protected {

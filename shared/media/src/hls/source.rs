@@ -5,7 +5,7 @@ use url::Url;
 use crate::address::redact;
 use crate::error::FetchError;
 use crate::net::{Session, Want};
-use crate::playlist::{MediaPlaylist, Parsed, Segment, packager_audio, parse};
+use crate::playlist::{InitSection, MediaPlaylist, Parsed, Segment, packager_audio, parse};
 use crate::request::{HlsRequest, TrackChoice};
 use crate::resume::Source;
 use crate::ts::{Picture, Wanted};
@@ -106,6 +106,18 @@ impl Step<'_> {
             span: self.segment.span,
             whole: None,
             opaque: self.segment.key.is_some(),
+            limit,
+        }
+    }
+}
+
+impl InitSection {
+    pub(super) fn want(&self, limit: u64) -> Want {
+        Want {
+            url: self.url.clone(),
+            span: self.span,
+            whole: None,
+            opaque: false,
             limit,
         }
     }

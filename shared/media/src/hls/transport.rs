@@ -9,7 +9,7 @@ use super::source::{Plan, Step, seconds_to_ms};
 use crate::crypto::SegmentCipher;
 use crate::error::FetchError;
 use crate::net::{Piece, Session, Window};
-use crate::parts::PartWriter;
+use crate::parts::{Head, PartWriter};
 use crate::remux::Remuxer;
 use crate::report::{Container, FetchReport};
 use crate::resume::{Saver, Source};
@@ -24,7 +24,10 @@ pub(super) async fn run(
     let source = plan.source("transport");
     let (mut state, mut parts) = match saver.load(&source, session, sink).await? {
         Some(stood) => stood,
-        None => (State::new(session, plan), PartWriter::new(sink, session.config())),
+        None => (
+            State::new(session, plan),
+            PartWriter::new(sink, session.config(), Head::Later),
+        ),
     };
     let at_rest = (&source, &mut saver);
     let Remuxed { head, mut report } = drive(session, plan, &mut state, &mut parts, at_rest).await?;
@@ -72,7 +75,7 @@ async fn drive(
     let mut window = Window::new(
         Arc::clone(session),
         wants.into_iter(),
-        session.config().window_segments,
+        session.config().buffer_bytes,
     );
     let mut payload = Vec::new();
     for step in steps {
@@ -137,6 +140,7 @@ async fn drive(
     state.remuxer.end_run().map_err(|fault| fault.at(plan.at()))?;
     state.remuxer.take_payload(&mut payload);
     parts.write(&payload).await?;
+    parts.drain().await?;
     finish(session, plan, &state.remuxer, state.taken)
 }
 
@@ -177,7 +181,7 @@ fn finish(session: &Session, plan: &Plan, remuxer: &Remuxer, taken: usize) -> Re
     Ok(Remuxed { head, report })
 }
 
-async fn cipher(session: &Session, step: &Step<'_>) -> Result<Option<SegmentCipher>, FetchError> {
+pub(super) async fn cipher(session: &Session, step: &Step<'_>) -> Result<Option<SegmentCipher>, FetchError> {
     let Some(key) = &step.segment.key else {
         return Ok(None);
     };

@@ -1,14 +1,16 @@
 //! The head of a plain faststart MP4: `ftyp`, `moov` and the `mdat` header, written when all is known.
 
 use mp4_atom::{
-    Audio, Avc1, Avcc, AvccExt, Co64, Codec, Ctts, CttsEntry, Dinf, Dref, DrefEntry, Edts, Elst, ElstEntry,
-    Encode as _, Esds, FixedPoint, FourCC, Ftyp, Hdlr, Mdhd, Mdia, Minf, Moov, Mp4a, Mvhd, Smhd, Stbl, Stco,
-    Stsc, StscEntry, Stsd, Stss, Stsz, StszSamples, Stts, SttsEntry, Tkhd, Trak, Url, Visual, Vmhd, esds,
+    Ac3, Ac3SpecificBox, Audio, Avc1, Avcc, AvccExt, Co64, Codec, Ctts, CttsEntry, Dinf, Dref, DrefEntry,
+    Edts, Elst, ElstEntry, Encode as _, Esds, FixedPoint, FourCC, Ftyp, Hdlr, Hev1, HvcCArray, Hvcc, Mdhd,
+    Mdia, Minf, Moov, Mp4a, Mvhd, Smhd, Stbl, Stco, Stsc, StscEntry, Stsd, Stss, Stsz, StszSamples, Stts,
+    SttsEntry, Tkhd, Trak, Url, Visual, Vmhd, esds,
 };
 
 use super::table::{CLOCK_HZ, Table};
-use crate::es::adts::AacConfig;
 use crate::es::h264::AvcConfig;
+use crate::es::hevc::HevcConfig;
+use crate::es::sound::SoundConfig;
 use crate::fault::Fault;
 
 /// Timescale of the movie header: that of the source's clock, so that starts are exact.
@@ -18,7 +20,8 @@ const MOVIE_TIMESCALE: u32 = 90_000;
 #[derive(Debug)]
 pub(crate) enum Format {
     Avc(AvcConfig),
-    Aac(AacConfig),
+    Hevc(HevcConfig),
+    Sound(SoundConfig),
 }
 
 /// A finished track.
@@ -41,7 +44,7 @@ impl TrackPlan<'_> {
 /// taken included, so that sound alone keeps the time it has beside its picture. A later track waits in an empty edit, and reordered
 /// picture starts at its first frame's presentation time.
 pub(crate) fn head(tracks: &[TrackPlan<'_>], origin: i64, payload_bytes: u64) -> Result<Vec<u8>, Fault> {
-    let sound_only = tracks.iter().all(|t| matches!(t.format, Format::Aac(_)));
+    let sound_only = tracks.iter().all(|t| matches!(t.format, Format::Sound(_)));
     let brand = |text: &[u8; 4]| FourCC::new(text);
     let ftyp = Ftyp {
         major_brand: if sound_only {
@@ -136,29 +139,19 @@ fn trak(id: u32, track: &TrackPlan<'_>, origin: i64, large: bool) -> Result<Trak
         in_movie: true,
         ..Tkhd::default()
     };
-    let (handler, name, vmhd, smhd, codec) = match &track.format {
-        Format::Avc(config) => {
-            tkhd.width = FixedPoint::new(config.width, 0);
-            tkhd.height = FixedPoint::new(config.height, 0);
-            (
-                b"vide",
-                "VideoHandler",
-                Some(Vmhd::default()),
-                None,
-                Codec::from(avc1(config)?),
-            )
-        }
-        Format::Aac(config) => {
-            tkhd.volume = FixedPoint::new(1, 0);
-            tkhd.alternate_group = 1;
-            (
-                b"soun",
-                "SoundHandler",
-                None,
-                Some(Smhd::default()),
-                Codec::from(mp4a(*config)),
-            )
-        }
+    let (codec, size) = match &track.format {
+        Format::Avc(config) => (Codec::from(avc1(config)?), Some((config.width, config.height))),
+        Format::Hevc(config) => (Codec::from(hev1(config)), Some((config.width, config.height))),
+        Format::Sound(config) => (sound_entry(*config), None),
+    };
+    let (handler, name) = if let Some((width, height)) = size {
+        tkhd.width = FixedPoint::new(width, 0);
+        tkhd.height = FixedPoint::new(height, 0);
+        (b"vide", "VideoHandler")
+    } else {
+        tkhd.volume = FixedPoint::new(1, 0);
+        tkhd.alternate_group = 1;
+        (b"soun", "SoundHandler")
     };
     Ok(Trak {
         tkhd,
@@ -177,8 +170,8 @@ fn trak(id: u32, track: &TrackPlan<'_>, origin: i64, large: bool) -> Result<Trak
                 name: name.to_owned(),
             },
             minf: Minf {
-                vmhd,
-                smhd,
+                vmhd: size.map(|_| Vmhd::default()),
+                smhd: size.is_none().then(Smhd::default),
                 dinf: Dinf {
                     dref: Dref {
                         entries: vec![DrefEntry::Url(Url::default())],
@@ -232,7 +225,7 @@ fn stbl(table: &Table, codec: Codec, large: bool) -> Result<Stbl, Fault> {
         (Some(Stco { entries }), None)
     };
     // Sound has no list of entry points: every frame is one.
-    let entry_points = matches!(codec, Codec::Avc1(_)) && table.keys.len() < rows.len();
+    let entry_points = !table.keys.is_empty() && table.keys.len() < rows.len();
     Ok(Stbl {
         stsd: Stsd { codecs: vec![codec] },
         stts: Stts { entries: stts },
@@ -265,37 +258,96 @@ fn avc1(config: &AvcConfig) -> Result<Avc1, Fault> {
         bit_depth_chroma: chroma.color_bits,
         sequence_parameter_sets_ext: Vec::new(),
     });
-    let visual = Visual {
-        data_reference_index: 1,
-        width: config.width,
-        height: config.height,
-        ..Visual::default()
-    };
     Ok(Avc1 {
-        visual,
+        visual: visual(config.width, config.height),
         avcc,
         ..Avc1::default()
     })
 }
 
-fn mp4a(config: AacConfig) -> Mp4a {
+/// Parameter sets lie in the pictures too, which `hvc1` would forbid.
+fn hev1(config: &HevcConfig) -> Hev1 {
+    let [marks, a, b, c, d, constraints @ .., level] = config.profile;
+    let hvcc = Hvcc {
+        general_profile_space: marks >> 6,
+        general_tier_flag: marks >> 5 & 1 == 1,
+        general_profile_idc: marks & 0x1f,
+        general_profile_compatibility_flags: [a, b, c, d],
+        general_constraint_indicator_flags: constraints,
+        general_level_idc: level,
+        chroma_format_idc: config.chroma_format,
+        bit_depth_luma_minus8: config.luma_bits.saturating_sub(8),
+        bit_depth_chroma_minus8: config.color_bits.saturating_sub(8),
+        num_temporal_layers: config.temporal_layers,
+        temporal_id_nested: config.temporal_nesting,
+        length_size_minus_one: 3,
+        arrays: config
+            .sets
+            .iter()
+            .map(|(kind, sets)| HvcCArray {
+                completeness: false,
+                nal_unit_type: *kind,
+                nalus: sets.clone(),
+            })
+            .collect(),
+        ..Hvcc::new()
+    };
+    Hev1 {
+        visual: visual(config.width, config.height),
+        hvcc,
+        ..Hev1::default()
+    }
+}
+
+fn visual(width: u16, height: u16) -> Visual {
+    Visual {
+        data_reference_index: 1,
+        width,
+        height,
+        ..Visual::default()
+    }
+}
+
+fn sound_entry(config: SoundConfig) -> Codec {
+    let audio = Audio {
+        data_reference_index: 1,
+        channel_count: config.channels(),
+        sample_size: 16,
+        // Rates above 16 bits don't fit the field; the decoder's own configuration counts.
+        sample_rate: FixedPoint::new(u16::try_from(config.rate_hz()).unwrap_or(0), 0),
+    };
+    // The object types of ISO/IEC 14496-1, table 5: MPEG-4 audio, and those of MPEG-1 and MPEG-2 before it, whose frames
+    // tell a decoder everything.
+    match config {
+        SoundConfig::Aac(aac) => mp4a(audio, 0x40, Some(aac.specific_config().to_vec())).into(),
+        SoundConfig::Mpeg(mpeg) => mp4a(audio, if mpeg.low_rates { 0x69 } else { 0x6b }, None).into(),
+        SoundConfig::Ac3(ac3) => Ac3 {
+            audio,
+            dac3: Ac3SpecificBox {
+                fscod: ac3.rate_code,
+                bsid: ac3.bsid,
+                bsmod: ac3.bsmod,
+                acmod: ac3.acmod,
+                lfeon: ac3.low_frequency,
+                bit_rate_code: ac3.bit_rate_code,
+            },
+        }
+        .into(),
+    }
+}
+
+fn mp4a(audio: Audio, object_type_indication: u8, specific: Option<Vec<u8>>) -> Mp4a {
     Mp4a {
-        audio: Audio {
-            data_reference_index: 1,
-            channel_count: config.channels(),
-            sample_size: 16,
-            // Rates above 16 bits don't fit the field; the decoder's own configuration counts.
-            sample_rate: FixedPoint::new(u16::try_from(config.rate_hz()).unwrap_or(0), 0),
-        },
+        audio,
         esds: Esds {
             es_desc: esds::EsDescriptor {
                 es_id: 1,
                 dec_config: esds::DecoderConfig {
-                    // 0x40 is MPEG-4 audio, stream type 5 is audio (ISO/IEC 14496-1, tables 5 and 6).
-                    object_type_indication: 0x40,
+                    object_type_indication,
+                    // 5 is audio (ISO/IEC 14496-1, table 6).
                     stream_type: 5,
-                    dec_specific: Some(esds::DecoderSpecific {
-                        raw: config.specific_config().to_vec(),
+                    dec_specific: specific.map(|raw| esds::DecoderSpecific {
+                        raw,
                         profile: 0,
                         freq_index: 0,
                         chan_conf: 0,

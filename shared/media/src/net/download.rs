@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, TRANSFER_ENCODING};
-use reqwest::{Response, StatusCode, Version};
+use hyper::header::{CONTENT_TYPE, TRANSFER_ENCODING};
+use hyper::{StatusCode, Version};
 use tokio::sync::mpsc::Sender;
 use tokio::time::Instant;
 use url::Url;
 
+use super::client::Response;
 use super::fetcher::{Session, Tries, content_range, etag, refusal};
 use super::slab::{Slab, SlabPool};
 use crate::address::redact;

@@ -1,18 +1,18 @@
 //! The client, and one fetch's requests over it.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{CONTENT_RANGE, ETAG, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE};
-use reqwest::{Client, Response, StatusCode, redirect};
+use hyper::StatusCode;
+use hyper::header::{CONTENT_RANGE, ETAG, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
-use super::resolver::{GuardedResolver, Refused};
+use super::client::{Client, ClientError, Response};
+use super::resolver::Refused;
 use crate::address::{checked, joined, redact, same_origin};
 use crate::config::{FetchConfig, FetchLimits};
 use crate::error::{Class, FetchError, ManifestRefusal};
@@ -34,23 +34,7 @@ impl Fetcher {
     /// Proxies of the environment are not used: behind one, the address that is checked would not be the
     /// one connected to.
     pub fn new(config: FetchConfig) -> Result<Self, FetchError> {
-        let client = Client::builder()
-            .user_agent(concat!("reach-vendor/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            // A compressed body would hide its length and could expand without end.
-            .no_gzip()
-            // Downloads that wait for the reader would use up the window that HTTP/2 streams share, and
-            // the one being read would starve. CDNs also cap each connection.
-            .http1_only()
-            .no_proxy()
-            .https_only(!config.allow_loopback)
-            .connect_timeout(config.limits.connect_time)
-            .dns_resolver(Arc::new(GuardedResolver {
-                allow_loopback: config.allow_loopback,
-            }))
-            .build()
-            .map_err(FetchError::Client)?;
+        let client = Client::new(&config).map_err(FetchError::Client)?;
         Ok(Self { client, config })
     }
 
@@ -133,7 +117,7 @@ impl Session {
 
     /// Sends a GET, from byte `from` on when given and up to `last` (included), and follows redirects,
     /// each checked as the first address was. Gives a success with its final address.
-    pub(crate) async fn open(
+    pub(super) async fn open(
         &self,
         url: &Url,
         range: Option<(u64, Option<u64>)>,
@@ -172,16 +156,18 @@ impl Session {
     }
 
     async fn get(&self, url: &Url, range: Option<(u64, Option<u64>)>) -> Result<Response, FetchError> {
-        let mut request = self.client.get(url.clone());
-        if same_origin(url, &self.origin) {
-            request = request.headers(self.headers.clone());
-        }
+        let mut headers = if same_origin(url, &self.origin) {
+            self.headers.clone()
+        } else {
+            HeaderMap::new()
+        };
         if let Some((first, last)) = range {
             let last = last.map(|last| last.to_string()).unwrap_or_default();
-            request = request.header(RANGE, format!("bytes={first}-{last}"));
+            let range = HeaderValue::try_from(format!("bytes={first}-{last}"));
+            headers.insert(RANGE, range.map_err(|error| transport(url, error.into()))?);
         }
         let wait = self.limits().connect_time + self.limits().idle_time;
-        match timeout(wait, request.send()).await {
+        match timeout(wait, self.client.get(url, headers)).await {
             Ok(answer) => answer.map_err(|error| transport(url, error)),
             Err(_) => Err(FetchError::Stalled {
                 at: redact(url),
@@ -191,7 +177,7 @@ impl Session {
     }
 
     /// The next bytes of a body; `None` at its end.
-    pub(crate) async fn chunk(&self, response: &mut Response) -> Result<Option<Bytes>, FetchError> {
+    pub(super) async fn chunk(&self, response: &mut Response) -> Result<Option<Bytes>, FetchError> {
         let after = self.limits().idle_time;
         match timeout(after, response.chunk()).await {
             Ok(chunk) => chunk.map_err(|error| transport(response.url(), error)),
@@ -307,9 +293,9 @@ pub(super) fn content_range(response: &Response) -> Option<(u64, Option<u64>)> {
     Some((first.trim().parse().ok()?, total.trim().parse().ok()))
 }
 
-/// The client's error, without its address and with the resolver's refusal brought to light.
-fn transport(url: &Url, error: reqwest::Error) -> FetchError {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+/// The client's error, with the resolver's refusal brought to light.
+fn transport(url: &Url, error: ClientError) -> FetchError {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&*error);
     while let Some(inner) = cause {
         if let Some(Refused(fault)) = inner.downcast_ref::<Refused>() {
             return FetchError::AddressRefused {
@@ -321,7 +307,7 @@ fn transport(url: &Url, error: reqwest::Error) -> FetchError {
     }
     FetchError::Transport {
         at: redact(url),
-        source: error.without_url(),
+        source: error,
     }
 }
 

@@ -2,8 +2,13 @@
 //! the one connected to.
 
 use std::net::SocketAddr;
+use std::task::{Context, Poll};
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use futures::future::BoxFuture;
+use hyper_util::client::legacy::connect::dns::Name;
+use tower_service::Service;
+
+use super::client::ClientError;
 
 use crate::address::ip_fault;
 use crate::error::AddressFault;
@@ -14,23 +19,31 @@ use crate::error::AddressFault;
 pub(crate) struct Refused(pub(crate) AddressFault);
 
 /// The system's resolver, with the addresses taken out that must not be connected to.
-#[derive(Debug)]
-pub(crate) struct GuardedResolver {
-    pub(crate) allow_loopback: bool,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct GuardedResolver {
+    pub(super) allow_loopback: bool,
 }
 
-impl Resolve for GuardedResolver {
-    fn resolve(&self, name: Name) -> Resolving {
+impl Service<Name> for GuardedResolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = ClientError;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
         let allow_loopback = self.allow_loopback;
         Box::pin(async move {
             // The client puts the scheme's or the address's port in place of 0.
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            Ok(usable(found, allow_loopback)?)
+            Ok(usable(found, allow_loopback)?.into_iter())
         })
     }
 }
 
-fn usable(found: impl Iterator<Item = SocketAddr>, allow_loopback: bool) -> Result<Addrs, Refused> {
+fn usable(found: impl Iterator<Item = SocketAddr>, allow_loopback: bool) -> Result<Vec<SocketAddr>, Refused> {
     let mut refused = None;
     let kept: Vec<SocketAddr> = found
         .filter(|address| match ip_fault(address.ip(), allow_loopback) {
@@ -43,7 +56,7 @@ fn usable(found: impl Iterator<Item = SocketAddr>, allow_loopback: bool) -> Resu
         .collect();
     match refused {
         Some(refused) if kept.is_empty() => Err(refused),
-        _ => Ok(Box::new(kept.into_iter())),
+        _ => Ok(kept),
     }
 }
 
@@ -54,7 +67,7 @@ mod tests {
     fn kept(addresses: &[&str], allow_loopback: bool) -> Result<usize, AddressFault> {
         let addresses = addresses.iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), 0));
         usable(addresses, allow_loopback)
-            .map(Iterator::count)
+            .map(|kept| kept.len())
             .map_err(|refused| refused.0)
     }
 

@@ -32,6 +32,12 @@ impl SlabPool {
         self.0.slab_bytes
     }
 
+    /// Lets go of the buffers that nobody uses.
+    pub(crate) fn trim(&self) {
+        let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
+        *free = Vec::new();
+    }
+
     /// An empty buffer.
     pub(crate) fn take(&self) -> Slab {
         let shared = &self.0;

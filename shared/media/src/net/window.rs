@@ -15,7 +15,7 @@ use super::slab::{Slab, SlabPool};
 use crate::error::FetchError;
 
 /// Bytes handed from a download to the reader at a time.
-pub(crate) const SLAB_BYTES: usize = 64 << 10;
+pub(crate) const SLAB_BYTES: usize = 32 << 10;
 
 /// What comes next.
 #[derive(Debug)]
@@ -41,11 +41,12 @@ pub(crate) struct Window<I> {
 }
 
 impl<I: Iterator<Item = Want>> Window<I> {
-    /// A window over `wants`, `width` of them at once. Dropping it ends the downloads.
-    pub(crate) fn new(session: Arc<Session>, wants: I, width: usize) -> Self {
-        let width = width.max(1);
+    /// A window over `wants`, as many of them at once as the configuration says, in `buffer_bytes` of memory. Dropping it ends
+    /// the downloads.
+    pub(crate) fn new(session: Arc<Session>, wants: I, buffer_bytes: usize) -> Self {
+        let width = session.config().window_segments.max(1);
         // A lane holds its channel's slabs, the one being filled, and one in the reader's hands.
-        let slabs = session.config().buffer_bytes / SLAB_BYTES / width;
+        let slabs = buffer_bytes / SLAB_BYTES / width;
         Self {
             session,
             wants,
@@ -107,7 +108,7 @@ mod tests {
     use crate::{FetchConfig, Fetcher, MediaSource};
 
     const SEGMENTS: usize = 40;
-    const CHUNKS: usize = 32;
+    const CHUNKS: usize = 64;
 
     /// A server of segments of 2 MiB each.
     async fn server() -> String {
@@ -137,7 +138,7 @@ mod tests {
             opaque: false,
             limit: 64 << 20,
         };
-        let mut window = Window::new(Arc::clone(&session), std::iter::repeat_n(want, SEGMENTS), 8);
+        let mut window = Window::new(Arc::clone(&session), std::iter::repeat_n(want, SEGMENTS), 4 << 20);
         let (mut bytes, mut ended) = (0, 0);
         loop {
             match window.next().await.unwrap() {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::PictureCodec;
+use crate::es::sound::SoundCodec;
 use crate::fault::Fault;
 
 /// Largest PAT or PMT section: three bytes of header and the 10-bit length it can state.
@@ -93,10 +95,17 @@ impl Pat {
     }
 }
 
-/// The program map table: stream type, identifier and whether its descriptors name AC-3.
+/// The program map table: stream type, identifier, and what its descriptors name of DVB's sound.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Pmt {
-    streams: Vec<(u8, u16, bool)>,
+    streams: Vec<(u8, u16, Option<Private>)>,
+}
+
+/// Sound that DVB carries in private streams, and marks by descriptor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Private {
+    Ac3,
+    Eac3,
 }
 
 impl Pmt {
@@ -113,7 +122,7 @@ impl Pmt {
             streams.push((
                 *kind,
                 u16::from(high & 0x1f) << 8 | u16::from(*low),
-                names_ac3(descriptors),
+                private_sound(descriptors),
             ));
             rest = next;
         }
@@ -124,13 +133,13 @@ impl Pmt {
     }
 
     /// The picture stream. Of several the first counts, as players have it.
-    pub(super) fn video(&self) -> Result<Option<u16>, Fault> {
+    pub(super) fn video(&self) -> Result<Option<(PictureCodec, u16)>, Fault> {
         for &(kind, pid, _) in &self.streams {
             match kind {
-                0x1b => return Ok(Some(pid)),
+                0x1b => return Ok(Some((PictureCodec::H264, pid))),
+                0x24 => return Ok(Some((PictureCodec::Hevc, pid))),
                 0x01 | 0x02 => return Err(Fault::unsupported("MPEG-1/2 video")),
                 0x10 => return Err(Fault::unsupported("MPEG-4 part 2 video")),
-                0x24 => return Err(Fault::unsupported("HEVC video in a transport stream")),
                 0xdb => return Err(Fault::Protected("SAMPLE-AES")),
                 _ => {}
             }
@@ -147,15 +156,15 @@ impl Pmt {
     }
 
     /// The sound stream. Of several the first counts.
-    pub(super) fn audio(&self) -> Result<Option<u16>, Fault> {
-        for &(kind, pid, ac3) in &self.streams {
-            match kind {
-                0x0f => return Ok(Some(pid)),
-                0x03 | 0x04 => return Err(Fault::unsupported("MPEG-1/2 audio in a transport stream")),
-                0x11 => return Err(Fault::unsupported("AAC in LATM")),
-                0x81 | 0x87 => return Err(Fault::unsupported("AC-3 audio")),
-                0x06 if ac3 => return Err(Fault::unsupported("AC-3 audio")),
-                0xcf | 0xc1 | 0xc2 => return Err(Fault::Protected("SAMPLE-AES")),
+    pub(super) fn audio(&self) -> Result<Option<(SoundCodec, u16)>, Fault> {
+        for &(kind, pid, private) in &self.streams {
+            match (kind, private) {
+                (0x0f, _) => return Ok(Some((SoundCodec::Aac, pid))),
+                (0x03 | 0x04, _) => return Ok(Some((SoundCodec::Mpeg, pid))),
+                (0x81, _) | (0x06, Some(Private::Ac3)) => return Ok(Some((SoundCodec::Ac3, pid))),
+                (0x11, _) => return Err(Fault::unsupported("AAC in LATM")),
+                (0x87, _) | (0x06, Some(Private::Eac3)) => return Err(Fault::unsupported("E-AC-3 audio")),
+                (0xcf | 0xc1 | 0xc2, _) => return Err(Fault::Protected("SAMPLE-AES")),
                 _ => {}
             }
         }
@@ -170,15 +179,16 @@ fn length12(bytes: &[u8]) -> usize {
     }
 }
 
-/// DVB marks AC-3 (0x6a) and E-AC-3 (0x7a) in private streams by descriptor.
-fn names_ac3(mut descriptors: &[u8]) -> bool {
+/// What the descriptors name.
+fn private_sound(mut descriptors: &[u8]) -> Option<Private> {
     while let [tag, length, rest @ ..] = descriptors {
-        if matches!(tag, 0x6a | 0x7a) {
-            return true;
+        match tag {
+            0x6a => return Some(Private::Ac3),
+            0x7a => return Some(Private::Eac3),
+            _ => descriptors = rest.get(usize::from(*length)..).unwrap_or_default(),
         }
-        descriptors = rest.get(usize::from(*length)..).unwrap_or_default();
     }
-    false
+    None
 }
 
 /// The checksum of ISO/IEC 13818-1 annex A; 0 over a section with its own checksum. Sections come a few
@@ -220,12 +230,13 @@ mod tests {
             [0x0f, 0xe1, 1, 0xf0, 0],
         ]);
         let table = Pmt::parse(&section).unwrap().unwrap();
-        assert_eq!((table.video(), table.audio()), (Ok(Some(0x100)), Ok(Some(0x101))));
+        assert_eq!(table.video(), Ok(Some((PictureCodec::H264, 0x100))));
+        assert_eq!(table.audio(), Ok(Some((SoundCodec::Aac, 0x101))));
     }
 
     #[test]
     fn codecs_not_taken_are_named() {
-        let table = Pmt::parse(&pmt(&[[0x24, 0xe1, 0, 0xf0, 0], [0x81, 0xe1, 1, 0xf0, 0]]))
+        let table = Pmt::parse(&pmt(&[[0x02, 0xe1, 0, 0xf0, 0], [0x87, 0xe1, 1, 0xf0, 0]]))
             .unwrap()
             .unwrap();
         assert!(matches!(table.video(), Err(Fault::Unsupported(_))));

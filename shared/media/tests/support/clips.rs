@@ -156,9 +156,62 @@ pub fn sound_only() -> PathBuf {
     hls("sound-only", &[], &["-vn"])
 }
 
-/// MPEG audio in place of AAC.
-pub fn mp3_sound() -> PathBuf {
-    hls("mp3-sound", &[], &["-c:a", "libmp3lame"])
+/// MPEG audio in place of AAC, at its half rates too.
+pub fn mp3_sound(rate_hz: &str) -> PathBuf {
+    hls(
+        &format!("mp3-sound-{rate_hz}"),
+        &[],
+        &["-c:a", "libmp3lame", "-ar", rate_hz],
+    )
+}
+
+/// AC-3 in place of AAC, in 5.1 or stereo.
+pub fn ac3_sound(channels: &str) -> PathBuf {
+    hls(
+        &format!("ac3-sound-{channels}"),
+        &[],
+        &["-c:a", "ac3", "-ac", channels],
+    )
+}
+
+/// HEVC in place of H.264, with B-frames.
+pub fn hevc() -> PathBuf {
+    hls(
+        "hevc",
+        &[],
+        &[
+            "-c:v",
+            "libx265",
+            "-preset",
+            "ultrafast",
+            "-bf",
+            "2",
+            "-g",
+            "50",
+            "-x265-params",
+            "log-level=error:bframes=2",
+        ],
+    )
+}
+
+/// MPEG-2 in place of H.264, without sound.
+pub fn mpeg2() -> PathBuf {
+    hls(
+        "mpeg2-alone",
+        &[],
+        &["-an", "-c:v", "mpeg2video", "-bf", "2", "-g", "50"],
+    )
+}
+
+/// E-AC-3 that begins 700 ms after the picture.
+pub fn eac3_late() -> PathBuf {
+    let movie = movie().join("movie.mp4");
+    fixture("eac3-late", |dir| {
+        let movie = movie.to_str().unwrap();
+        let inputs = ["-i", movie, "-itsoffset", "0.7", "-i", movie];
+        let streams = ["-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", "eac3"];
+        ffmpeg(dir, &args(&[&inputs, &streams, &HLS, &["index.m3u8"]]));
+    })
 }
 
 /// A master playlist whose sound is a rendition of its own.
