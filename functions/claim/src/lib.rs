@@ -15,7 +15,8 @@ pub async fn context() -> Result<Context> {
         .await?
         .with_objects()?
         .with_executions()?
-        .with_engines()?
+        .with_engines()
+        .await?
         .build()
 }
 

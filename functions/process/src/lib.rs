@@ -12,7 +12,8 @@ pub async fn context() -> Result<Context> {
     Builder::from_env()
         .await?
         .with_objects()?
-        .with_engines()?
+        .with_engines()
+        .await?
         .with_completions()
         .build()
 }

@@ -80,7 +80,7 @@ impl Layout {
 }
 
 /// The functions, by the names of their binaries; a test compares them with the template's.
-pub(crate) const FUNCTIONS: [&str; 10] = [
+pub(crate) const FUNCTIONS: [&str; 11] = [
     "poll",
     "claim",
     "fetch",
@@ -91,6 +91,7 @@ pub(crate) const FUNCTIONS: [&str; 10] = [
     "extend-keys",
     "reconcile",
     "sweep",
+    "door",
 ];
 
 fn present(path: PathBuf) -> Result<PathBuf> {

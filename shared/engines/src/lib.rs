@@ -6,8 +6,8 @@
 //! engine's [`Capabilities`].
 //!
 //! What lives here: the contract ([`JobRequest`], [`JobResult`], [`Engine`], [`JobFiles`], [`EngineError`]), the
-//! languages of Kaltura's catalog items ([`language`]) and the adapters ([`local`], and `aws` with the feature of that
-//! name). What doesn't: what an order asks
+//! languages of Kaltura's catalog items ([`language`]) and the adapters ([`local`], [`http`], [`people`], and `aws` with the
+//! feature of that name). What doesn't: what an order asks
 //! for, where media and results are kept, and how a token completes a task (the pipeline's), and the making of
 //! caption files (the `captions` crate's).
 
@@ -16,6 +16,7 @@ pub mod aws;
 mod contract;
 mod error;
 mod folder;
+pub mod http;
 mod job;
 pub mod language;
 pub mod local;

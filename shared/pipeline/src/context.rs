@@ -7,11 +7,13 @@
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
+use engines::http::signature::SharedSecret;
 use kaltura::{ClientConfig, ServiceUrl};
 
 use crate::aws;
 use crate::config::{Config, Env, setting};
 use crate::error::Result;
+use crate::links::Links;
 use crate::ports::{
     Clock, Completions, Executions, Gate, Leases, MediaFetcher, ObjectStore, OrderQueue, SystemClock,
     TaskStore,
@@ -54,6 +56,8 @@ pub struct Parts {
     pub fetcher: Option<Arc<dyn MediaFetcher>>,
     /// The engines.
     pub engines: Option<engines::EngineSet>,
+    /// The links that outlive credentials.
+    pub links: Option<Arc<Links>>,
 }
 
 macro_rules! part {
@@ -89,6 +93,10 @@ impl Context {
     part!(
         /// The engines, where the function has them.
         engines: &engines::EngineSet
+    );
+    part!(
+        /// The links, where the function has them.
+        links: &Arc<Links>
     );
 }
 
@@ -160,24 +168,54 @@ impl Builder {
         Ok(self)
     }
 
-    /// With the engines of `ENGINES`, names separated by commas, the preferred first.
-    pub fn with_engines(mut self) -> Result<Self> {
+    /// With the engines of `ENGINES`, names separated by commas, the preferred first. The secret of the vendor's own engine is
+    /// that of `ENGINE_SECRET_ARN`.
+    pub async fn with_engines(mut self) -> Result<Self> {
         let names = self.env.required("ENGINES")?;
         let mut engines: Vec<Arc<dyn engines::Engine>> = Vec::new();
         for name in names.split(',').map(str::trim) {
             engines.push(match name {
                 "local" => Arc::new(engines::local::Local::from_env()?),
+                "http" => {
+                    let secret = self.own_secret("ENGINE_SECRET_ARN").await?;
+                    Arc::new(engines::http::Http::from_env(&secret)?)
+                }
                 engines::people::NAME => Arc::new(engines::people::People),
                 other => {
                     return Err(setting(
                         "ENGINES",
-                        &format!("has `{other}`, expected names of local, people, separated by commas"),
+                        &format!("has `{other}`, expected names of local, http, people, separated by commas"),
                     ));
                 }
             });
         }
         self.parts.engines = Some(engines::EngineSet::new(engines));
         Ok(self)
+    }
+
+    /// With links under `DOOR_URL`, signed with the secret of `LINK_SECRET_ARN`.
+    pub async fn with_links(mut self) -> Result<Self> {
+        let door_url = self.door_url()?;
+        let secret = self.own_secret("LINK_SECRET_ARN").await?;
+        self.parts.links = Some(Arc::new(Links::new(&door_url, &secret)?));
+        Ok(self)
+    }
+
+    /// The secret of `ENGINE_SECRET_ARN`, by which the vendor's own engine and we know each other.
+    pub async fn engine_secret(&self) -> Result<SharedSecret> {
+        let secret = SharedSecret::new(&self.own_secret("ENGINE_SECRET_ARN").await?);
+        secret.ok_or_else(|| setting("ENGINE_SECRET_ARN", "the secret is shorter than 32 bytes"))
+    }
+
+    /// The address of the stack's door, `DOOR_URL`.
+    pub fn door_url(&self) -> Result<String> {
+        self.env.required("DOOR_URL")
+    }
+
+    /// The value of a secret of the stack's own, whose ARN is in the setting `name`.
+    async fn own_secret(&self, name: &str) -> Result<String> {
+        let client = aws_sdk_secretsmanager::Client::new(&self.sdk);
+        aws::secrets::read_own(&client, &self.env.required(name)?, name).await
     }
 
     /// The context.

@@ -333,6 +333,9 @@ pub enum StepError {
     /// The engine failed.
     #[error("engine: {0}")]
     Engine(#[from] engines::EngineError),
+    /// A sound track could not be made.
+    #[error("sound: {0}")]
+    Sound(#[from] sound::SoundError),
     /// A transcript or a caption file is not what it should be.
     #[error("captions: {0}")]
     Captions(#[from] captions::CaptionError),
@@ -458,6 +461,10 @@ impl StepError {
                 engines::ErrorClass::Retryable => Class::Retryable,
                 engines::ErrorClass::Terminal => Class::Terminal,
             },
+            Self::Sound(error) => match error.class() {
+                sound::ErrorClass::Retryable => Class::Retryable,
+                sound::ErrorClass::Terminal => Class::Terminal,
+            },
             Self::Aws { .. } | Self::RecordConflict { .. } => Class::Retryable,
             Self::StaleAttempt { .. } => Class::Stale,
             Self::Ended { .. } | Self::GoneAtKaltura { .. } => Class::Gone,
@@ -479,6 +486,7 @@ impl StepError {
             Self::Kaltura(error) => error.name(),
             Self::Media(error) => error.name(),
             Self::Engine(error) => error.name(),
+            Self::Sound(error) => error.name(),
             Self::Captions(error) => error.name(),
             Self::Aws { .. } => "Aws",
             Self::RecordConflict { .. } => "RecordConflict",
@@ -501,6 +509,7 @@ impl StepError {
             Self::Refused(refusal) => Some(refusal.customer_text()),
             Self::Media(error) if self.class() == Class::Terminal => Some(error.customer_text().to_owned()),
             Self::Engine(error) if self.class() == Class::Terminal => Some(error.customer_text()),
+            Self::Sound(error) if self.class() == Class::Terminal => Some(error.customer_text().to_owned()),
             _ => None,
         }
     }

@@ -8,6 +8,8 @@ use tempfile::TempDir;
 
 use crate::context::Context;
 use crate::error::{Result, StepError};
+use crate::links::{JOB_LINK_TTL_S, Link};
+use crate::ports::LinkMethod;
 use crate::record::TaskRecord;
 
 /// The bucket's objects, and a folder of the function's own, gone when the step is.
@@ -38,17 +40,26 @@ impl<'a> JobObjects<'a> {
     }
 }
 
+impl JobObjects<'_> {
+    /// A link that is good for as long as a job may take.
+    fn signed(&self, method: LinkMethod, key: &str) -> engines::Result<String> {
+        let links = self.ctx.links().map_err(|error| failed("link to", key, &error))?;
+        let link = Link {
+            method,
+            key: key.to_owned(),
+            expires_epoch_s: self.ctx.clock.now_epoch_s() + JOB_LINK_TTL_S,
+        };
+        links.url(&link).map_err(|error| EngineError::Files {
+            action: format!("link to `{key}`"),
+            detail: error.to_string(),
+        })
+    }
+}
+
 fn failed(action: &str, key: &str, error: &StepError) -> EngineError {
     EngineError::Files {
         action: format!("{action} `{key}`"),
         detail: error.to_string(),
-    }
-}
-
-fn no_links(key: &str) -> EngineError {
-    EngineError::Files {
-        action: format!("make a link to `{key}`"),
-        detail: "this function was built without links".to_owned(),
     }
 }
 
@@ -99,10 +110,11 @@ impl JobFiles for JobObjects<'_> {
     }
 
     async fn link(&self, key: &str) -> engines::Result<String> {
-        Err(no_links(key))
+        self.signed(LinkMethod::Get, key)
     }
 
     async fn upload_link(&self, name: &str) -> engines::Result<(String, String)> {
-        Err(no_links(name))
+        let key = format!("{}/{name}", self.prefix);
+        Ok((self.signed(LinkMethod::Put, &key)?, key))
     }
 }

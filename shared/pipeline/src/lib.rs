@@ -16,6 +16,7 @@ pub mod error;
 pub mod files;
 pub mod function;
 pub mod invariants;
+pub mod links;
 pub mod material;
 pub mod memory;
 pub mod operator;

@@ -121,6 +121,7 @@ impl Vendor {
                 completions: Some(states),
                 fetcher: Some(Arc::new(Media { run: run.clone() })),
                 engines: Some(EngineSet::new(vec![Arc::new(Speaker)])),
+                ..Parts::default()
             },
         }
     }

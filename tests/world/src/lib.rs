@@ -161,6 +161,7 @@ impl World {
                 completions: Some(states.clone()),
                 fetcher: Some(Arc::new(media::Fetcher::new(fetch_config).unwrap())),
                 engines: Some(EngineSet::new(vec![engine.clone()])),
+                ..Parts::default()
             },
         };
         Self {

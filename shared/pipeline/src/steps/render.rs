@@ -43,8 +43,8 @@ async fn render(task: &mut Task<'_>) -> Result<()> {
             language = plan.delivered_language().bcp47,
             extension = deliverable.extension(),
         );
-        let made = if let Deliverable::Sound { track, .. } = deliverable {
-            render::sound(task, &plan, &material, *track, &key).await?
+        let made = if matches!(deliverable, Deliverable::Sound { .. }) {
+            render::sound(task, &plan, &material, deliverable, &key).await?
         } else {
             let content = content(task, &plan, deliverable, &material, texts.as_ref())?;
             let size_bytes = content.len() as u64;
