@@ -106,7 +106,10 @@ pub async fn deleted_in_time(bed: &Bed) {
         assert!(begun.elapsed() < SOON, "{record:?}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     };
-    assert_eq!(deleted.objects, 4, "order, media, transcript and caption");
+    assert_eq!(
+        deleted.objects, 7,
+        "order, media, transcript, caption and three forms of the transcript"
+    );
     assert!(deleted.size_bytes > 0);
     assert!(bucket.get(&media).await.unwrap().is_none());
 }
