@@ -42,7 +42,7 @@ class LocalTemplate(unittest.TestCase):
             r"|/Resources/(ErrorRate|KalturaRefuses|Orphaned|Invariant)Alarm"
             r"|/Resources/Claim/Properties/Events/Orders/Properties/ScalingConfig/MaximumConcurrency"
             rf"|{statement}/Action"
-            r"|/Resources/ProcessRole/Properties/Policies/0/PolicyDocument/Statement/\d+/Resource"
+            r"|/Resources/(Process|Ended|Reconcile)Role/Properties/Policies/0/PolicyDocument/Statement/\d+/Resource"
         )
         changed = list(self.changes(self.real, self.local))
         self.assertTrue(changed)

@@ -10,7 +10,14 @@ use serde_json::Value;
 
 /// What this function works with.
 pub async fn context() -> Result<Context> {
-    Builder::from_env().await?.with_executions()?.build()
+    Builder::from_env()
+        .await?
+        .with_executions()?
+        .with_objects()?
+        .with_engines_at_hand()
+        .await?
+        .with_completions()
+        .build()
 }
 
 /// Looks at every running task that is due. The event says nothing that is needed.

@@ -10,7 +10,12 @@ use serde_json::Value;
 
 /// What this function works with.
 pub async fn context() -> Result<Context> {
-    Builder::from_env().await?.with_objects()?.build()
+    Builder::from_env()
+        .await?
+        .with_objects()?
+        .with_engines_at_hand()
+        .await?
+        .build()
 }
 
 /// Deletes what is due. The event says nothing that is needed.

@@ -80,11 +80,13 @@ impl Layout {
 }
 
 /// The functions, by the names of their binaries; a test compares them with the template's.
-pub(crate) const FUNCTIONS: [&str; 11] = [
+pub(crate) const FUNCTIONS: [&str; 13] = [
     "poll",
     "claim",
     "fetch",
     "process",
+    "ended",
+    "render",
     "upload",
     "finalize",
     "fail",

@@ -172,25 +172,48 @@ impl Builder {
     /// that of `ENGINE_SECRET_ARN`.
     pub async fn with_engines(mut self) -> Result<Self> {
         let names = self.env.required("ENGINES")?;
-        let mut engines: Vec<Arc<dyn engines::Engine>> = Vec::new();
+        let mut engines = Vec::new();
         for name in names.split(',').map(str::trim) {
-            engines.push(match name {
-                "local" => Arc::new(engines::local::Local::from_env()?),
-                "http" => {
-                    let secret = self.own_secret("ENGINE_SECRET_ARN").await?;
-                    Arc::new(engines::http::Http::from_env(&secret)?)
-                }
-                engines::people::NAME => Arc::new(engines::people::People),
-                other => {
-                    return Err(setting(
-                        "ENGINES",
-                        &format!("has `{other}`, expected names of local, http, people, separated by commas"),
-                    ));
-                }
-            });
+            engines.push(self.engine(name).await?);
         }
         self.parts.engines = Some(engines::EngineSet::new(engines));
         Ok(self)
+    }
+
+    /// With those engines of `ENGINES` that can be set up; the others are logged. For the functions that look after jobs and
+    /// have more to do than that, which must not stand still for an engine's setting.
+    pub async fn with_engines_at_hand(mut self) -> Result<Self> {
+        let names = self.env.required("ENGINES")?;
+        let mut engines = Vec::new();
+        for name in names.split(',').map(str::trim) {
+            match self.engine(name).await {
+                Ok(engine) => engines.push(engine),
+                Err(error) => tracing::error!(engine = name, %error, "an engine is not at hand"),
+            }
+        }
+        self.parts.engines = Some(engines::EngineSet::new(engines));
+        Ok(self)
+    }
+
+    /// The engine of that name, by its settings.
+    async fn engine(&self, name: &str) -> Result<Arc<dyn engines::Engine>> {
+        Ok(match name {
+            "aws" => Arc::new(engines::aws::Aws::from_env(&self.sdk)?),
+            "local" => Arc::new(engines::local::Local::from_env()?),
+            "http" => {
+                let secret = self.own_secret("ENGINE_SECRET_ARN").await?;
+                Arc::new(engines::http::Http::from_env(&secret)?)
+            }
+            engines::people::NAME => Arc::new(engines::people::People),
+            other => {
+                return Err(setting(
+                    "ENGINES",
+                    &format!(
+                        "has `{other}`, expected names of aws, local, http, people, separated by commas"
+                    ),
+                ));
+            }
+        })
     }
 
     /// With links under `DOOR_URL`, signed with the secret of `LINK_SECRET_ARN`.

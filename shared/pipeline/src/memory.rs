@@ -539,6 +539,8 @@ pub fn sample_record(task_id: TaskId) -> TaskRecord {
         media: None,
         source_text_key: None,
         works: Vec::new(),
+        jobs: Vec::new(),
+        forget_at_epoch_s: None,
         result: None,
         transcripts_linked: false,
         deliverables: Vec::new(),

@@ -3,7 +3,7 @@
 //! What lives here: the record, its states, what may change it, and which index it stands in. What does not: how it is
 //! stored ([`crate::aws`]), and the order's own data (the order as Kaltura sent it is an object in S3).
 
-use engines::CompletionToken;
+use engines::{CompletionToken, WorkKind};
 use kaltura::{AccessKey, AssetId, EntryId, PartnerId, ServiceFeature, TaskId};
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,10 @@ pub const FIRST_CHECK_AFTER_S: u64 = 20 * 60;
 
 /// A running task is looked at so often after that: whether the customer has withdrawn it, and whether its execution runs.
 pub const CHECK_EVERY_S: u64 = 60 * 60;
+
+/// A running task whose work an engine has taken on is looked at so often: the engine's word that it has ended may be lost, and
+/// some ends are told by nobody. No less than reconcile's schedule.
+pub const CHECK_JOBS_EVERY_S: u64 = 10 * 60;
 
 /// A function works on for so long after its execution was stopped: Lambda's longest time-out, and a minute.
 pub const FUNCTION_ENDS_WITHIN_S: u64 = 16 * 60;
@@ -179,6 +183,19 @@ pub struct AcceptedWork {
     pub token: CompletionToken,
     /// When it was taken on.
     pub since_epoch_s: u64,
+}
+
+/// A job that an engine keeps something of, running or ended, until it is told to forget it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptJob {
+    /// The engine's name.
+    pub engine: String,
+    /// The kind of work.
+    pub kind: WorkKind,
+    /// The job's name.
+    pub job_id: String,
+    /// The engine's own name of it.
+    pub external_id: String,
 }
 
 /// One piece of work of the plan.
@@ -355,6 +372,12 @@ pub struct TaskRecord {
     /// The work, in the order of the plan's.
     #[serde(default)]
     pub works: Vec<WorkRecord>,
+    /// The jobs that engines have taken on, over all attempts, and not yet been told to forget.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub jobs: Vec<KeptJob>,
+    /// When engines that could not forget a job are told again; set once all else was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forget_at_epoch_s: Option<u64>,
     /// The result as records of version 2 had it: of the one work that there was. [`TaskRecord::upgraded`] moves it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<StoredResult>,
@@ -424,6 +447,12 @@ impl TaskRecord {
         Some((index, self.works[index].accepted.as_ref()?))
     }
 
+    /// Whether a piece of work of the plan is people's.
+    pub fn is_of_people(&self, index: usize) -> bool {
+        let planned = self.plan.as_ref().and_then(|plan| plan.works.get(index));
+        planned.is_some_and(|work| work.engine == engines::people::NAME)
+    }
+
     /// Adds a line to the history; the oldest go when it is full. The same again is counted.
     pub fn note(&mut self, at_epoch_s: u64, what: impl Into<String>) {
         let what = what.into();
@@ -463,7 +492,10 @@ impl TaskRecord {
                 ))
             }
             TaskState::Delivered | TaskState::Failed | TaskState::Gone | TaskState::LeftAlone => {
-                let delete_at_epoch_s = self.delete_at_epoch_s.filter(|_| self.deleted.is_none());
+                let delete_at_epoch_s = match &self.deleted {
+                    None => self.delete_at_epoch_s,
+                    Some(_) => self.forget_at_epoch_s,
+                };
                 delete_at_epoch_s.map(|at| (Duty::Sweep, at))
             }
         }

@@ -12,6 +12,7 @@
     reason = "a test's world: a panic is the test's verdict"
 )]
 
+mod amazon;
 mod answers;
 mod bucket;
 mod clips;
@@ -39,6 +40,7 @@ use pipeline::steps::{OrderMessage, StepInput, claim, fail, fetch, finalize, pol
 use pipeline::{Class, Result, StepError};
 use serde_json::Value;
 
+pub use amazon::Amazon;
 pub use bucket::ServedBucket;
 pub use clips::{media_with_sound, media_without_sound};
 pub use engine::{Answer, ToldEngine, spoken};

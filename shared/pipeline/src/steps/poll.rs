@@ -362,6 +362,7 @@ async fn keep(
         history: old.history,
         // What is still stored of the former life goes by this plan, should the task end before it is planned again.
         plan: old.plan,
+        jobs: old.jobs,
         ..fresh
     };
     again.note(now_epoch_s, "taken on afresh: kaltura reset the task");
@@ -402,6 +403,8 @@ fn record_of(job: &EntryVendorTask, now_epoch_s: u64) -> TaskRecord {
         media: None,
         source_text_key: None,
         works: Vec::new(),
+        jobs: Vec::new(),
+        forget_at_epoch_s: None,
         result: None,
         transcripts_linked: false,
         deliverables: Vec::new(),

@@ -20,7 +20,7 @@ use crate::files::JobObjects;
 use crate::material::{Material, PassagesOf};
 use crate::plan::{Order, Plan, PlanLanguage};
 use crate::ports::WorkState;
-use crate::record::{AcceptedWork, StoredMedia, StoredResult};
+use crate::record::{AcceptedWork, CHECK_JOBS_EVERY_S, KeptJob, StoredMedia, StoredResult};
 use crate::telemetry::names;
 
 /// The input of the process step: the state's task token with the task.
@@ -195,7 +195,25 @@ async fn accepted(
         token: request.completion.clone(),
         since_epoch_s: now_epoch_s,
     };
+    let kept = plan_of(task, "process")?.works.get(index).map(|planned| KeptJob {
+        engine: planned.engine.clone(),
+        kind: planned.kind,
+        job_id: accepted.job_id.clone(),
+        external_id: accepted.external_id.clone(),
+    });
     task.change(|record| {
+        // People are no engine: nothing is kept by them, and nobody asks them how far they are.
+        if !record.is_of_people(index) {
+            let look_by_epoch_s = now_epoch_s + CHECK_JOBS_EVERY_S;
+            record.check_at_epoch_s = Some(
+                record
+                    .check_at_epoch_s
+                    .map_or(look_by_epoch_s, |at| at.min(look_by_epoch_s)),
+            );
+            if let Some(job) = kept.as_ref().filter(|job| !record.jobs.contains(job)) {
+                record.jobs.push(job.clone());
+            }
+        }
         record.note(
             now_epoch_s,
             format!(

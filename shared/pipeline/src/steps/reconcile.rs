@@ -1,18 +1,26 @@
 //! Reconcile: tasks that are worked on, looked at from outside.
 //!
 //! A running task is looked at 20 minutes after its claim and then each hour, found by the `due` index in bounded batches:
-//! has the customer withdrawn it, does its execution run, has it ended without our end, does it run for too long. What was
+//! has the customer withdrawn it, does its execution run, has it ended without our end, does it run for too long. Where an
+//! engine has taken on its work, each ten minutes: the engine is asked how the job is, for its word may be lost. What was
 //! never claimed, or was parked, is poll's to send again; what has ended, sweep's to delete. Safe to repeat: each look writes
 //! down when the next one is, whatever came of it.
 
+use std::time::Duration;
+
+use engines::{EngineError, JobId};
 use futures::StreamExt;
 use kaltura::TaskStatus;
 
-use super::{StepInput, Task, fail};
+use super::complete::{self, Completed};
+use super::{StepInput, Task, fail, sweep};
 use crate::context::Context;
 use crate::error::{Class, Result, StepError};
 use crate::ports::ExecutionState;
-use crate::record::{CHECK_EVERY_S, Duty, FIRST_CHECK_AFTER_S, FUNCTION_ENDS_WITHIN_S};
+use crate::record::{
+    AcceptedWork, CHECK_EVERY_S, CHECK_JOBS_EVERY_S, Duty, FIRST_CHECK_AFTER_S, FUNCTION_ENDS_WITHIN_S,
+    TaskRecord,
+};
 use crate::telemetry::names;
 
 /// How many tasks one run looks at; the rest is due again at the next.
@@ -21,6 +29,8 @@ const AT_MOST: usize = 400;
 const AT_ONCE: usize = 8;
 /// After a look that failed, the next one comes after this time.
 const AGAIN_AFTER_S: u64 = 10 * 60;
+/// An engine is waited for so long, no longer: other tasks wait to be looked at.
+const ASK_WITHIN: Duration = Duration::from_secs(30);
 /// `serviceType` of machine work.
 const MACHINE: i64 = 2;
 
@@ -37,6 +47,8 @@ pub enum Found {
     Orphaned,
     /// Its execution ran for too long: stopped and parked.
     Overdue,
+    /// Its engine's job had ended, and nobody had told: the execution goes on.
+    Untold,
 }
 
 impl Found {
@@ -48,6 +60,7 @@ impl Found {
             Self::Unstarted => "Unstarted",
             Self::Orphaned => "Orphaned",
             Self::Overdue => "Overdue",
+            Self::Untold => "Untold",
         }
     }
 }
@@ -123,6 +136,7 @@ async fn look(task: &mut Task<'_>) -> Result<Found> {
             .stop(&task_id, attempt, "the task is no longer ours at kaltura")
             .await?;
         fail::gone(task).await?;
+        end_job(task).await;
         return Ok(Found::Gone);
     }
     execution(task).await
@@ -173,23 +187,83 @@ async fn execution(task: &mut Task<'_>) -> Result<Found> {
             fail::park_for(task, "its execution has ended without it", 0).await?;
             Ok(Found::Orphaned)
         }
+        ExecutionState::Running if job_has_ended(task).await? => Ok(Found::Untold),
         ExecutionState::Running if is_overdue(task) => {
             executions.stop(&task_id, attempt, "it runs for too long").await?;
             fail::park_for(task, "its execution ran for too long", FUNCTION_ENDS_WITHIN_S).await?;
             Ok(Found::Overdue)
         }
         ExecutionState::Running => {
-            look_again_after(task, CHECK_EVERY_S).await?;
+            let pause_s = match job_of_engine(&task.record) {
+                Some(_) => CHECK_JOBS_EVERY_S,
+                None => CHECK_EVERY_S,
+            };
+            look_again_after(task, pause_s).await?;
             Ok(Found::Well)
         }
     }
 }
 
-/// Machines are done within hours; people have as long as they need.
+/// The job that an engine has taken on; `None` where nobody has, or people have.
+fn job_of_engine(record: &TaskRecord) -> Option<&AcceptedWork> {
+    let (index, accepted) = record.accepted()?;
+    (!record.is_of_people(index)).then_some(accepted)
+}
+
+/// Whether the task's job has ended, in whatever way; its wait is completed then. An engine that can't be asked now is an
+/// error: the task is looked at again soon.
+async fn job_has_ended(task: &Task<'_>) -> Result<bool> {
+    let Some(job_id) = job_of_engine(&task.record).map(|accepted| JobId::named(&accepted.job_id)) else {
+        return Ok(false);
+    };
+    let asked = Box::pin(complete::run(task.ctx, &job_id));
+    match tokio::time::timeout(ASK_WITHIN, asked).await {
+        Ok(Ok(outcome)) => Ok(outcome == Completed::Ended),
+        // Its wait was failed by that.
+        Ok(Err(StepError::Engine(EngineError::JobFailed { .. }))) => Ok(true),
+        Ok(Err(error)) if matches!(error.class(), Class::Terminal | Class::Fault) => Ok(true),
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(StepError::Engine(EngineError::Unavailable {
+            engine: "engine".to_owned(),
+            action: format!("look at {job_id}"),
+            detail: format!("no answer within {} s", ASK_WITHIN.as_secs()),
+        })),
+    }
+}
+
+/// Ends the jobs of a task that nobody wants any more. What can't be ended now is with the deletion policy.
+async fn end_job(task: &mut Task<'_>) {
+    let left = sweep::forget(task.ctx, &task.record).await;
+    if left.len() == task.record.jobs.len() {
+        return;
+    }
+    let mut record = task.record.clone();
+    record.jobs = left;
+    // The task has ended, so the record is written under its version alone; one that was written meanwhile is as good.
+    if let Err(error) = task.ctx.tasks.save(&mut record).await {
+        tracing::warn!(%error, "that its jobs are forgotten could not be written down");
+    }
+}
+
+/// Machines are done within hours; people have as long as they need. Where people had a part in it, only a machine's job
+/// that still runs is measured, by its own time.
 fn is_overdue(task: &Task<'_>) -> bool {
+    let record = &task.record;
+    let begun_epoch_s = match record.accepted() {
+        Some((index, _)) if record.is_of_people(index) => None,
+        Some((_, accepted)) if had_people(record) => Some(accepted.since_epoch_s),
+        None if had_people(record) => None,
+        _ => record.claimed_epoch_s,
+    };
     let now_epoch_s = task.ctx.clock.now_epoch_s();
-    let claimed_epoch_s = task.record.claimed_epoch_s.unwrap_or(now_epoch_s);
-    task.record.service_type == MACHINE && now_epoch_s > claimed_epoch_s + task.ctx.config.run_limit_s
+    record.service_type == MACHINE
+        && begun_epoch_s.is_some_and(|begun| now_epoch_s > begun + task.ctx.config.run_limit_s)
+}
+
+/// Whether people have done a piece of its work.
+fn had_people(record: &TaskRecord) -> bool {
+    let mut works = record.works.iter().enumerate();
+    works.any(|(index, work)| work.is_done() && record.is_of_people(index))
 }
 
 async fn look_again_after(task: &mut Task<'_>, pause_s: u64) -> Result<()> {

@@ -4,18 +4,23 @@
 //! record knew of their content; the record itself stays with a report of what went when. Safe to repeat: what is gone is
 //! counted as nothing. The bucket's lifecycle rule is only the backstop.
 //!
+//! Engines are told to forget the task's jobs. One that can't, now, keeps nothing else from being deleted: it is told again each
+//! hour, and what its job wrote meanwhile is deleted then.
+//!
 //! A task that was ended from outside may have a function that still works on it and stores what it made: so nothing is swept
 //! before such a function has ended.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use engines::{AcceptedJob, EngineError, JobId};
 use futures::StreamExt;
 use kaltura::TaskId;
 
 use crate::context::Context;
 use crate::error::{Result, StepError};
 use crate::ports::Deleted;
-use crate::record::{DeletionReport, Duty, FUNCTION_ENDS_WITHIN_S, TaskRecord};
+use crate::record::{DeletionReport, Duty, FUNCTION_ENDS_WITHIN_S, KeptJob, TaskRecord};
 use crate::telemetry::names;
 
 /// How many tasks are asked for at a time.
@@ -25,6 +30,12 @@ const BATCH: usize = 200;
 const BATCHES_WITHIN_S: u64 = 150;
 /// How many are swept side by side.
 const AT_ONCE: usize = 4;
+/// An engine that could not forget a job is told again after this time.
+const FORGET_AGAIN_AFTER_S: u64 = 60 * 60;
+/// One that could not for so long after the task's time is told no more. The alarm has rung for all but the first day of it.
+const FORGET_FOR_S: u64 = 14 * 24 * 60 * 60;
+/// An engine is waited for so long.
+const FORGET_WITHIN: Duration = Duration::from_secs(20);
 
 /// What a run did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
@@ -119,6 +130,8 @@ async fn sweep_if_due(ctx: &Context, task_id: &TaskId, due_epoch_s: u64) -> Swep
 /// Deletes what was stored for a task, `late_s` seconds after its time; answers what that was.
 async fn sweep(ctx: &Context, record: TaskRecord, now_epoch_s: u64, late_s: u64) -> Result<Deleted> {
     let objects = ctx.objects()?;
+    // First the jobs: one that runs may write yet.
+    let jobs = forget(ctx, &record).await;
     let mut deleted = Deleted::default();
     for prefix in prefixes(&record) {
         let some = objects.delete_all(&prefix).await?;
@@ -127,11 +140,21 @@ async fn sweep(ctx: &Context, record: TaskRecord, now_epoch_s: u64, late_s: u64)
     }
     let mut swept = record;
     // The ending is no attempt's to change any more, so the record is written under its version alone.
+    let before = swept.deleted.take();
     swept.deleted = Some(DeletionReport {
         at_epoch_s: now_epoch_s,
-        objects: deleted.objects,
-        size_bytes: deleted.size_bytes,
+        objects: deleted.objects + before.as_ref().map_or(0, |before| before.objects),
+        size_bytes: deleted.size_bytes + before.as_ref().map_or(0, |before| before.size_bytes),
     });
+    swept.forget_at_epoch_s = match jobs.as_slice() {
+        [] => None,
+        left if late_s >= FORGET_FOR_S => {
+            tracing::error!(task_id = %swept.task_id, ?left, "jobs are left at their engines");
+            None
+        }
+        _ => Some(now_epoch_s + FORGET_AGAIN_AFTER_S),
+    };
+    swept.jobs = jobs;
     (swept.plan, swept.order_key, swept.media, swept.source_text_key) = (None, None, None, None);
     swept.works.clear();
     swept.note(
@@ -156,6 +179,39 @@ async fn sweep(ctx: &Context, record: TaskRecord, now_epoch_s: u64, late_s: u64)
         task_id: swept.task_id.to_string(),
         times: 1,
     })
+}
+
+/// Has engines forget the jobs of a task; answers those that could not be forgotten now. Safe to repeat.
+pub(super) async fn forget(ctx: &Context, record: &TaskRecord) -> Vec<KeptJob> {
+    let mut left = Vec::new();
+    for job in &record.jobs {
+        let forgotten = tokio::time::timeout(FORGET_WITHIN, forget_job(ctx, job)).await;
+        let error = match forgotten {
+            Ok(Ok(())) => continue,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {} s", FORGET_WITHIN.as_secs()),
+        };
+        tracing::warn!(task_id = %record.task_id, job_id = job.job_id, engine = job.engine, error, "a job could not be forgotten");
+        left.push(job.clone());
+    }
+    left
+}
+
+async fn forget_job(ctx: &Context, job: &KeptJob) -> Result<()> {
+    let engine = ctx
+        .engines()?
+        .get(&job.engine)
+        .ok_or_else(|| EngineError::Unavailable {
+            engine: job.engine.clone(),
+            action: "forget a job".to_owned(),
+            detail: "it is not at hand".to_owned(),
+        })?;
+    let accepted = AcceptedJob {
+        job_id: JobId::named(&job.job_id),
+        kind: job.kind,
+        external_id: job.external_id.clone(),
+    };
+    Ok(engine.forget(&accepted).await?)
 }
 
 /// Where the steps store what belongs to a task. Each ends behind the task's id, so that no other task's begins like it.

@@ -12,5 +12,6 @@ mod bad_input;
 mod delivery;
 mod life;
 mod operator;
+mod overdue;
 
 use step_world as world;

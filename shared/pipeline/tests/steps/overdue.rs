@@ -1,0 +1,256 @@
+//! Jobs that an engine has taken on: ends that nobody told, limits of time, and what engines keep.
+
+use engines::aws::stub::Answer;
+use kaltura_sim::ProfileSpec;
+use pipeline::Class;
+use pipeline::ports::{ObjectStore, TaskStore};
+use pipeline::record::{CHECK_JOBS_EVERY_S, FIRST_CHECK_AFTER_S, FUNCTION_ENDS_WITHIN_S, TaskState};
+use pipeline::steps::reconcile::{self, ReconcileReport};
+use pipeline::steps::{StepInput, fetch, finalize, render, sweep};
+use step_world::{Amazon, World, order};
+
+const HOUR_S: u64 = 60 * 60;
+const DAY_S: u64 = 24 * HOUR_S;
+/// `DELETE_AFTER_WEEK`.
+const AFTER_WEEK: i64 = 3;
+
+async fn looked(world: &World) -> ReconcileReport {
+    reconcile::run(&world.ctx).await.unwrap()
+}
+
+fn put_right(looked_at: usize, put_right: usize) -> ReconcileReport {
+    ReconcileReport {
+        looked_at,
+        put_right,
+        failed: 0,
+    }
+}
+
+/// A task whose recognition runs at Transcribe.
+async fn taken_on(world: &World) -> StepInput {
+    let mut request = order();
+    request.profile = ProfileSpec {
+        content_deletion_policy: AFTER_WEEK,
+        ..ProfileSpec::default()
+    };
+    let input = world.begin(request).await;
+    fetch::run(&world.ctx, &input).await.unwrap();
+    world.work(&input, "the-token").await.unwrap();
+    assert!(world.states.succeeded().is_empty());
+    input
+}
+
+/// Lets the job end, and the task with it.
+async fn delivered(world: &World, amazon: &Amazon, input: &StepInput) {
+    amazon.job_is("COMPLETED", "");
+    world.advance(CHECK_JOBS_EVERY_S);
+    assert_eq!(looked(world).await, put_right(1, 1));
+    render::run(&world.ctx, input).await.unwrap();
+    world.upload_until_done(input).await.unwrap();
+    finalize::run(&world.ctx, input).await.unwrap();
+    assert_eq!(world.record(&input.task_id).await.state, TaskState::Delivered);
+}
+
+#[tokio::test]
+async fn an_end_that_nobody_told_is_found_within_ten_minutes() {
+    let (world, amazon) = World::with_amazon().await;
+    let input = taken_on(&world).await;
+    world.advance(CHECK_JOBS_EVERY_S - 1);
+    assert_eq!(looked(&world).await, put_right(0, 0));
+    world.advance(1);
+    assert_eq!(looked(&world).await, put_right(1, 0), "it runs");
+    assert!(world.states.succeeded().is_empty());
+    delivered(&world, &amazon, &input).await;
+    assert_eq!(world.states.succeeded(), ["the-token"]);
+    let mut assets = world.report(&input.task_id).assets;
+    assets.retain(|asset| asset.by_vendor);
+    assert_eq!((assets.len(), assets[0].status), (1, 2), "READY captions");
+    assert_eq!(amazon.called("StartTranscriptionJob"), 1);
+}
+
+#[tokio::test]
+async fn a_job_that_failed_and_nobody_told_fails_its_wait() {
+    let (world, amazon) = World::with_amazon().await;
+    let input = taken_on(&world).await;
+    amazon.job_is("FAILED", "Internal failure.");
+    world.advance(CHECK_JOBS_EVERY_S);
+    assert_eq!(looked(&world).await, put_right(1, 1));
+    assert_eq!(
+        world.states.failed(),
+        [("the-token".to_owned(), Class::Retryable)]
+    );
+    // The state machine comes again, and the job is begun again by the name that is free for it.
+    world.work(&input, "another-token").await.unwrap();
+    assert_eq!(amazon.called("StartTranscriptionJob"), 2);
+    amazon.job_is("COMPLETED", "");
+    world.advance(CHECK_JOBS_EVERY_S);
+    assert_eq!(looked(&world).await, put_right(1, 1));
+    assert_eq!(world.states.succeeded(), ["another-token"]);
+}
+
+#[tokio::test]
+async fn an_engine_that_can_not_be_asked_is_asked_again_and_the_wait_goes_on() {
+    let (world, amazon) = World::with_amazon().await;
+    taken_on(&world).await;
+    amazon
+        .stub
+        .always("GetTranscriptionJob", Answer::Error(500, "InternalFailure", "no"));
+    for _ in 0..2 {
+        world.advance(CHECK_JOBS_EVERY_S);
+        let report = looked(&world).await;
+        assert_eq!((report.looked_at, report.failed), (1, 1));
+    }
+    assert!(world.states.failed().is_empty() && world.states.stopped().is_empty());
+}
+
+#[tokio::test]
+async fn a_machines_job_is_stopped_at_the_limit_and_peoples_is_not() {
+    for (engine, is_stopped) in [("aws", true), ("people", false)] {
+        let (world, _amazon) = World::with_amazon().await;
+        let input = taken_on(&world).await;
+        let mut record = world.record(&input.task_id).await;
+        record.plan.as_mut().unwrap().works[0].engine = engine.to_owned();
+        assert!(world.table.save(&mut record).await.unwrap());
+        let limit_s = world.ctx.config.run_limit_s;
+        world.advance(limit_s + HOUR_S);
+        assert_eq!(
+            looked(&world).await,
+            put_right(1, usize::from(is_stopped)),
+            "{engine}"
+        );
+        assert_eq!(world.states.stopped().len(), usize::from(is_stopped), "{engine}");
+        let expected = if is_stopped {
+            TaskState::Parked
+        } else {
+            TaskState::Running
+        };
+        assert_eq!(world.record(&input.task_id).await.state, expected, "{engine}");
+    }
+}
+
+/// After people's days, what follows by machine is not overdue before it has begun.
+#[tokio::test]
+async fn peoples_days_are_not_counted_against_the_machine_that_follows() {
+    let (world, _amazon) = World::with_amazon().await;
+    let input = taken_on(&world).await;
+    let mut record = world.record(&input.task_id).await;
+    let limit_s = world.ctx.config.run_limit_s;
+    // People did the first piece; the second is a machine's job, taken on a while ago.
+    let machines = record.plan.as_ref().unwrap().works[0].clone();
+    let plan = record.plan.as_mut().unwrap();
+    plan.works[0].engine = "people".to_owned();
+    plan.works.push(machines);
+    let mut second = record.works[0].clone();
+    record.works[0].accepted = None;
+    record.works[0].skipped = Some("a stand-in for what people made".to_owned());
+    second.accepted.as_mut().unwrap().since_epoch_s += 3 * limit_s;
+    record.works.push(second);
+    assert!(world.table.save(&mut record).await.unwrap());
+    world.advance(3 * limit_s + HOUR_S);
+    assert_eq!(looked(&world).await, put_right(1, 0));
+    world.advance(limit_s);
+    assert_eq!(looked(&world).await, put_right(1, 1), "its own time counts");
+    assert_eq!(world.states.stopped().len(), 1);
+}
+
+#[tokio::test]
+async fn engines_keep_nothing_beyond_the_deletion_policy() {
+    let (world, amazon) = World::with_amazon().await;
+    let input = taken_on(&world).await;
+    delivered(&world, &amazon, &input).await;
+    world.advance(7 * DAY_S);
+    sweep::run(&world.ctx).await.unwrap();
+    assert_eq!(amazon.called("DeleteTranscriptionJob"), 0, "not before its time");
+    world.advance(FUNCTION_ENDS_WITHIN_S);
+    assert_eq!(sweep::run(&world.ctx).await.unwrap().swept, 1);
+    let deleted = amazon.stub.calls().pop().unwrap();
+    assert_eq!(deleted.0, "DeleteTranscriptionJob");
+    assert_eq!(
+        deleted.1["TranscriptionJobName"],
+        format!("reach-{}-1-recognise", input.task_id)
+    );
+    let record = world.record(&input.task_id).await;
+    assert!(record.jobs.is_empty() && record.due().is_none());
+}
+
+/// Transcribe can't end a job that runs. What it writes after the deletion is deleted, too.
+#[tokio::test]
+async fn an_engine_that_can_not_forget_holds_nothing_up_and_is_told_again() {
+    let (world, amazon) = World::with_amazon().await;
+    let input = taken_on(&world).await;
+    delivered(&world, &amazon, &input).await;
+    let refusal = Answer::Error(400, "LimitExceededException", "later");
+    amazon.stub.always("DeleteTranscriptionJob", refusal);
+    world.advance(7 * DAY_S + FUNCTION_ENDS_WITHIN_S);
+    let report = sweep::run(&world.ctx).await.unwrap();
+    assert_eq!((report.swept, report.failed), (1, 0));
+    let record = world.record(&input.task_id).await;
+    let objects = record.deleted.clone().unwrap().objects;
+    assert!(objects > 0 && record.media.is_none(), "{record:?}");
+    assert_eq!(record.jobs.len(), 1);
+    assert_eq!(
+        sweep::run(&world.ctx).await.unwrap().swept,
+        0,
+        "not at once again"
+    );
+
+    let late = format!("engine/{}/1/aws-recognise-output.json", input.task_id);
+    world
+        .bucket
+        .put(&late, "{}".into(), "application/json")
+        .await
+        .unwrap();
+    amazon
+        .stub
+        .always("DeleteTranscriptionJob", Answer::Ok(serde_json::json!({})));
+    world.advance(HOUR_S + FUNCTION_ENDS_WITHIN_S);
+    assert_eq!(sweep::run(&world.ctx).await.unwrap().swept, 1);
+    let record = world.record(&input.task_id).await;
+    assert!(record.jobs.is_empty() && record.due().is_none());
+    assert_eq!(record.deleted.unwrap().objects, objects + 1);
+    assert!(world.bucket.get(&late).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn an_engine_that_never_forgets_is_given_up_after_two_weeks() {
+    let (world, amazon) = World::with_amazon().await;
+    let input = taken_on(&world).await;
+    delivered(&world, &amazon, &input).await;
+    amazon.stub.always(
+        "DeleteTranscriptionJob",
+        Answer::Error(500, "InternalFailure", "no"),
+    );
+    world.advance(7 * DAY_S + FUNCTION_ENDS_WITHIN_S);
+    sweep::run(&world.ctx).await.unwrap();
+    world.advance(13 * DAY_S);
+    sweep::run(&world.ctx).await.unwrap();
+    assert!(world.record(&input.task_id).await.due().is_some());
+    world.advance(DAY_S);
+    sweep::run(&world.ctx).await.unwrap();
+    let record = world.record(&input.task_id).await;
+    assert!(record.due().is_none() && record.expires_epoch_s().is_some());
+    assert_eq!(record.jobs.len(), 1, "what is left there is known");
+}
+
+#[tokio::test]
+async fn a_task_that_is_reset_does_not_lose_sight_of_its_jobs() {
+    let (world, _amazon) = World::with_amazon().await;
+    let input = taken_on(&world).await;
+    world.sim.reset_order(&input.task_id.as_str().into()).unwrap();
+    world.advance(5);
+    assert_eq!(world.poll().await.kept, 1);
+    let record = world.record(&input.task_id).await;
+    assert_eq!((record.attempt, record.jobs.len()), (2, 1));
+}
+
+#[tokio::test]
+async fn the_job_of_a_withdrawn_task_is_ended() {
+    let (world, amazon) = World::with_amazon().await;
+    let input = taken_on(&world).await;
+    world.sim.abort_order(&input.task_id.as_str().into()).unwrap();
+    world.advance(FIRST_CHECK_AFTER_S);
+    assert_eq!(looked(&world).await, put_right(1, 1));
+    assert_eq!(amazon.called("DeleteTranscriptionJob"), 1);
+    let record = world.record(&input.task_id).await;
+    assert_eq!((record.state, record.jobs.len()), (TaskState::Gone, 0));
+}
