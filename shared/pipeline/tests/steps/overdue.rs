@@ -236,6 +236,7 @@ async fn an_engine_that_never_forgets_is_given_up_after_two_weeks() {
 async fn a_task_that_is_reset_does_not_lose_sight_of_its_jobs() {
     let (world, _amazon) = World::with_amazon().await;
     let input = taken_on(&world).await;
+    world.advance(5);
     world.sim.reset_order(&input.task_id.as_str().into()).unwrap();
     world.advance(5);
     assert_eq!(world.poll().await.kept, 1);
