@@ -46,7 +46,7 @@ pub struct Vendor {
 }
 
 /// The settings of a vendor of this stand-in.
-pub fn config(sim: &SimHandle) -> Config {
+pub fn config(sim: &SimHandle, with_transcripts: bool) -> Config {
     let partner = sim.vendor_partner_id().to_string();
     let env = Env::of(&[
         ("KALTURA_SERVICE_URL", sim.service_url()),
@@ -57,6 +57,10 @@ pub fn config(sim: &SimHandle) -> Config {
         ("PROCESSING_REGION", "US"),
         ("ENABLED_SERVICES", "1"),
         ("REACH_ALLOW_LOOPBACK", "true"),
+        (
+            "DELIVER_TRANSCRIPTS",
+            if with_transcripts { "true" } else { "false" },
+        ),
     ]);
     Config::from_env(&env).unwrap()
 }
