@@ -12,6 +12,8 @@ pub async fn context() -> Result<Context> {
     Builder::from_env()
         .await?
         .with_objects()?
+        .with_links()
+        .await?
         .with_engines()
         .await?
         .with_completions()

@@ -32,10 +32,15 @@ pub fn folder() -> Result<TempDir> {
 impl<'a> JobObjects<'a> {
     /// The files of the task's present attempt.
     pub fn new(ctx: &'a Context, record: &TaskRecord) -> Result<Self> {
+        Self::of_attempt(ctx, record, record.attempt)
+    }
+
+    /// The files of a job that was begun in this attempt, which may be a former one.
+    pub fn of_attempt(ctx: &'a Context, record: &TaskRecord, attempt: u32) -> Result<Self> {
         Ok(Self {
             ctx,
             folder: folder()?,
-            prefix: format!("engine/{}/{}", record.task_id, record.attempt),
+            prefix: format!("engine/{}/{attempt}", record.task_id),
         })
     }
 }

@@ -494,7 +494,9 @@ impl Plan {
             ..order.clone()
         };
         let mut plan = Self::new(&known, engines, rules)?;
-        plan.works.splice(0..0, self.works.iter().cloned());
+        // Of a plan that was made anew before, what follows is planned already.
+        let identify = self.works.iter().filter(|work| work.kind == WorkKind::Identify);
+        plan.works.splice(0..0, identify.cloned());
         Ok(plan)
     }
 }

@@ -3,9 +3,9 @@
 //! An event, a callback or a timer says that a job may have ended. What is told is a hint and no more: the engine is asked,
 //! and its answer counts. So a forged hint, a late one and a doubled one change nothing.
 
-use engines::{EngineError, JobId, Look};
+use engines::JobId;
 
-use super::process::{self, engine_of, keep_result, look};
+use super::process::{self, engine_of, has_ended, is_the_jobs_own};
 use super::{StepInput, Task};
 use crate::context::Context;
 use crate::error::{Class, Result, StepError};
@@ -28,9 +28,9 @@ pub async fn run(ctx: &Context, job_id: &JobId) -> Result<Completed> {
     let Some((task_id, _, _)) = JobId::parse(job_id.as_str()) else {
         return Ok(Completed::NobodyWaits);
     };
-    let task_id = task_id.as_str().parse().map_err(|_| StepError::RecordMissing {
-        task_id: task_id.to_string(),
-    })?;
+    let Ok(task_id) = task_id.as_str().parse() else {
+        return Ok(Completed::NobodyWaits);
+    };
     let Some(record) = ctx.tasks.load(&task_id).await? else {
         return Ok(Completed::NobodyWaits);
     };
@@ -57,8 +57,7 @@ pub async fn run(ctx: &Context, job_id: &JobId) -> Result<Completed> {
 }
 
 fn ends_the_wait(error: &StepError) -> bool {
-    let failed = matches!(error, StepError::Engine(EngineError::JobFailed { .. }));
-    failed || matches!(error.class(), Class::Terminal | Class::Fault)
+    is_the_jobs_own(error) || matches!(error.class(), Class::Terminal | Class::Fault)
 }
 
 async fn complete(task: &mut Task<'_>, job_id: &JobId) -> Result<Completed> {
@@ -70,12 +69,9 @@ async fn complete(task: &mut Task<'_>, job_id: &JobId) -> Result<Completed> {
         return Ok(Completed::NobodyWaits);
     }
     let engine = engine_of(task, index)?.clone();
-    match look(task, index, engine.as_ref(), &accepted).await? {
-        Look::Done(result) => {
-            keep_result(task, index, &result).await?;
-            process::complete(task, &accepted.token).await?;
-            Ok(Completed::Ended)
-        }
-        _ => Ok(Completed::Running),
+    if !has_ended(task, index, engine.as_ref(), &accepted).await? {
+        return Ok(Completed::Running);
     }
+    process::complete(task, &accepted.token).await?;
+    Ok(Completed::Ended)
 }

@@ -71,7 +71,12 @@ async fn process(task: &mut Task<'_>, token: &CompletionToken) -> Result<()> {
         let files = JobObjects::new(ctx, &task.record)?;
         match engine.start(&request, &files).await? {
             Progress::Done(result) => keep_result(task, index, &result).await?,
-            Progress::Accepted { external_id } => return accepted(task, index, &request, external_id).await,
+            Progress::Accepted { external_id } => {
+                accepted(task, index, &request, external_id).await?;
+                if !ended_meanwhile(task, index, engine.as_ref()).await? {
+                    return Ok(());
+                }
+            }
             other => return Err(task.out_of_order("process", &format!("a known progress, not {other:?}"))),
         }
     }
@@ -140,12 +145,9 @@ async fn still_runs(
     let Some(accepted) = task.record.works[index].accepted.clone() else {
         return Ok(false);
     };
-    match look(task, index, engine, &accepted).await {
-        Ok(Look::Done(result)) => {
-            keep_result(task, index, &result).await?;
-            Ok(false)
-        }
-        Ok(_) => {
+    match has_ended(task, index, engine, &accepted).await {
+        Ok(true) => Ok(false),
+        Ok(false) => {
             task.change(|record| {
                 if let Some(accepted) = &mut record.works[index].accepted {
                     accepted.token = token.clone();
@@ -154,7 +156,7 @@ async fn still_runs(
             .await?;
             Ok(true)
         }
-        Err(StepError::Engine(error @ EngineError::JobFailed { .. })) => {
+        Err(error) if is_the_jobs_own(&error) => {
             tracing::warn!(%error, job_id = accepted.job_id, "the job that was accepted failed, it is begun again");
             Ok(false)
         }
@@ -162,14 +164,55 @@ async fn still_runs(
     }
 }
 
-/// Asks the engine how an accepted job is.
-pub(super) async fn look(
-    task: &Task<'_>,
+/// Whether a job has ended that was taken on just now. Its end may have been told before it was written down that somebody
+/// waits for it, and would not be told again. An engine that can't be asked will tell.
+async fn ended_meanwhile(task: &mut Task<'_>, index: usize, engine: &dyn Engine) -> Result<bool> {
+    let Some(accepted) = task.record.works[index].accepted.clone() else {
+        return Ok(false);
+    };
+    match has_ended(task, index, engine, &accepted).await {
+        Err(StepError::Engine(error @ EngineError::Unavailable { .. })) => {
+            tracing::warn!(%error, job_id = accepted.job_id, "the engine can't say how the job is");
+            Ok(false)
+        }
+        outcome => outcome,
+    }
+}
+
+/// Asks the engine how an accepted job is, and keeps its result once there is one.
+pub(super) async fn has_ended(
+    task: &mut Task<'_>,
     index: usize,
     engine: &dyn Engine,
     accepted: &AcceptedWork,
-) -> Result<Look> {
-    let files = JobObjects::new(task.ctx, &task.record)?;
+) -> Result<bool> {
+    match look(task, index, engine, accepted).await? {
+        Look::Done(result) => {
+            keep_result(task, index, &result).await?;
+            Ok(true)
+        }
+        _ => Ok(false),
+    }
+}
+
+/// Whether an error is the job's own, and not that of asking: it came to nothing, or to something that can't be used. Another
+/// job may do better.
+pub(super) fn is_the_jobs_own(error: &StepError) -> bool {
+    matches!(
+        error,
+        StepError::Engine(
+            EngineError::JobFailed { .. }
+                | EngineError::OutputUnreadable { .. }
+                | EngineError::ResultUnreadable { .. }
+        )
+    )
+}
+
+/// Asks the engine how an accepted job is.
+async fn look(task: &Task<'_>, index: usize, engine: &dyn Engine, accepted: &AcceptedWork) -> Result<Look> {
+    // What it uploads, it uploads under the attempt that it was begun in.
+    let attempt = JobId::parse(&accepted.job_id).map_or(task.record.attempt, |(_, attempt, _)| attempt);
+    let files = JobObjects::of_attempt(task.ctx, &task.record, attempt)?;
     let kind = plan_of(task, "process")?
         .works
         .get(index)

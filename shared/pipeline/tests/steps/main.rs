@@ -10,6 +10,7 @@
 
 mod bad_input;
 mod delivery;
+mod engines;
 mod life;
 mod operator;
 mod overdue;
