@@ -1,13 +1,14 @@
 """Makes the template of a local run out of the real one.
 
-    python local_template.py TEMPLATE BINARIES OUT_FOLDER
+    python local_template.py TEMPLATE BINARIES OUT_FOLDER ENDPOINT
 
 The local run deploys the real template.yaml. This is all that differs, and why:
 
 1.  A function's CodeUri is a folder with a two-line `bootstrap` that starts the binary of the host's build, and its
     build Metadata goes: a debug binary is 100 MB and ten of them would be zipped at each deployment.
 2.  Architecture is x86_64 or arm64 as the host is: the binaries are the host's.
-3.  KalturaServiceUrl may be http on loopback: the stand-in has no certificate. Elsewhere the real pattern stands.
+3.  KalturaServiceUrl and HttpEngineUrl may be http on loopback: the stand-in and the sample engine have no certificate.
+    Elsewhere the real patterns stand.
 4.  The bucket policy's TLS-only statement goes: the emulator speaks plain http on loopback, and enforces the policy.
 5.  ScalingConfig's MaximumConcurrency is a number in place of a parameter: the emulator compares the parameter's text
     with a number, and never polls the queue.
@@ -15,6 +16,7 @@ The local run deploys the real template.yaml. This is all that differs, and why:
     an action that AWS doesn't know.
 7.  Who may complete waits may complete any: the emulator can't tell whose state machine a task token is.
 8.  Alarms on several metrics together go: the emulator has no metric math.
+9.  The door's address is the emulator's (ENDPOINT), which has no host of its own for an HTTP API, only a path.
 
 Everything else (roles, queues, table, key, state machine, schedules, alarms) is deployed as it is written.
 """
@@ -27,15 +29,17 @@ from pathlib import Path
 
 from samcli.yamlhelper import yaml_parse
 
-LOOPBACK_URL = r"^http://127\.0\.0\.1:[0-9]{1,5}$"
+LOOPBACK_URL = r"^http://127\.0\.0\.1:[0-9]{1,5}/?$"
+DOOR_URL = {"Fn::Sub": "https://${DoorApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}"}
 
 
-def localise(template: dict, root: Path, binaries: Path, out: Path, machine: str) -> dict:
+def localise(template: dict, root: Path, binaries: Path, out: Path, machine: str, endpoint: str) -> dict:
     """Changes `template` as the head of this file says; writes the bootstrap folders under `out`."""
     parameters = template["Parameters"]
     parameters["Architecture"]["Default"] = "arm64" if machine in ("aarch64", "arm64") else "x86_64"
-    url = parameters["KalturaServiceUrl"]
-    url["AllowedPattern"] = f"{url['AllowedPattern']}|{LOOPBACK_URL}"
+    for url in (parameters["KalturaServiceUrl"], parameters["HttpEngineUrl"]):
+        url["AllowedPattern"] = f"{url['AllowedPattern']}|{LOOPBACK_URL}"
+    template = with_door_at(template, {"Fn::Sub": f"{endpoint}/_aws/execute-api/${{DoorApi}}/$default"})
     for resource in template["Resources"].values():
         kind, properties = resource["Type"], resource.get("Properties", {})
         if kind == "AWS::Serverless::Function":
@@ -67,6 +71,17 @@ def localise(template: dict, root: Path, binaries: Path, out: Path, machine: str
     return template
 
 
+def with_door_at(part, address: dict):
+    """A part of the template with another address of the door."""
+    if part == DOOR_URL:
+        return address
+    if isinstance(part, dict):
+        return {key: with_door_at(value, address) for key, value in part.items()}
+    if isinstance(part, list):
+        return [with_door_at(value, address) for value in part]
+    return part
+
+
 def uses_metric_math(resource: dict) -> bool:
     return resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in resource["Properties"]
 
@@ -84,7 +99,7 @@ def main() -> None:
     source, binaries, out = (Path(argument).resolve() for argument in sys.argv[1:4])
     template = yaml_parse(source.read_text())
     out.mkdir(parents=True, exist_ok=True)
-    local = localise(template, source.parent, binaries, out, platform.machine())
+    local = localise(template, source.parent, binaries, out, platform.machine(), sys.argv[4])
     (out / "template.json").write_text(json.dumps(local, indent=2))
 
 

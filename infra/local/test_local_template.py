@@ -10,6 +10,7 @@ from local_template import localise
 from samcli.yamlhelper import yaml_parse
 
 ROOT = Path(__file__).resolve().parents[2]
+ENDPOINT = "http://127.0.0.1:4566"
 
 
 class LocalTemplate(unittest.TestCase):
@@ -18,7 +19,7 @@ class LocalTemplate(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.out = Path(folder.name)
         self.real = yaml_parse((ROOT / "template.yaml").read_text())
-        self.local = localise(copy.deepcopy(self.real), ROOT, Path("/built"), self.out, "x86_64")
+        self.local = localise(copy.deepcopy(self.real), ROOT, Path("/built"), self.out, "x86_64", ENDPOINT)
 
     def changes(self, real, local, path=""):
         """Paths of all leaves that differ."""
@@ -35,14 +36,16 @@ class LocalTemplate(unittest.TestCase):
         statement = r"/Resources/\w+/Properties/Policies/\d+/PolicyDocument/Statement/\d+"
         promised = re.compile(
             r"/Parameters/Architecture/Default"
-            r"|/Parameters/KalturaServiceUrl/AllowedPattern"
+            r"|/Parameters/(KalturaServiceUrl|HttpEngineUrl)/AllowedPattern"
+            r"|/Resources/(Claim|Process|Ended|Door|Reconcile|Sweep)/Properties/Environment/Variables/DOOR_URL/Fn::Sub"
+            r"|/Outputs/DoorUrl/Value/Fn::Sub"
             r"|/Resources/\w+/Metadata"
             r"|/Resources/\w+/Properties/(CodeUri|DefinitionUri)"
             r"|/Resources/WorkPolicy"
             r"|/Resources/(ErrorRate|KalturaRefuses|Orphaned|Invariant)Alarm"
             r"|/Resources/Claim/Properties/Events/Orders/Properties/ScalingConfig/MaximumConcurrency"
             rf"|{statement}/Action"
-            r"|/Resources/(Process|Ended|Reconcile)Role/Properties/Policies/0/PolicyDocument/Statement/\d+/Resource"
+            r"|/Resources/(Process|Door|Ended|Reconcile)Role/Properties/Policies/0/PolicyDocument/Statement/\d+/Resource"
         )
         changed = list(self.changes(self.real, self.local))
         self.assertTrue(changed)
@@ -50,12 +53,23 @@ class LocalTemplate(unittest.TestCase):
 
     def test_loopback_is_taken_here_and_refused_by_the_real_template(self):
         loopback = "http://127.0.0.1:8080"
-        pattern = lambda template: re.compile(template["Parameters"]["KalturaServiceUrl"]["AllowedPattern"])
-        self.assertTrue(pattern(self.local).search(loopback))
-        self.assertTrue(pattern(self.local).search("https://www.kaltura.com"))
-        for url in (loopback, "http://www.kaltura.com", "https://localhost", "https://127.0.0.1", "https://a.b/path"):
-            self.assertFalse(pattern(self.real).search(url), url)
-        self.assertFalse(pattern(self.local).search("http://10.0.0.1:8080"))
+        for parameter in ("KalturaServiceUrl", "HttpEngineUrl"):
+            pattern = lambda template: re.compile(template["Parameters"][parameter]["AllowedPattern"])
+            self.assertTrue(pattern(self.local).search(loopback))
+            self.assertTrue(pattern(self.local).search("https://www.kaltura.com"))
+            for url in (loopback, "http://www.kaltura.com", "https://localhost", "https://127.0.0.1"):
+                self.assertFalse(pattern(self.real).search(url), url)
+            self.assertFalse(pattern(self.local).search("http://10.0.0.1:8080"))
+        service = re.compile(self.real["Parameters"]["KalturaServiceUrl"]["AllowedPattern"])
+        self.assertFalse(service.search("https://a.b/path"))
+
+    def test_the_door_is_at_the_emulator(self):
+        address = {"Fn::Sub": ENDPOINT + "/_aws/execute-api/${DoorApi}/$default"}
+        for function in ("Claim", "Process", "Ended", "Door", "Reconcile", "Sweep"):
+            variables = self.local["Resources"][function]["Properties"]["Environment"]["Variables"]
+            self.assertEqual(variables["DOOR_URL"], address, function)
+        self.assertEqual(self.local["Outputs"]["DoorUrl"]["Value"], address)
+        self.assertNotIn("execute-api.${AWS::Region}", str(self.local))
 
     def test_each_function_starts_its_binary(self):
         functions = [r for r in self.local["Resources"].values() if r["Type"] == "AWS::Serverless::Function"]

@@ -25,7 +25,8 @@ pub(crate) async fn deploy(
             layout.root.join("template.yaml"),
             layout.binaries()?,
             template.clone(),
-        ]);
+        ])
+        .arg(emulator.endpoint());
     run(
         localise,
         "the local form of the template",

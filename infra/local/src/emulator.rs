@@ -244,7 +244,7 @@ struct LogEvent {
     message: String,
 }
 
-async fn free_port() -> std::io::Result<u16> {
+pub(crate) async fn free_port() -> std::io::Result<u16> {
     Ok(tokio::net::TcpListener::bind(("127.0.0.1", 0))
         .await?
         .local_addr()?

@@ -96,7 +96,7 @@ pub(crate) const FUNCTIONS: [&str; 13] = [
     "door",
 ];
 
-fn present(path: PathBuf) -> Result<PathBuf> {
+pub(crate) fn present(path: PathBuf) -> Result<PathBuf> {
     if path.exists() {
         Ok(path)
     } else {

@@ -5,11 +5,12 @@
 //! works for a real account. Functions are the host-target binaries of `target/debug`; the tools come from
 //! `infra/local/setup`.
 //!
-//! What does not live here: anything that the vendor does (the functions), what Kaltura does (`kaltura-sim`), and the
-//! recogniser (`engines`, with its scripts beside this crate).
+//! What does not live here: anything that the vendor does (the functions), what Kaltura does (`kaltura-sim`), the
+//! recogniser (`engines`, with its scripts beside this crate), and the sample engine, which is only started.
 
 mod deploy;
 mod emulator;
+mod engine;
 mod error;
 mod layout;
 mod processes;
@@ -20,8 +21,9 @@ mod stack;
 mod watch;
 
 pub use emulator::REGION;
+pub use engine::{Said, Sentence};
 pub use error::{LocalError, Result};
 pub use report::{DeliveredAsset, Report, TaskReport};
 pub use speech::{LANGUAGE, Speech};
-pub use stack::{Account, Ended, Kaltura, LocalStack, Options};
+pub use stack::{Account, Ended, Kaltura, LocalStack, Options, Worker};
 pub use watch::{StepTime, TaskView};

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser, ValueEnum};
 use kaltura_sim::{CatalogItemSpec, CustomerSpec, EntrySpec, OrderRequest, PartnerId};
-use reach_local::{Account, Kaltura, LANGUAGE, LocalError, LocalStack, Options, Report, Speech, TaskView};
+use reach_local::{
+    Account, Kaltura, LANGUAGE, LocalError, LocalStack, Options, Report, Said, Speech, TaskView, Worker,
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Runs the whole vendor on this machine: the real template on an emulated AWS, for a stand-in of Kaltura or for a real
@@ -17,6 +19,10 @@ struct Arguments {
     /// Order captions for this media in place of made speech. With the stand-in only.
     #[arg(long, value_name = "FILE", conflicts_with = "kaltura")]
     media: Option<PathBuf>,
+    /// What makes the captions: the programs on this machine, or the sample engine over HTTP, in the place of a vendor's
+    /// own. It hears what it is told, so with made speech only.
+    #[arg(long, value_enum, default_value_t = Engine::Local, conflicts_with = "kaltura")]
+    engine: Engine,
     /// How many orders to place, from three customers in turn, in SRT, DFXP and WebVTT. With a real account: after how
     /// many tasks to end; without it the run goes on until it is interrupted.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -55,6 +61,24 @@ struct Arguments {
     app_token_hash: String,
 }
 
+/// What makes the captions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Engine {
+    /// The programs on this machine.
+    Local,
+    /// The sample engine.
+    Http,
+}
+
+impl Engine {
+    fn worker(self) -> Worker {
+        match self {
+            Self::Local => Worker::Local,
+            Self::Http => Worker::Http,
+        }
+    }
+}
+
 fn parameter(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
@@ -63,6 +87,15 @@ fn parameter(text: &str) -> Result<(String, String), String> {
 }
 
 impl Arguments {
+    fn check(&self) -> Result<(), clap::Error> {
+        if self.engine == Engine::Http && self.media.is_some() {
+            let conflict = clap::error::ErrorKind::ArgumentConflict;
+            let why = "the sample engine recognises nothing: --engine http goes without --media";
+            return Err(Self::command().error(conflict, why));
+        }
+        Ok(())
+    }
+
     fn kaltura(&self) -> Kaltura {
         match (
             &self.kaltura,
@@ -85,6 +118,9 @@ impl Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Err(error) = arguments.check() {
+        error.exit();
+    }
     let outcome = tokio::select! {
         outcome = run(&arguments) => outcome,
         () = interrupted() => {
@@ -136,6 +172,7 @@ async fn run(arguments: &Arguments) -> Result<bool, LocalError> {
     let mut stack = LocalStack::up(Options {
         name: "run".to_owned(),
         kaltura: arguments.kaltura(),
+        worker: arguments.engine.worker(),
         parameters: arguments.parameter.clone(),
     })
     .await?;
@@ -203,6 +240,15 @@ async fn place_orders(
         }],
         None => stack.speech().await?,
     };
+    let speech = match (arguments.engine, speech.first()) {
+        (Engine::Http, Some(first)) => {
+            if let Some(description) = &first.description {
+                stack.engine_hears(&Said::read(description)?)?;
+            }
+            vec![first.clone()]
+        }
+        _ => speech,
+    };
     let orders = usize::try_from(arguments.orders.unwrap_or(3)).unwrap_or(3);
     let customers = CUSTOMERS.iter().cycle();
     for ((partner_id, name, output_format, format), speech) in
@@ -262,7 +308,6 @@ fn show(task: &TaskView, since: Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_holds_together() {
@@ -273,6 +318,15 @@ mod tests {
     fn a_real_account_needs_credentials() {
         let error = Arguments::try_parse_from(["run", "--kaltura", "https://www.kaltura.com"]).unwrap_err();
         assert_eq!(error.kind(), clap::error::ErrorKind::MissingRequiredArgument);
+    }
+
+    #[test]
+    fn the_sample_engine_takes_made_speech_only() {
+        let parsed = |arguments: &[&str]| Arguments::try_parse_from(arguments).unwrap().check();
+        assert!(parsed(&["run", "--engine", "http"]).is_ok());
+        assert!(parsed(&["run", "--media", "talk.mp4"]).is_ok());
+        let error = parsed(&["run", "--engine", "http", "--media", "talk.mp4"]).unwrap_err();
+        assert_eq!(error.kind(), clap::error::ErrorKind::ArgumentConflict);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use pipeline::record::TaskRecord;
 
 use crate::deploy::{STACK, deploy};
 use crate::emulator::{Emulator, REGION, ROOT_KEY, authorization};
+use crate::engine::{Place, Said, SampleEngine};
 use crate::error::{LocalError, Result};
 use crate::layout::{FUNCTIONS, Layout};
 use crate::processes;
@@ -54,6 +55,16 @@ pub enum Kaltura {
     Real(Account),
 }
 
+/// What works on the orders.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Worker {
+    /// The programs on this machine.
+    #[default]
+    Local,
+    /// The sample engine over HTTP, in the place of a vendor's own.
+    Http,
+}
+
 /// What a stack is made of.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -61,6 +72,8 @@ pub struct Options {
     pub name: String,
     /// Which Kaltura.
     pub kaltura: Kaltura,
+    /// What works.
+    pub worker: Worker,
     /// Parameters of the template beside those of the Kaltura account, by name.
     pub parameters: Vec<(String, String)>,
 }
@@ -71,6 +84,7 @@ impl Options {
         Self {
             name: name.into(),
             kaltura: Kaltura::Sim(Box::default()),
+            worker: Worker::default(),
             parameters: Vec::new(),
         }
     }
@@ -82,6 +96,7 @@ pub struct LocalStack {
     layout: Layout,
     // Before the stand-in, so that no function calls it while it ends.
     emulator: Emulator,
+    engine: Option<SampleEngine>,
     sim: Option<SimHandle>,
     sdk: SdkConfig,
     outputs: HashMap<String, String>,
@@ -136,6 +151,11 @@ impl LocalStack {
             ("VendorName", "local-vendor".to_owned()),
             ("AppTokenSecretArn", keep_app_token(&sdk, &account).await?),
         ];
+        let place = match options.worker {
+            Worker::Local => None,
+            Worker::Http => Some(Place::free().await?),
+        };
+        parameters.extend(place.iter().flat_map(Place::parameters));
         parameters.extend(
             options
                 .parameters
@@ -144,6 +164,13 @@ impl LocalStack {
         );
         deploy(&layout, &emulator, &parameters).await?;
         let outputs = emulator.stack_outputs(STACK).await?;
+        let engine = match place {
+            Some(place) => {
+                let (secret, door) = (output(&outputs, "EngineSecretArn")?, output(&outputs, "DoorUrl")?);
+                Some(SampleEngine::start(&layout, place, &sdk, secret, door).await?)
+            }
+            None => None,
+        };
         leave_word(&layout, &emulator)?;
         let watcher = Watcher::new(
             &sdk,
@@ -153,6 +180,7 @@ impl LocalStack {
         Ok(Self {
             layout,
             emulator,
+            engine,
             sim,
             sdk,
             outputs,
@@ -209,6 +237,16 @@ impl LocalStack {
     /// Media with speech to order captions for. Made once, then kept.
     pub async fn speech(&self) -> Result<Vec<Speech>> {
         speech::make(&self.layout).await
+    }
+
+    /// Tells the sample engine what it hears in any media from now on, since it is no recogniser.
+    pub fn engine_hears(&self, said: &Said) -> Result<()> {
+        match &self.engine {
+            Some(engine) => engine.hears(said),
+            None => Err(LocalError::NoOutput {
+                name: "sample-engine".to_owned(),
+            }),
+        }
     }
 
     /// Places an order at the stand-in; its time counts from here.
@@ -330,6 +368,7 @@ impl LocalStack {
         let mut places: HashMap<String, String> = HashMap::new();
         loop {
             self.emulator.check()?;
+            self.engine.as_mut().map_or(Ok(()), SampleEngine::check)?;
             let ids = self.task_ids().await?;
             for id in &ids {
                 let since = self.since(id);
@@ -386,6 +425,9 @@ impl LocalStack {
             eprintln!("the functions' logs are lost: {error}");
         }
         self.emulator.end().await;
+        if let Some(engine) = self.engine {
+            engine.end().await;
+        }
         if let Some(sim) = self.sim {
             sim.shutdown().await;
         }
