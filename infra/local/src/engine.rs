@@ -42,7 +42,7 @@ impl Place {
     }
 
     /// The template's parameters that name it.
-    pub(crate) fn parameters(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn parameters(&self) -> Vec<(&str, String)> {
         vec![
             ("Engines", "http,people".to_owned()),
             ("HttpEngineUrl", format!("http://127.0.0.1:{}/", self.port)),
