@@ -465,7 +465,7 @@ impl StepError {
                 sound::ErrorClass::Retryable => Class::Retryable,
                 sound::ErrorClass::Terminal => Class::Terminal,
             },
-            Self::Aws { .. } | Self::RecordConflict { .. } => Class::Retryable,
+            Self::Aws { .. } | Self::RecordConflict { .. } | Self::SourceNotReady { .. } => Class::Retryable,
             Self::StaleAttempt { .. } => Class::Stale,
             Self::Ended { .. } | Self::GoneAtKaltura { .. } => Class::Gone,
             Self::Captions(_)
@@ -474,7 +474,6 @@ impl StepError {
             | Self::OutOfOrder { .. }
             | Self::ContentRejected { .. }
             | Self::ImportStuck { .. }
-            | Self::SourceNotReady { .. }
             | Self::Setting { .. } => Class::Fault,
         }
     }
