@@ -123,6 +123,17 @@ impl Builder {
         })
     }
 
+    /// The same for somebody who works on a stack from outside, with the settings that one of its functions has. Telemetry is
+    /// the caller's own.
+    pub fn of(env: Env, sdk: SdkConfig) -> Result<Self> {
+        Ok(Self {
+            config: Config::from_env(&env)?,
+            env,
+            sdk,
+            parts: Parts::default(),
+        })
+    }
+
     /// With the orders queue of `ORDERS_QUEUE_URL`.
     pub fn with_queue(mut self) -> Result<Self> {
         let url = self.env.required("ORDERS_QUEUE_URL")?;

@@ -15,6 +15,7 @@ pub mod context;
 pub mod error;
 pub mod files;
 pub mod function;
+pub mod handin;
 pub mod invariants;
 pub mod links;
 pub mod material;

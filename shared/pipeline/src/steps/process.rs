@@ -84,7 +84,7 @@ async fn process(task: &mut Task<'_>, token: &CompletionToken) -> Result<()> {
 }
 
 /// Tells the state machine that a piece of work is done, and whether another is left.
-pub(super) async fn complete(task: &mut Task<'_>, token: &CompletionToken) -> Result<()> {
+pub(crate) async fn complete(task: &mut Task<'_>, token: &CompletionToken) -> Result<()> {
     skip_needless(task).await?;
     let state = match task.record.next_work() {
         Some(_) => WorkState::More,
