@@ -60,6 +60,30 @@ pub enum ReachctlError {
         /// Why.
         why: &'static str,
     },
+    /// The file to hand in can't be read.
+    #[error("{path} can't be read: {source}")]
+    File {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file that was handed in can't be used.
+    #[error("the file was refused, and task {task_id} waits on:{findings}")]
+    Refused {
+        /// The task.
+        task_id: String,
+        /// A line for each thing that is wrong with it.
+        findings: String,
+    },
+    /// The task doesn't wait for people.
+    #[error(
+        "task {task_id} doesn't wait for anybody to hand something in; `reachctl show {task_id}` tells how it is"
+    )]
+    NobodyWaits {
+        /// The task.
+        task_id: String,
+    },
     /// What was asked for can't be done to the task.
     #[error("{0}")]
     Task(#[from] StepError),

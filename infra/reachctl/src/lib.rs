@@ -13,13 +13,14 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use kaltura::{PartnerId, TaskId};
+use pipeline::handin::HandedIn;
 use pipeline::operator::Wanted;
 use pipeline::ports::{Clock as _, SystemClock};
 use pipeline::record::{TaskRecord, TaskState};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::error::Result;
+use crate::error::{ReachctlError, Result};
 use crate::queues::Which;
 use crate::show::{Now, Row};
 use crate::stack::{LocalRun, Stack, sdk_of};
@@ -110,6 +111,15 @@ enum Command {
         /// What the customer reads: what went wrong, and what to do about it.
         #[arg(long, value_parser = customer_text)]
         text: String,
+    },
+    /// Hand in what people made for a task that waits for it: captions (SRT, WebVTT, DFXP), a script or chapters (the same), or a
+    /// finished sound track (whatever ffmpeg reads). It is checked first; what is refused changes nothing.
+    Submit {
+        /// The task.
+        task_id: TaskId,
+        /// The file.
+        #[arg(long, value_name = "FILE")]
+        file: PathBuf,
     },
     /// Send nothing more: orders are kept, and what was sent is worked to its end.
     Drain {
@@ -224,6 +234,26 @@ async fn command(stack: &Stack, command: &Command, say: &Say) -> Result<String> 
         Command::Retry { task_id } => say.held(&operator.retry(task_id).await?),
         Command::Park { task_id, time, why } => say.held(&operator.park(task_id, time.as_secs(), why).await?),
         Command::Fail { task_id, text } => say.held(&operator.fail(task_id, text).await?),
+        Command::Submit { task_id, file } => match stack.hand_in(task_id, file).await? {
+            HandedIn::Taken(what) => {
+                let json = json!({ "task_id": task_id.as_str(), "taken": what });
+                say.this(&json, || {
+                    format!("taken as the {what} of task {task_id}, which goes on\n")
+                })
+            }
+            HandedIn::Refused(findings) => {
+                let lines = findings.iter().map(|finding| format!("\n  {}", finding.text));
+                return Err(ReachctlError::Refused {
+                    task_id: task_id.to_string(),
+                    findings: lines.collect(),
+                });
+            }
+            HandedIn::NobodyWaits => {
+                return Err(ReachctlError::NobodyWaits {
+                    task_id: task_id.to_string(),
+                });
+            }
+        },
         Command::Drain { why } => {
             let closed = operator.drain(why).await?;
             say.this(&json!({ "closed": closed }), || {
@@ -335,6 +365,7 @@ mod tests {
             "retry 9292",
             "park 9292 --for 12h --why holidays",
             "fail 9292 --text silent",
+            "submit 9292 --file captions.srt",
             "drain --why upgrade",
             "resume",
             "gate",

@@ -8,8 +8,12 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationError;
 use kaltura::TaskId;
+use pipeline::StepError;
 use pipeline::aws::dynamodb::Table;
 use pipeline::aws::states::StateMachine;
+use pipeline::config::Env;
+use pipeline::context::Builder;
+use pipeline::handin::{self, HandedIn};
 use pipeline::operator::Operator;
 use pipeline::ports::SystemClock;
 use pipeline::steps::extend_keys::ExtendReport;
@@ -71,6 +75,7 @@ pub async fn sdk_of(profile: Option<&str>, region: Option<&str>) -> SdkConfig {
 /// A stack, found.
 pub struct Stack {
     name: String,
+    sdk: SdkConfig,
     lambda: aws_sdk_lambda::Client,
     /// What may be done to its tasks.
     pub operator: Operator,
@@ -99,6 +104,7 @@ impl Stack {
         );
         Ok(Self {
             name: name.to_owned(),
+            sdk: sdk.clone(),
             lambda,
             operator: Operator {
                 tasks: table.clone(),
@@ -109,6 +115,45 @@ impl Stack {
             },
             letters,
         })
+    }
+
+    /// Puts a file into the bucket for a task that waits for people, and has it taken for what they were to make. The operator's
+    /// own credentials do it: they may write to the bucket and complete the waits of the state machine. Safe to repeat: a file
+    /// that was refused may be followed by another, and a task that has gone on takes none.
+    pub async fn hand_in(&self, task_id: &TaskId, file: &Path) -> Result<HandedIn> {
+        let unreadable = |source| ReachctlError::File {
+            path: file.display().to_string(),
+            source,
+        };
+        std::fs::File::open(file).map_err(unreadable)?;
+        let process = Settings::of(&self.lambda, &self.name, "process").await?;
+        let settings = process.variables.iter();
+        let settings: Vec<(&str, &str)> = settings
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let ctx = Builder::of(Env::of(&settings), self.sdk.clone())?
+            .with_objects()?
+            .with_completions()
+            .build()?;
+        let record = ctx
+            .tasks
+            .load(task_id)
+            .await?
+            .ok_or_else(|| StepError::RecordMissing {
+                task_id: task_id.to_string(),
+            })?;
+        if !handin::is_waited_for(&record) {
+            return Ok(HandedIn::NobodyWaits);
+        }
+        let name = file
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        let key = handin::key_of(&record, name);
+        ctx.objects()?
+            .upload(&key, file, "application/octet-stream")
+            .await?;
+        Ok(handin::run(&ctx, task_id, &key).await?)
     }
 
     /// Has the extend-keys function extend a task's key now. It has the rights and the app token, which the operator needn't
