@@ -23,7 +23,8 @@ mod told;
 
 use std::sync::Arc;
 
-use engines::{CompletionToken, EngineSet};
+use engines::people::People;
+use engines::{CompletionToken, Engine, EngineSet};
 use kaltura::TaskId;
 use kaltura_sim::{
     CatalogItemSpec, EntrySpec, FlavorSpec, OrderReport, OrderRequest, Sim, SimConfig, SimHandle,
@@ -45,7 +46,7 @@ pub use amazon::Amazon;
 pub use bucket::ServedBucket;
 pub use clips::{media_with_sound, media_without_sound};
 pub use elsewhere::{ElsewhereEngine, heard};
-pub use engine::{Answer, ToldEngine, spoken};
+pub use engine::{Answer, ToldEngine, in_spanish, said, spoken};
 pub use in_process::InProcess;
 pub use told::{Told, told};
 
@@ -67,6 +68,35 @@ pub struct World {
     pub clock: Arc<ManualClock>,
     /// The engine.
     pub engine: Arc<ToldEngine>,
+}
+
+/// What the vendor has on offer.
+#[derive(Clone, Copy)]
+enum Vendor {
+    OfCaptions,
+    OfEveryService,
+}
+
+impl Vendor {
+    fn enabled_services(self) -> &'static str {
+        match self {
+            Self::OfCaptions => "1",
+            Self::OfEveryService => "1,2,3,4,5,6,7,9",
+        }
+    }
+
+    fn engines(self) -> (Arc<ToldEngine>, Vec<Arc<dyn Engine>>) {
+        match self {
+            Self::OfCaptions => {
+                let engine = Arc::new(ToldEngine::default());
+                (engine.clone(), vec![engine])
+            }
+            Self::OfEveryService => {
+                let engine = Arc::new(ToldEngine::of_every_work());
+                (engine.clone(), vec![engine, Arc::new(People)])
+            }
+        }
+    }
 }
 
 /// A captions order of four seconds of media.
@@ -93,23 +123,30 @@ impl World {
 
     /// A world whose settings differ by `vars`.
     pub async fn with(vars: &[(&str, &str)]) -> Self {
-        Self::made(SimConfig::default(), vars, None).await
+        Self::made(SimConfig::default(), vars, None, Vendor::OfCaptions).await
+    }
+
+    /// A world whose vendor has every service for recorded media, with machines and people. Its settings differ by `vars`.
+    pub async fn of_every_service(vars: &[(&str, &str)]) -> Self {
+        Self::made(SimConfig::default(), vars, None, Vendor::OfEveryService).await
     }
 
     /// A world with another Kaltura.
     pub async fn at(sim: SimConfig) -> Self {
-        Self::made(sim, &[], None).await
+        Self::made(sim, &[], None, Vendor::OfCaptions).await
     }
 
     /// A world in which the answers to `action` come changed.
     pub async fn with_answers(action: &str, change: impl Fn(&mut Value) + Send + Sync + 'static) -> Self {
-        Self::made(SimConfig::default(), &[], Some((action, Arc::new(change)))).await
+        let answers = Some((action, Arc::new(change) as Arc<answers::Change>));
+        Self::made(SimConfig::default(), &[], answers, Vendor::OfCaptions).await
     }
 
     async fn made(
         sim: SimConfig,
         vars: &[(&str, &str)],
         answers: Option<(&str, Arc<answers::Change>)>,
+        vendor: Vendor,
     ) -> Self {
         let sim = Sim::start(sim).await.unwrap();
         let service_url = match answers {
@@ -124,7 +161,7 @@ impl World {
             ("TASKS_TABLE", "tasks"),
             ("APP_TOKEN_SECRET_ARN", "secret"),
             ("PROCESSING_REGION", "US"),
-            ("ENABLED_SERVICES", "1"),
+            ("ENABLED_SERVICES", vendor.enabled_services()),
             ("REACH_ALLOW_LOOPBACK", "true"),
             ("DELIVER_TRANSCRIPTS", "false"),
         ];
@@ -140,7 +177,7 @@ impl World {
         let queue = Arc::new(MemoryQueue::default());
         let states = Arc::new(MemoryStates::default());
         let bucket = ServedBucket::start().await;
-        let engine = Arc::new(ToldEngine::default());
+        let (engine, set) = vendor.engines();
         let fetch_config = media::FetchConfig {
             allow_loopback: true,
             ..media::FetchConfig::default()
@@ -164,7 +201,7 @@ impl World {
                 executions: Some(states.clone()),
                 completions: Some(states.clone()),
                 fetcher: Some(Arc::new(media::Fetcher::new(fetch_config).unwrap())),
-                engines: Some(EngineSet::new(vec![engine.clone()])),
+                engines: Some(EngineSet::new(set)),
                 ..Parts::default()
             },
         };
@@ -245,10 +282,14 @@ impl World {
         input
     }
 
-    /// Has the engines work on a task, piece after piece, and renders what is to be delivered once all is done.
+    /// Has the engines work on a task, piece after piece, and renders what is to be delivered once all is done. Where people
+    /// take on a piece, it is left to them.
     pub async fn process(&self, input: &StepInput) -> Result<()> {
         loop {
             self.work(input, "a-token").await?;
+            if self.record(&input.task_id).await.accepted().is_some() {
+                return Ok(());
+            }
             match self.states.last_state() {
                 Some(WorkState::More) => {}
                 Some(WorkState::Done) => return render::run(&self.ctx, input).await,

@@ -14,5 +14,7 @@ mod engines;
 mod life;
 mod operator;
 mod overdue;
+mod services;
+mod services_refused;
 
 use step_world as world;
