@@ -75,6 +75,14 @@ pub enum LocalError {
     /// Speech media was not made as expected.
     #[error("make_speech.py answered something unexpected: {0}")]
     Speech(#[source] serde_json::Error),
+    /// What people would hand in was not taken.
+    #[error("task {task_id} did not take what was handed in: {detail}")]
+    HandIn {
+        /// The task.
+        task_id: String,
+        /// Why.
+        detail: String,
+    },
     /// The time is up.
     #[error("not all orders ended within {deadline:?}: {waiting}")]
     Deadline {
@@ -99,6 +107,7 @@ impl LocalError {
             Self::NoOutput { .. } => "NoOutput",
             Self::Sim(_) => "Sim",
             Self::Speech(_) => "Speech",
+            Self::HandIn { .. } => "HandIn",
             Self::Deadline { .. } => "Deadline",
         }
     }

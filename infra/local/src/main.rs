@@ -27,6 +27,10 @@ struct Arguments {
     /// many tasks to end; without it the run goes on until it is interrupted.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1000))]
     orders: Option<u32>,
+    /// Which services to order: `captions`, or one order of each kind there is for recorded media, with what people would
+    /// hand in. With the stand-in and made speech only.
+    #[arg(long, value_enum, default_value_t = Services::Captions, conflicts_with_all = ["kaltura", "media", "orders"])]
+    services: Services,
     /// Write the report as JSON too.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -77,6 +81,15 @@ impl Engine {
             Self::Http => Worker::Http,
         }
     }
+}
+
+/// Which services a run orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Services {
+    /// Captions.
+    Captions,
+    /// One order of each kind.
+    All,
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {
@@ -169,11 +182,16 @@ async fn run(arguments: &Arguments) -> Result<bool, LocalError> {
     }
     let begun = Instant::now();
     eprintln!("starting the emulated AWS, deploying the template");
+    let mut parameters = arguments.parameter.clone();
+    if arguments.services == Services::All {
+        let enabled = reach_local::PARAMETERS.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        parameters.splice(0..0, enabled);
+    }
     let mut stack = LocalStack::up(Options {
         name: "run".to_owned(),
         kaltura: arguments.kaltura(),
         worker: arguments.engine.worker(),
-        parameters: arguments.parameter.clone(),
+        parameters,
     })
     .await?;
     eprintln!(
@@ -202,6 +220,9 @@ async fn work(
             .map_or(usize::MAX, |orders| usize::try_from(orders).unwrap_or(usize::MAX));
         eprintln!("waiting for orders of the account; Ctrl-C ends the run");
         (at_least, Duration::MAX)
+    } else if arguments.services == Services::All {
+        order_each_kind(stack).await?;
+        (0, Duration::from_mins(10))
     } else {
         place_orders(arguments, media, stack).await?;
         (0, Duration::from_mins(10))
@@ -220,6 +241,28 @@ async fn work(
         println!("report: {}", path.display());
     }
     Ok(report.all_delivered())
+}
+
+/// One order of each kind; what people would make is handed in as soon as it is waited for.
+async fn order_each_kind(stack: &LocalStack) -> Result<(), LocalError> {
+    let speech = stack.speech().await?;
+    let speech = speech.first().ok_or_else(|| LocalError::NoOutput {
+        name: "made speech".to_owned(),
+    })?;
+    let mut handed_in = Vec::new();
+    for order in reach_local::of_each_kind(stack, speech, 101).await? {
+        let placed = stack.place_order(order.order).await?;
+        println!("task {}: {}", placed.task_id, order.name);
+        handed_in.extend(order.hand_in.map(|file| (placed.task_id, file)));
+    }
+    stack.poll_now().await?;
+    for (task_id, file) in handed_in {
+        stack
+            .hand_in(task_id.as_str(), &file, Duration::from_mins(8))
+            .await?;
+        println!("task {task_id}: {} handed in", file.display());
+    }
+    Ok(())
 }
 
 /// Orders as three customers place them: each with a service of its own format.

@@ -1,14 +1,18 @@
 //! What came of the orders: the table at a run's end, and the same as JSON.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use kaltura_sim::{AssetKind, OrderReport};
 use pipeline::aws::s3::Bucket;
 use pipeline::ports::ObjectStore;
 use pipeline::record::{TaskRecord, TaskState};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::error::{LocalError, Result};
+use crate::program::{command, run};
 use crate::stack::{Ended, LocalStack};
 
 /// `EntryVendorTaskStatus` READY.
@@ -41,6 +45,12 @@ pub struct TaskReport {
     pub kaltura_calls: Option<usize>,
     /// What was delivered.
     pub assets: Vec<DeliveredAsset>,
+    /// Chapters: when each begins in milliseconds, and its title.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub chapters: Vec<(i64, String)>,
+    /// The entry's tags by language.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
     /// The time by step, for the table.
     #[serde(skip)]
     pub steps: Vec<(String, f64)>,
@@ -62,6 +72,9 @@ pub struct DeliveredAsset {
     pub status: String,
     /// The file.
     pub file: Option<String>,
+    /// What ffprobe says of a sound track: codec, profile, bit rate and length.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub track: Option<String>,
 }
 
 impl Report {
@@ -87,6 +100,13 @@ impl Report {
                 ),
                 None => (status_name(task.state), None, recorded(stack, &task.id).await?),
             };
+            let mut assets = assets;
+            for asset in assets.iter_mut().filter(|asset| asset.kind == "flavor") {
+                if let Some(file) = &asset.file {
+                    asset.track = Some(track(Path::new(file)).await?);
+                }
+            }
+            let (chapters, tags) = order.as_ref().map(of_the_entry).unwrap_or_default();
             tasks.push(TaskReport {
                 id: task.id.clone(),
                 partner_id: task.partner_id,
@@ -96,6 +116,8 @@ impl Report {
                 seconds: tenths(ended.time.as_secs_f64()),
                 kaltura_calls,
                 assets,
+                chapters,
+                tags,
                 steps: task
                     .steps
                     .iter()
@@ -149,6 +171,15 @@ impl Report {
                     asset.status,
                     asset.file.as_deref().unwrap_or("no file"),
                 );
+                if let Some(track) = &asset.track {
+                    let _ = writeln!(text, "task {}:   {track}", task.id);
+                }
+            }
+            for (start_ms, title) in &task.chapters {
+                let _ = writeln!(text, "task {}: chapter at {start_ms} ms: {title}", task.id);
+            }
+            for (language, tags) in &task.tags {
+                let _ = writeln!(text, "task {}: tags {language}: {tags}", task.id);
             }
             if let Some(cause) = &task.cause {
                 let _ = writeln!(text, "task {}: {cause}", task.id);
@@ -211,7 +242,9 @@ fn status_at(order: &OrderReport, state: TaskState) -> &'static str {
             .iter()
             .filter(|asset| asset.by_vendor)
             .all(|asset| asset_status(asset.status) == "ready")
-        && order.assets.iter().any(|asset| asset.by_vendor);
+        && (order.assets.iter().any(|asset| asset.by_vendor)
+            || !order.cue_points.is_empty()
+            || !order.multilingual_tags.is_empty());
     if state == TaskState::Delivered && !delivered {
         "undelivered"
     } else {
@@ -249,6 +282,7 @@ fn delivered(order: &OrderReport) -> Vec<DeliveredAsset> {
                 .map(str::to_owned),
             status: asset_status(asset.status),
             file: asset.file.as_ref().map(|file| file.display().to_string()),
+            track: None,
         })
         .collect()
 }
@@ -286,9 +320,55 @@ async fn recorded(stack: &LocalStack, id: &str) -> Result<Vec<DeliveredAsset>> {
             language: deliverable.language().map(ToString::to_string),
             status: if record.ready { "ready" } else { "importing" }.to_owned(),
             file,
+            track: None,
         });
     }
     Ok(assets)
+}
+
+/// The chapters and the tags by language of an order's entry.
+fn of_the_entry(order: &OrderReport) -> (Vec<(i64, String)>, BTreeMap<String, String>) {
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let chapters = order.cue_points.iter().map(|point| {
+        let start_ms = point.get("startTime").and_then(Value::as_i64);
+        (start_ms.unwrap_or_default(), text(point.get("title")))
+    });
+    let tags = order.multilingual_tags.iter();
+    let tags = tags.map(|(language, tags)| (language.clone(), text(Some(tags))));
+    (chapters.collect(), tags.collect())
+}
+
+/// What ffprobe says of a sound track: `aac LC 128 kbit/s 12.3 s`.
+async fn track(file: &Path) -> Result<String> {
+    let log = file.with_extension("ffprobe");
+    let mut ffprobe = command(Path::new("ffprobe"), &[]);
+    ffprobe
+        .args([
+            "-v",
+            "error",
+            "-select_streams",
+            "a:0",
+            "-of",
+            "json",
+            "-show_entries",
+        ])
+        .arg("stream=codec_name,profile,bit_rate,duration,sample_rate,channels:format=format_name")
+        .arg(file);
+    run(ffprobe, "ffprobe", &log).await?;
+    let json = std::fs::read(&log).map_err(LocalError::file(&log))?;
+    let found: Value = serde_json::from_slice(&json).unwrap_or_default();
+    let stream = &found["streams"][0];
+    let word = |name: &str| stream[name].as_str().unwrap_or("?").to_owned();
+    let kbps = word("bit_rate").parse::<u64>().unwrap_or_default() / 1_000;
+    Ok(format!(
+        "{} {} {kbps} kbit/s, {} Hz, {} channels, {} s, in {}",
+        word("codec_name"),
+        word("profile"),
+        word("sample_rate"),
+        stream["channels"],
+        word("duration"),
+        found["format"]["format_name"].as_str().unwrap_or("?"),
+    ))
 }
 
 #[cfg(test)]
@@ -311,7 +391,10 @@ mod tests {
                     language: Some("English".to_owned()),
                     status: "ready".to_owned(),
                     file: Some("/f/a.srt".to_owned()),
+                    track: None,
                 }],
+                chapters: Vec::new(),
+                tags: BTreeMap::new(),
                 steps: vec![("Fetch".to_owned(), 1.04), ("Process".to_owned(), 8.0)],
                 cause: None,
             }],

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use aws_config::SdkConfig;
 use kaltura_sim::{OrderRequest, PlacedOrder, Sim, SimConfig, SimHandle};
+use pipeline::handin::HandedIn;
 use pipeline::record::TaskRecord;
 
 use crate::deploy::{STACK, deploy};
@@ -220,6 +221,11 @@ impl LocalStack {
         &self.layout.work
     }
 
+    /// A log of this run.
+    pub(crate) fn log(&self, name: &str) -> PathBuf {
+        self.layout.log(name)
+    }
+
     /// Writes what the functions have logged so far to `logs/FUNCTION.log` in the run's folder, and answers that folder.
     /// Also done at the end of the stack. Safe to repeat.
     pub async fn keep_logs(&self) -> Result<PathBuf> {
@@ -257,6 +263,38 @@ impl LocalStack {
         let placed = sim.place_order(order).await?;
         self.since(placed.task_id.as_str());
         Ok(placed)
+    }
+
+    /// Hands in what people made, as `reachctl submit` does, once the task waits for it. An error after `deadline`, or where
+    /// the file is refused.
+    pub async fn hand_in(&self, id: &str, file: &Path, deadline: Duration) -> Result<()> {
+        let task_id = kaltura::TaskId::try_from(id).map_err(LocalError::aws("reading a task id"))?;
+        let refused = |detail: String| LocalError::HandIn {
+            task_id: id.to_owned(),
+            detail,
+        };
+        let begun = Instant::now();
+        loop {
+            let record = self.watcher.record(id).await?;
+            if record.as_ref().is_some_and(pipeline::handin::is_waited_for) {
+                break;
+            }
+            let place = record.as_ref().map(|record| record.state.name());
+            if begun.elapsed() > deadline || record.as_ref().is_some_and(|record| record.state.has_ended()) {
+                return Err(LocalError::Deadline {
+                    deadline,
+                    waiting: waits(id, place),
+                });
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        let stack = reachctl::stack::Stack::find(&self.sdk, STACK, "local run").await;
+        let stack = stack.map_err(|error| refused(error.to_string()))?;
+        match stack.hand_in(&task_id, file).await {
+            Ok(HandedIn::Taken(_)) => Ok(()),
+            Ok(other) => Err(refused(format!("{other:?}"))),
+            Err(error) => Err(refused(error.to_string())),
+        }
     }
 
     /// Has poll ask for jobs now; by its schedule it does so each minute.

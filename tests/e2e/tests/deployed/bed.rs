@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use kaltura_sim::{
     CatalogItemSpec, CustomerSpec, EntrySpec, OrderReport, OrderRequest, PartnerId, PlacedOrder, SimHandle,
 };
-use reach_local::{LANGUAGE, LocalStack, Options, Speech, TaskView};
+use reach_local::{LANGUAGE, LocalStack, Options, PARAMETERS, Speech, TaskView};
 
 /// Within this time a task comes where no recogniser is on its way.
 pub const SOON: Duration = Duration::from_mins(2);
@@ -28,7 +28,14 @@ pub struct Bed {
 impl Bed {
     /// Deploys.
     pub async fn up() -> Self {
-        let stack = LocalStack::up(Options::sim("e2e")).await.unwrap();
+        let stack = LocalStack::up(Options {
+            parameters: PARAMETERS
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            ..Options::sim("e2e")
+        })
+        .await
+        .unwrap();
         stack.scale_waits(WAITS).await.unwrap();
         let speech = stack.speech().await.unwrap();
         let clip = stack.work_dir().join("clip.mp4");

@@ -18,6 +18,7 @@ mod endings;
 mod killed;
 mod life;
 mod operator;
+mod services;
 mod signed_get;
 
 use std::process::ExitCode;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         life::withdrawn_and_stopped_from_outside,
         life::deleted_in_time,
         operator::looks_and_fails,
+        services::one_of_each_kind,
         signed_get::opens_just_what_was_signed,
         adapters::conform,
     ];
