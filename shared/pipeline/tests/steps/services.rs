@@ -183,17 +183,23 @@ fn all_fields(report: &OrderReport) -> Value {
 async fn captions_with_all_that_a_profile_may_ask_for() {
     let world = World::of_every_service(&[("DELIVER_TRANSCRIPTS", "true")]).await;
     world.engine.tell(|| {
-        let mut words = crate::world::said(300, &["Captions", "for", "the", "kaltora", "rivers"]);
-        for (word, speaker) in words.iter_mut().zip(["a", "a", "a", "b", "b"]) {
+        let mut words = crate::world::said(
+            300,
+            &["Captions", "for", "the", "kaltora", "shit", "rivers", "applause"],
+        );
+        for (word, speaker) in words.iter_mut().zip(["a", "a", "a", "b", "b", "b", "b"]) {
             word.speaker = Some(captions::SpeakerId::new(speaker));
             word.confidence = Some(0.5);
         }
+        words[6].kind = captions::WordKind::AudioTag;
         Ok(words)
     });
     let mut order = of_service(1);
     order.profile = ProfileSpec {
         enable_metadata_extraction: true,
         enable_speaker_change_indication: true,
+        enable_audio_tags: true,
+        enable_profanity_removal: true,
         default_output_format: Some(3),
         ..ProfileSpec::default()
     };
@@ -213,6 +219,8 @@ async fn captions_with_all_that_a_profile_may_ask_for() {
     );
     assert!(shown.contains(">>") || shown.contains("&gt;&gt;"), "{shown}");
     assert!(shown.contains("Kaltura"), "the customer's spelling: {shown}");
+    assert!(shown.contains("[applause]"), "the sounds: {shown}");
+    assert!(!shown.contains("shit"), "no profanity: {shown}");
     let transcripts = assets(&report, AssetKind::Attachment);
     let ids: Vec<String> = transcripts.iter().map(|asset| asset.id.to_string()).collect();
     assert_eq!(caption.fields["associatedTranscriptIds"], ids.join(","));
@@ -223,12 +231,10 @@ async fn captions_with_all_that_a_profile_may_ask_for() {
             .len(),
         cues(caption).len()
     );
-    assert_eq!(
-        captions::read_timed_json(&file(transcripts[2]))
-            .unwrap()
-            .words
-            .len(),
-        5
+    let timed = captions::read_timed_json(&file(transcripts[2])).unwrap();
+    assert!(
+        timed.words.iter().any(|word| word.text.contains("Kaltura")),
+        "{timed:?}"
     );
     let english = report.multilingual_tags["EN"].as_str().unwrap();
     assert!(english.starts_with("boats, "), "the customer's stay: {english}");
