@@ -20,8 +20,8 @@ pub const PARAMETERS: [(&str, &str); 1] = [("EnabledServices", "1,2,3,4,5,6,7,9"
 
 /// How long the pause is that a description is put into, in milliseconds.
 const PAUSE_MS: u64 = 8_000;
-/// How much of the speech goes before it.
-const SPEECH_MS: u64 = 10_000;
+/// How much of the speech the orders are on, to spare recognition.
+const SPEECH_MS: u64 = 12_000;
 
 /// An order, and what people hand in for it.
 #[derive(Debug, Clone)]
@@ -87,15 +87,18 @@ pub async fn of_each_kind(
         name: "a description of the speech".to_owned(),
     })?;
     let json = std::fs::read(description).map_err(LocalError::file(description))?;
-    let said: Said = serde_json::from_slice(&json).map_err(LocalError::Speech)?;
+    let mut said: Said = serde_json::from_slice(&json).map_err(LocalError::Speech)?;
+    said.sentences.retain(|sentence| sentence.end_ms <= SPEECH_MS);
+    let talk = folder.join("talk.mp4");
+    cut(stack, &speech.media, 0, &talk).await?;
     let with_pause = folder.join("with-pause.mp4");
-    add_pause(stack, &speech.media, &with_pause).await?;
+    cut(stack, &speech.media, PAUSE_MS, &with_pause).await?;
 
     let of = |service_feature: i64| OrderRequest {
         service_feature,
         entry: EntrySpec {
             name: format!("A talk, service {service_feature}"),
-            media: Some(speech.media.clone()),
+            media: Some(talk.clone()),
             ..EntrySpec::default()
         },
         catalog_item: CatalogItemSpec {
@@ -191,17 +194,17 @@ pub async fn of_each_kind(
         .collect())
 }
 
-/// The beginning of the speech, and silence behind it: a description needs a pause.
-async fn add_pause(stack: &LocalStack, media: &Path, to: &Path) -> Result<()> {
+/// The beginning of the speech, and so much silence behind it: a description needs a pause.
+async fn cut(stack: &LocalStack, media: &Path, pause_ms: u64, to: &Path) -> Result<()> {
     let seconds = |ms: u64| format!("{}.{:03}", ms / 1_000, ms % 1_000);
-    let pause = seconds(PAUSE_MS);
+    let pause = seconds(pause_ms);
     let mut ffmpeg = command(Path::new("ffmpeg"), &[]);
     ffmpeg
         .args(["-v", "error", "-y", "-t", &seconds(SPEECH_MS), "-i"])
         .arg(media)
         .args(["-vf", &format!("tpad=stop_mode=clone:stop_duration={pause}")])
         .args(["-af", &format!("apad=pad_dur={pause}")])
-        .args(["-t", &seconds(SPEECH_MS + PAUSE_MS)])
+        .args(["-t", &seconds(SPEECH_MS + pause_ms)])
         .arg(to);
-    run(ffmpeg, "the making of a pause", &stack.log("pause")).await
+    run(ffmpeg, "the cutting of media", &stack.log("cut")).await
 }
