@@ -71,6 +71,10 @@ impl Said {
 
 /// One order of each kind, for this piece of made speech. Files that people would hand in are written into the run's folder.
 /// Each is of a customer of its own, counted from `first_customer`.
+#[expect(
+    clippy::too_many_lines,
+    reason = "a list of orders, each told where it stands"
+)]
 pub async fn of_each_kind(
     stack: &LocalStack,
     speech: &Speech,
@@ -127,7 +131,7 @@ pub async fn of_each_kind(
         enable_metadata_extraction: true,
         ..ProfileSpec::default()
     };
-    captions.entry.tags = "spring".to_owned();
+    "spring".clone_into(&mut captions.entry.tags);
     let mut translation = into_spanish(2);
     translation.entry.captions = vec![ExistingCaption {
         language: LANGUAGE.to_owned(),
