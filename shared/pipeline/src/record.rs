@@ -276,6 +276,10 @@ pub struct DeliverableRecord {
     /// The asset is the customer's own, linked and left as it is: a READY clear track that was there before.
     #[serde(default)]
     pub is_linked: bool,
+    /// The asset is of an earlier life of the task, which Kaltura reset since: whatever its status, its content is not what was
+    /// ordered now.
+    #[serde(default)]
+    pub content_is_old: bool,
     /// How many adds lost their answer where the server refuses a list: each may have left an empty asset (QUEUED, shown to
     /// nobody) that we can neither find nor delete.
     #[serde(default)]
@@ -284,6 +288,25 @@ pub struct DeliverableRecord {
     pub import: Import,
     /// Whether the asset was seen READY.
     pub ready: bool,
+}
+
+impl DeliverableRecord {
+    /// What a task that is taken on afresh keeps of a deliverable: its own asset, which gets the new content, so that the
+    /// customer never has two of one deliverable.
+    #[must_use]
+    pub fn of_former_life(self) -> Self {
+        if self.is_linked || !self.delivered_as.is_asset() {
+            return Self::default();
+        }
+        Self {
+            delivered_as: self.delivered_as,
+            content_is_old: self.add_begun_epoch_s.is_some(),
+            add_begun_epoch_s: self.add_begun_epoch_s,
+            asset_id: self.asset_id,
+            abandoned_adds: self.abandoned_adds,
+            ..Self::default()
+        }
+    }
 }
 
 /// How often a task was parked, and until when.
@@ -425,7 +448,13 @@ impl TaskRecord {
         self.works.resize_with(plan.works.len(), WorkRecord::default);
         self.deliverables
             .resize_with(plan.deliverables.len(), DeliverableRecord::default);
-        for (record, deliverable) in self.deliverables.iter_mut().zip(&plan.deliverables) {
+        let former = self.plan.take().map(|plan| plan.deliverables).unwrap_or_default();
+        for (index, deliverable) in plan.deliverables.iter().enumerate() {
+            let record = &mut self.deliverables[index];
+            // An asset of another kind, language or format can't become this one.
+            if former.get(index).is_some_and(|former| former != deliverable) {
+                *record = DeliverableRecord::default();
+            }
             record.delivered_as = deliverable.delivered_as();
         }
         self.plan = Some(plan);
@@ -702,6 +731,33 @@ mod tests {
         };
         assert_eq!(named(4), "audio description");
         assert_eq!(named(4_000), "4000");
+    }
+
+    #[test]
+    fn a_former_asset_is_kept_and_gets_the_new_content() {
+        let added = DeliverableRecord {
+            add_begun_epoch_s: Some(5),
+            asset_id: AssetId::parse("0_a").ok(),
+            key: Some("deliverables/9292/old.srt".to_owned()),
+            ready: true,
+            ..DeliverableRecord::default()
+        };
+        let kept = added.clone().of_former_life();
+        assert_eq!((&kept.asset_id, kept.content_is_old), (&added.asset_id, true));
+        assert!(!kept.ready && kept.key.is_none());
+        let linked = DeliverableRecord {
+            is_linked: true,
+            ..added.clone()
+        };
+        assert_eq!(
+            linked.of_former_life(),
+            DeliverableRecord::default(),
+            "the customer's"
+        );
+        assert!(
+            !DeliverableRecord::default().of_former_life().content_is_old,
+            "nothing was added"
+        );
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::admission;
 use crate::context::Context;
 use crate::error::{Class, Result};
 use crate::ports::{KnownTask, StagedTask};
-use crate::record::{Duty, Parking, RECORD_VERSION, Stage, TaskRecord, TaskState};
+use crate::record::{DeliverableRecord, Duty, Parking, RECORD_VERSION, Stage, TaskRecord, TaskState};
 use crate::telemetry::names;
 
 /// The lease's name.
@@ -363,6 +363,11 @@ async fn keep(
         // What is still stored of the former life goes by this plan, should the task end before it is planned again.
         plan: old.plan,
         jobs: old.jobs,
+        deliverables: old
+            .deliverables
+            .into_iter()
+            .map(DeliverableRecord::of_former_life)
+            .collect(),
         ..fresh
     };
     again.note(now_epoch_s, "taken on afresh: kaltura reset the task");

@@ -58,6 +58,20 @@ async fn look(task: &mut Task<'_>, kind: AssetKind, index: usize, asset_id: &Ass
     };
     let now_epoch_s = task.ctx.clock.now_epoch_s();
     let import = task.deliverable(index)?.import.clone();
+    let is_settled = matches!(
+        asset.status,
+        None | Some(AssetStatus::Ready | AssetStatus::Error | AssetStatus::Queued)
+    );
+    if task.deliverable(index)?.content_is_old && is_settled {
+        let next = set_content(task, kind, index, asset_id).await?;
+        task.change_deliverable(
+            index,
+            |record| record.content_is_old = false,
+            Some("the former asset got the new content"),
+        )
+        .await?;
+        return Ok(next);
+    }
     match asset.status {
         Some(AssetStatus::Ready) => {
             task.change_deliverable(index, |record| record.ready = true, Some("asset READY"))
@@ -133,6 +147,7 @@ async fn deleted(task: &mut Task<'_>, index: usize, asset_id: &AssetId) -> Resul
         |record| {
             record.asset_id = None;
             record.add_begun_epoch_s = None;
+            record.content_is_old = false;
             record.import = Import::default();
         },
         Some("asset deleted at kaltura"),
