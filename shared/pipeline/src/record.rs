@@ -207,6 +207,9 @@ pub struct WorkRecord {
     /// What came of it.
     #[serde(default)]
     pub result: Option<StoredResult>,
+    /// The job that ended with that result, as long as the state machine was not told.
+    #[serde(default)]
+    pub untold: Option<AcceptedWork>,
     /// Why it was not needed; a work with a result or with this is done.
     #[serde(default)]
     pub skipped: Option<String>,
@@ -480,6 +483,18 @@ impl TaskRecord {
     pub fn is_of_people(&self, index: usize) -> bool {
         let planned = self.plan.as_ref().and_then(|plan| plan.works.get(index));
         planned.is_some_and(|work| work.engine == engines::people::NAME)
+    }
+
+    /// The job of the task that the state machine waits for: one that runs, or one that has ended while the state machine
+    /// could not be told.
+    pub fn awaited(&self) -> Option<(usize, &AcceptedWork)> {
+        let untold = || {
+            let works = self.works.iter().enumerate();
+            works
+                .rev()
+                .find_map(|(index, work)| Some((index, work.untold.as_ref()?)))
+        };
+        untold().or_else(|| self.accepted())
     }
 
     /// Adds a line to the history; the oldest go when it is full. The same again is counted.

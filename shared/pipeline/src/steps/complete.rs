@@ -35,7 +35,7 @@ pub async fn run(ctx: &Context, job_id: &JobId) -> Result<Completed> {
         return Ok(Completed::NobodyWaits);
     };
     let waits = record
-        .accepted()
+        .awaited()
         .is_some_and(|(_, accepted)| accepted.job_id == job_id.as_str());
     if record.state != TaskState::Running || !waits {
         return Ok(Completed::NobodyWaits);
@@ -46,7 +46,7 @@ pub async fn run(ctx: &Context, job_id: &JobId) -> Result<Completed> {
     };
     let outcome = super::run(ctx, "complete", &input, async |task| complete(task, job_id).await).await;
     if let Err(error) = &outcome
-        && let Some((_, accepted)) = record.accepted()
+        && let Some((_, accepted)) = record.awaited()
         && ends_the_wait(error)
     {
         ctx.completions()?
@@ -61,12 +61,17 @@ fn ends_the_wait(error: &StepError) -> bool {
 }
 
 async fn complete(task: &mut Task<'_>, job_id: &JobId) -> Result<Completed> {
-    let Some((index, accepted)) = task.record.accepted() else {
+    let Some((index, accepted)) = task.record.awaited() else {
         return Ok(Completed::NobodyWaits);
     };
     let accepted = accepted.clone();
     if accepted.job_id != job_id.as_str() {
         return Ok(Completed::NobodyWaits);
+    }
+    // One whose result is there, and whose end the state machine could not be told.
+    if task.record.works[index].is_done() {
+        process::complete(task, &accepted.token).await?;
+        return Ok(Completed::Ended);
     }
     let engine = engine_of(task, index)?.clone();
     if !has_ended(task, index, engine.as_ref(), &accepted).await? {

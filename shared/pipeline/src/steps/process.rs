@@ -90,7 +90,17 @@ pub(crate) async fn complete(task: &mut Task<'_>, token: &CompletionToken) -> Re
         Some(_) => WorkState::More,
         None => WorkState::Done,
     };
-    task.ctx.completions()?.succeed(token, state).await
+    task.ctx.completions()?.succeed(token, state).await?;
+    if task.record.works.iter().any(|work| work.untold.is_some()) {
+        let told = task
+            .change(|record| record.works.iter_mut().for_each(|work| work.untold = None))
+            .await;
+        // The state machine goes on by now, perhaps to the end; telling it once more does no harm.
+        if let Err(error) = told {
+            tracing::info!(%error, "that the state machine was told could not be written down");
+        }
+    }
+    Ok(())
 }
 
 /// A finished track needs no voice: where people hand one in instead of a script, what would follow is passed over.
@@ -328,7 +338,7 @@ pub async fn keep_result(task: &mut Task<'_>, index: usize, result: &JobResult) 
         }
         let work = &mut record.works[index];
         work.result = Some(stored.clone());
-        work.accepted = None;
+        work.untold = work.accepted.take();
     })
     .await
 }

@@ -13,7 +13,7 @@ use futures::StreamExt;
 use kaltura::TaskStatus;
 
 use super::complete::{self, Completed};
-use super::{StepInput, Task, fail, sweep};
+use super::{StepInput, Task, fail, process, sweep};
 use crate::context::Context;
 use crate::error::{Class, Result, StepError};
 use crate::ports::ExecutionState;
@@ -204,10 +204,11 @@ async fn execution(task: &mut Task<'_>) -> Result<Found> {
     }
 }
 
-/// The job that an engine has taken on; `None` where nobody has, or people have.
+/// The job that is to be asked for: one that an engine has taken on, or one of anybody's that has ended untold. `None` where
+/// nobody has taken on anything, or people still work.
 fn job_of_engine(record: &TaskRecord) -> Option<&AcceptedWork> {
-    let (index, accepted) = record.accepted()?;
-    (!record.is_of_people(index)).then_some(accepted)
+    let (index, accepted) = record.awaited()?;
+    (!record.is_of_people(index) || record.works[index].is_done()).then_some(accepted)
 }
 
 /// Whether the task's job has ended, in whatever way; its wait is completed then. An engine that can't be asked now is an
@@ -220,7 +221,7 @@ async fn job_has_ended(task: &Task<'_>) -> Result<bool> {
     match tokio::time::timeout(ASK_WITHIN, asked).await {
         Ok(Ok(outcome)) => Ok(outcome == Completed::Ended),
         // Its wait was failed by that.
-        Ok(Err(StepError::Engine(EngineError::JobFailed { .. }))) => Ok(true),
+        Ok(Err(error)) if process::is_the_jobs_own(&error) => Ok(true),
         Ok(Err(error)) if matches!(error.class(), Class::Terminal | Class::Fault) => Ok(true),
         Ok(Err(error)) => Err(error),
         Err(_) => Err(StepError::Engine(EngineError::Unavailable {

@@ -2,12 +2,14 @@
 //! that can't be asked; and what the language that was heard decides.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use ::engines::{Capabilities, EngineSet, JobId, Look};
+use ::engines::{Capabilities, CompletionToken, EngineSet, JobId, Look};
 use kaltura_sim::{AssetKind, CatalogItemSpec, OrderRequest};
 use pipeline::links::Links;
+use pipeline::memory::MemoryStates;
 use pipeline::plan::Deliverable;
-use pipeline::ports::WorkState;
+use pipeline::ports::{Completions, WorkState};
 use pipeline::record::{TaskRecord, TaskState};
 use pipeline::steps::complete::{self, Completed};
 use pipeline::steps::fail::{self, Ending};
@@ -186,6 +188,56 @@ async fn an_engine_that_can_not_be_asked_keeps_the_wait() {
     engine.tell_ended("en", 0.9);
     assert_eq!(hint(&world, &job).await.unwrap(), Completed::Ended);
     assert_eq!(engine.begun(), [job]);
+}
+
+/// A state machine that can't be told anything until it listens.
+struct Deaf {
+    states: Arc<MemoryStates>,
+    listens: AtomicBool,
+}
+
+#[async_trait::async_trait]
+impl Completions for Deaf {
+    async fn succeed(&self, token: &CompletionToken, state: WorkState) -> Result<()> {
+        if self.listens.load(Ordering::Relaxed) {
+            return self.states.succeed(token, state).await;
+        }
+        Err(pipeline::StepError::Aws {
+            service: "states",
+            action: "SendTaskSuccess",
+            detail: "no answer".to_owned(),
+        })
+    }
+
+    async fn fail(&self, token: &CompletionToken, class: Class, name: &str) -> Result<()> {
+        self.states.fail(token, class, name).await
+    }
+}
+
+/// Its result is there, so the next hint or look tells the state machine, and asks the engine nothing.
+#[tokio::test]
+async fn a_state_machine_that_could_not_be_told_is_told_later() {
+    let (mut world, engine, input) = waiting().await;
+    let deaf = Arc::new(Deaf {
+        states: world.states.clone(),
+        listens: AtomicBool::new(false),
+    });
+    world.ctx.parts.completions = Some(deaf.clone());
+    engine.tell_ended("en", 0.9);
+    let job = job(&input, "recognise");
+    assert_eq!(hint(&world, &job).await.unwrap_err().class(), Class::Retryable);
+    let record = world.record(&input.task_id).await;
+    assert!(
+        record.works[0].is_done() && record.awaited().is_some(),
+        "{record:?}"
+    );
+
+    deaf.listens.store(true, Ordering::Relaxed);
+    assert_eq!(hint(&world, &job).await.unwrap(), Completed::Ended);
+    assert_eq!(world.states.succeeded(), ["first"]);
+    assert!(world.record(&input.task_id).await.awaited().is_none());
+    assert_eq!(hint(&world, &job).await.unwrap(), Completed::NobodyWaits);
+    assert_eq!(world.states.succeeded(), ["first"], "once");
 }
 
 #[tokio::test]
