@@ -9,7 +9,8 @@ use kaltura_sim::{
 use pipeline::ports::{MediaFetcher, MediaKind};
 use pipeline::record::TaskState;
 use pipeline::steps::claim::Claimed;
-use pipeline::steps::{fetch, upload};
+use pipeline::steps::fail::{self, Ending};
+use pipeline::steps::{StepInput, fetch, upload};
 use pipeline::{Class, StepError};
 
 use crate::world::{World, media_without_sound, order, spoken};
@@ -431,6 +432,23 @@ async fn content_that_kaltura_rejects_is_our_fault_and_not_the_customers() {
     let error = world.upload_until_done(&input).await.unwrap_err();
     assert_eq!((error.class(), error.name()), (Class::Fault, "ContentRejected"));
     assert_eq!(world.report(&input.task_id).status, 3, "nobody is refunded");
+    let asset_id = world.record(&input.task_id).await.deliverables[0]
+        .asset_id
+        .clone();
+    // Mended code goes on with the same asset, and with a file made anew.
+    world.sim.clear_faults();
+    fail::run(&world.ctx, &input, Ending::Parked).await.unwrap();
+    world.advance(10 * 60);
+    world.poll().await;
+    world.claim_all().await;
+    let again = StepInput {
+        task_id: input.task_id.clone(),
+        attempt: 2,
+    };
+    world.run_to_the_end(&again).await;
+    let record = world.record(&input.task_id).await;
+    assert_eq!(record.state, TaskState::Delivered, "{record:?}");
+    assert_eq!(record.deliverables[0].asset_id, asset_id);
     assert_eq!(
         world.report(&input.task_id).delivered(AssetKind::Caption).count(),
         1

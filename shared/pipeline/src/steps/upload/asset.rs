@@ -81,10 +81,7 @@ async fn look(task: &mut Task<'_>, kind: AssetKind, index: usize, asset_id: &Ass
         Some(AssetStatus::Error) => {
             let description = asset.description.clone().unwrap_or_default();
             if kind.reads_content() && !import_may_be_repeated(&description) {
-                return Err(StepError::ContentRejected {
-                    asset_id: asset_id.to_string(),
-                    description,
-                });
+                return rejected(task, index, asset_id, description).await;
             }
             if import.begun_epoch_s.is_some() {
                 metrics::counter!(names::IMPORT_RETRIES).increment(1);
@@ -126,6 +123,30 @@ async fn look(task: &mut Task<'_>, kind: AssetKind, index: usize, asset_id: &Ass
             Ok(Some(wait_s(import.looks)))
         }
     }
+}
+
+/// Kaltura can't read the file, which is a fault of ours: the task is parked. Its next attempt, by mended code, makes the file
+/// anew and sets it again.
+async fn rejected(
+    task: &mut Task<'_>,
+    index: usize,
+    asset_id: &AssetId,
+    description: String,
+) -> Result<Option<u64>> {
+    task.change_deliverable(
+        index,
+        |record| {
+            record.key = None;
+            record.content_is_old = true;
+            record.import = Import::default();
+        },
+        Some("kaltura rejects the content"),
+    )
+    .await?;
+    Err(StepError::ContentRejected {
+        asset_id: asset_id.to_string(),
+        description,
+    })
 }
 
 /// Our asset is not there any more: with its entry, which ends the order; or alone, which takes another one.
@@ -275,10 +296,10 @@ async fn settled(task: &mut Task<'_>, index: usize, asset: &Content) -> Result<O
                 .await?;
             Ok(None)
         }
-        Some(AssetStatus::Error) => Err(StepError::ContentRejected {
-            asset_id: asset.id.to_string(),
-            description: asset.description.clone().unwrap_or_default(),
-        }),
+        Some(AssetStatus::Error) => {
+            let description = asset.description.clone().unwrap_or_default();
+            rejected(task, index, &asset.id, description).await
+        }
         status => {
             tracing::info!(asset_id = %asset.id, ?status, "content set");
             Ok(Some(wait_s(0)))
