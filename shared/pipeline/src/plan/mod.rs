@@ -1,7 +1,7 @@
 //! What was ordered, and what we do about it.
 //!
 //! [`Order`] is what Kaltura sent. [`Plan`] is what follows from it: small, kept in the record, read by every step. Making
-//! one from the other is pure, and is told service by service in [`services`].
+//! one from the other is pure, and is told service by service in `services`.
 
 mod order;
 mod services;

@@ -2,7 +2,7 @@
 //!
 //! The state machine calls this step again and again, with a wait between, until every asset is READY; each call does what
 //! can be done now and answers. What lives here: the order in which deliverables go, and what ties them together at the end.
-//! What does not: an asset's way ([`asset`]), and what is no asset but a part of the entry ([`entry`]).
+//! What does not: an asset's way (`asset`), and what is no asset but a part of the entry (`entry`).
 
 mod asset;
 mod entry;
