@@ -5,11 +5,11 @@ use std::fmt;
 use crate::call::Call;
 use crate::calls::{
     AddAttachment, AddCaption, AddCuePoint, AddFlavor, AssetFilter, CaptionUpdate, ContentResource,
-    CuePointFilter, EntryUpdate, FilterPager, FlavorUpdate, GetAttachment, GetAttachmentUrl, GetBaseEntry,
-    GetCaption, GetCaptionUrl, GetFlavor, GetMedia, GetPlaybackContext, GetScheduleEvent, GetTask,
-    ListAttachments, ListCaptions, ListCuePoints, ListFlavorsOfEntry, LiveCaptionFeature, NewAttachmentAsset,
-    NewCaptionAsset, NewChapter, NewFlavorAsset, SetAttachmentContent, SetCaptionContent, SetFlavorContent,
-    UpdateBaseEntry, UpdateCaption, UpdateFlavor, UpdateLiveFeature, UpdateMedia,
+    CuePointFilter, DeleteCaption, EntryUpdate, FilterPager, FlavorUpdate, GetAttachment, GetAttachmentUrl,
+    GetBaseEntry, GetCaption, GetCaptionUrl, GetFlavor, GetMedia, GetPlaybackContext, GetScheduleEvent,
+    GetTask, ListAttachments, ListCaptions, ListCuePoints, ListFlavorsOfEntry, LiveCaptionFeature,
+    NewAttachmentAsset, NewCaptionAsset, NewChapter, NewFlavorAsset, SetAttachmentContent, SetCaptionContent,
+    SetFlavorContent, UpdateBaseEntry, UpdateCaption, UpdateFlavor, UpdateLiveFeature, UpdateMedia,
 };
 use crate::client::{Client, Scope};
 use crate::enums::StreamerType;
@@ -170,6 +170,14 @@ impl<'a> TaskClient<'a> {
             caption_asset: update,
         })
         .await
+    }
+
+    /// Deletes a caption asset, for good (`captionAsset.delete`). Safe to repeat, apart from the error.
+    ///
+    /// # Errors
+    /// `CAPTION_ASSET_ID_NOT_FOUND` where it is deleted already.
+    pub async fn caption_delete(&self, id: &AssetId) -> Result<()> {
+        self.call(&DeleteCaption { caption_asset_id: id }).await
     }
 
     /// Where a caption file can be downloaded for a day (`captionAsset.getUrl`). Safe to repeat.

@@ -149,7 +149,8 @@ fn take_token(call: &Call<'_>, asset: &AssetId, id: &str) -> Result<Content, Api
     }
 }
 
-/// Puts a file into an asset: READY, or −1 if it is a caption that doesn't parse in its format.
+/// Puts a file into an asset: READY, or −1 if it is a caption that doesn't parse in its format. What was deleted meanwhile
+/// stays so.
 pub(crate) fn attach(
     shared: &Shared,
     asset_id: &AssetId,
@@ -159,7 +160,7 @@ pub(crate) fn attach(
     let content = std::fs::read(path)?;
     let now_s = shared.clock.now_s();
     let mut world = shared.world();
-    let Some(asset) = world.assets.get_mut(asset_id) else {
+    let Some(asset) = undeleted(&mut world, asset_id) else {
         return Ok(());
     };
     let mut extension = extension.unwrap_or_default().to_owned();
@@ -252,10 +253,15 @@ fn show_the_best(world: &mut World, asset_id: &AssetId) {
     }
 }
 
-/// Sets an asset's status and, for a failure, its description.
+fn undeleted<'a>(world: &'a mut World, asset_id: &AssetId) -> Option<&'a mut crate::world::Asset> {
+    let asset = world.assets.get_mut(asset_id)?;
+    (asset.status() != DELETED).then_some(asset)
+}
+
+/// Sets an asset's status and, for a failure, its description; not of one that was deleted.
 pub(crate) fn set_status(shared: &Shared, asset_id: &AssetId, status: i64, description: Option<&str>) {
     let now_s = shared.clock.now_s();
-    if let Some(asset) = shared.world().assets.get_mut(asset_id) {
+    if let Some(asset) = undeleted(&mut shared.world(), asset_id) {
         asset.fields.insert("status".to_owned(), status.into());
         asset.fields.insert("updatedAt".to_owned(), now_s.into());
         if let Some(description) = description {

@@ -316,9 +316,9 @@ async fn a_download_that_failed_is_signed_afresh_or_uploaded() {
 
 /// What never passes is parked, again and again, with an alarm each time: nothing is doubled, and nobody is refunded before
 /// somebody says so.
-async fn is_parked_until_an_operator_ends_it(fault: Fault, what: &str) {
+async fn is_parked_until_an_operator_ends_it(faults: Vec<Fault>, what: &str) {
     let told = told(async |story: &mut Story, task_id: &SimTask| {
-        story.sim().faults(vec![fault]);
+        story.sim().faults(faults);
         for _ in 0..72 {
             story.pass(1_200).await;
         }
@@ -346,10 +346,33 @@ async fn is_parked_until_an_operator_ends_it(fault: Fault, what: &str) {
     assert_eq!(told.ready(), 0, "{what}");
 }
 
+/// Its asset is deleted, and another one uploaded: nobody has to do anything, and no fault of a call meanwhile harms it.
 #[tokio::test]
-async fn an_import_that_never_ends_is_parked() {
+async fn an_import_that_never_ends_is_replaced_by_an_upload() {
+    let stuck = || Fault::new(FaultEffect::ImportStuck).on("import", "import");
+    let lost = || Fault::new(FaultEffect::ReplyLost).times(1);
+    for beside in [
+        None,
+        Some(lost().on("caption_captionasset", "delete")),
+        Some(lost().on("uploadtoken", "upload")),
+    ] {
+        let what = format!("a stuck import, and {beside:?}");
+        let faults = std::iter::once(stuck()).chain(beside).collect();
+        let mut told = under(faults, 2 * LONG_S).await;
+        // The import is no call, and no fault is written down of it.
+        told.hits = 1;
+        told.is_delivered(&what);
+        assert!(told.record.deliverables[0].import.by_upload_token, "{what}");
+        let deleted = told.report.delivered(AssetKind::Caption);
+        assert_eq!(deleted.filter(|asset| asset.status == 3).count(), 1, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn an_import_that_never_ends_is_parked_where_its_asset_can_not_be_deleted() {
     let stuck = Fault::new(FaultEffect::ImportStuck).on("import", "import");
-    is_parked_until_an_operator_ends_it(stuck, "a stuck import").await;
+    let forbidden = Fault::new(api("SERVICE_FORBIDDEN", "")).on("caption_captionasset", "delete");
+    is_parked_until_an_operator_ends_it(vec![stuck, forbidden], "a stuck import").await;
 }
 
 /// -1 for the content itself: a fault of ours, so it is no refund.
@@ -360,7 +383,7 @@ async fn content_that_kaltura_can_not_read_is_parked() {
             description: description.to_owned(),
         })
         .on("import", "import");
-        is_parked_until_an_operator_ends_it(fails, description).await;
+        is_parked_until_an_operator_ends_it(vec![fails], description).await;
     }
 }
 

@@ -81,6 +81,16 @@ pub struct GetCaption<'a> {
 }
 call!(GetCaption<'a> => "caption_captionasset"."get", Safe -> CaptionAsset);
 
+/// `captionAsset.delete`. Safe to repeat: where it is gone already, the server says `CAPTION_ASSET_ID_NOT_FOUND`. Flavors and
+/// attachments have no such thing with an access key (spec 1.1).
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteCaption<'a> {
+    /// The asset.
+    pub caption_asset_id: &'a AssetId,
+}
+call!(DeleteCaption<'a> => "caption_captionasset"."delete", Safe -> ());
+
 /// `captionAsset.list`: the captions of an entry. Kaltura's FAQ says that vendors may not; the server lets them (spec
 /// 1.1): use it where nothing else helps, and expect `SERVICE_FORBIDDEN`.
 #[derive(Debug, Clone, Serialize)]

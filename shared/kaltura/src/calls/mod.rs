@@ -21,8 +21,8 @@ pub use attachment::{
     SetAttachmentContent,
 };
 pub use caption::{
-    AddCaption, CaptionUpdate, GetCaption, GetCaptionUrl, ListCaptions, NewCaptionAsset, SetCaptionContent,
-    UpdateCaption,
+    AddCaption, CaptionUpdate, DeleteCaption, GetCaption, GetCaptionUrl, ListCaptions, NewCaptionAsset,
+    SetCaptionContent, UpdateCaption,
 };
 pub use entry::{
     AddCuePoint, CuePointFilter, EntryUpdate, GetBaseEntry, GetMedia, GetPlaybackContext, ListCuePoints,

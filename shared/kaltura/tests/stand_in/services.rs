@@ -167,6 +167,12 @@ async fn transcripts_are_found_by_their_mark_and_belong_to_captions() {
     task.caption_update(&captions.id, &update).await.unwrap();
     let captions = task.caption_get(&captions.id).await.unwrap();
     assert_eq!(captions.associated_transcript_ids, transcripts);
+
+    task.caption_delete(&captions.id).await.unwrap();
+    let gone = task.caption_get(&captions.id).await.unwrap_err();
+    assert_eq!(gone.name(), "CAPTION_ASSET_ID_NOT_FOUND");
+    let again = task.caption_delete(&captions.id).await.unwrap_err();
+    assert_eq!(again.name(), "CAPTION_ASSET_ID_NOT_FOUND");
 }
 
 #[tokio::test]

@@ -3,12 +3,12 @@
 use axum::body::Bytes;
 use kaltura::calls::{
     AbortTask, AddAttachment, AddCaption, AddCuePoint, AddFlavor, AddUploadToken, AssetFilter,
-    CuePointFilter, EntryUpdate, ExtendAccessKey, FilterPager, GetAttachment, GetAttachmentUrl, GetBaseEntry,
-    GetCaption, GetCaptionUrl, GetFlavor, GetMedia, GetPlaybackContext, GetScheduleEvent, GetTask,
-    GetUploadToken, GetVendorCatalogItem, ListAttachments, ListCaptions, ListCuePoints, ListFlavors,
-    ListFlavorsOfEntry, SetAttachmentContent, SetCaptionContent, SetFlavorContent, StartAppTokenSession,
-    StartWidgetSession, UpdateBaseEntry, UpdateCaption, UpdateFlavor, UpdateLiveFeature, UpdateMedia,
-    UpdateTask, UploadChunk,
+    CuePointFilter, DeleteCaption, EntryUpdate, ExtendAccessKey, FilterPager, GetAttachment,
+    GetAttachmentUrl, GetBaseEntry, GetCaption, GetCaptionUrl, GetFlavor, GetMedia, GetPlaybackContext,
+    GetScheduleEvent, GetTask, GetUploadToken, GetVendorCatalogItem, ListAttachments, ListCaptions,
+    ListCuePoints, ListFlavors, ListFlavorsOfEntry, SetAttachmentContent, SetCaptionContent,
+    SetFlavorContent, StartAppTokenSession, StartWidgetSession, UpdateBaseEntry, UpdateCaption, UpdateFlavor,
+    UpdateLiveFeature, UpdateMedia, UpdateTask, UploadChunk,
 };
 use kaltura::{
     AppToken, AppTokenHashType, AssetId, AssetLanguage, AttachmentKind, AttachmentType, Call, CaptionType,
@@ -346,6 +346,8 @@ async fn captions(visitor: &mut impl Visitor) {
             "",
         )
         .await;
+    let deleted = DeleteCaption { caption_asset_id: id };
+    visitor.visit(&deleted, With::AccessKey, "").await;
 }
 
 async fn flavors(visitor: &mut impl Visitor) {

@@ -225,9 +225,92 @@ async fn an_import_that_runs_is_left_alone_and_given_up_on_in_the_end() {
         .filter(|call| call.action == "setContent")
         .count();
     assert_eq!(set, 1, "never a second setContent while one is importing");
+    world.advance(upload::IMPORT_LONGEST_S);
+    upload::run(&world.ctx, &input).await.unwrap();
+    assert_eq!(made(&world, &input, "delete"), 0, "so long it may take");
+    world.advance(1);
+    world.upload_until_done(&input).await.unwrap();
+    assert_eq!(made(&world, &input, "delete"), 1);
+    let report = world.report(&input.task_id);
+    let mut statuses: Vec<i64> = report
+        .delivered(AssetKind::Caption)
+        .map(|asset| asset.status)
+        .collect();
+    statuses.sort_unstable();
+    assert_eq!(
+        statuses,
+        [2, 3],
+        "READY, and the one that was given up is DELETED"
+    );
+    let delivered = world.record(&input.task_id).await.deliverables.remove(0);
+    assert!(
+        delivered.import.by_upload_token && delivered.ready,
+        "{delivered:?}"
+    );
+}
+
+fn made(world: &World, input: &StepInput, action: &str) -> usize {
+    let calls = world.report(&input.task_id).calls;
+    calls.iter().filter(|call| call.action == action).count()
+}
+
+/// It may still come to an end, late: what was deleted stays so.
+#[tokio::test]
+async fn an_import_that_ends_after_it_was_given_up_is_seen_by_nobody() {
+    let world = World::new().await;
+    let input = world.begin_and_process().await;
+    let longest_ms = upload::IMPORT_LONGEST_S * 1_000;
+    let late = Fault::new(FaultEffect::ImportLate {
+        ms: longest_ms + 60_000,
+    });
+    world.sim.faults(vec![late]);
+    upload::run(&world.ctx, &input).await.unwrap();
     world.advance(upload::IMPORT_LONGEST_S + 1);
-    let stuck = upload::run(&world.ctx, &input).await.unwrap_err();
-    assert_eq!((stuck.class(), stuck.name()), (Class::Fault, "ImportStuck"));
+    world.upload_until_done(&input).await.unwrap();
+    world.advance(600);
+    // The import asks the bucket, and ends: that takes a moment.
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    let assets = || {
+        world
+            .report(&input.task_id)
+            .delivered(AssetKind::Caption)
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    while !assets()
+        .iter()
+        .any(|asset| asset.imports.iter().any(|one| one.http_status == Some(200)))
+    {
+        assert!(std::time::Instant::now() < deadline, "{:?}", assets());
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let ready = assets().iter().filter(|asset| asset.status == 2).count();
+    assert_eq!(ready, 1, "{:?}", assets());
+}
+
+/// Where an asset may not be deleted, nothing is doubled and nobody refunded: the task waits for an operator.
+#[tokio::test]
+async fn an_import_that_never_ends_is_parked_where_its_asset_can_not_be_deleted() {
+    let world = World::new().await;
+    let input = world.begin_and_process().await;
+    let forbidden = Fault::new(FaultEffect::Api {
+        code: "SERVICE_FORBIDDEN".to_owned(),
+        message: String::new(),
+    });
+    world.sim.faults(vec![
+        Fault::new(FaultEffect::ImportStuck),
+        forbidden.on("caption_captionasset", "delete"),
+    ]);
+    upload::run(&world.ctx, &input).await.unwrap();
+    for _ in 0..2 {
+        world.advance(upload::IMPORT_LONGEST_S + 1);
+        let stuck = upload::run(&world.ctx, &input).await.unwrap_err();
+        assert_eq!((stuck.class(), stuck.name()), (Class::Fault, "ImportStuck"));
+    }
+    assert_eq!(
+        (made(&world, &input, "add"), made(&world, &input, "setContent")),
+        (1, 1)
+    );
 }
 
 #[tokio::test]

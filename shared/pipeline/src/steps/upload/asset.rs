@@ -20,7 +20,7 @@ use crate::telemetry::names;
 pub const URL_TRIES: u32 = 3;
 
 /// An import that runs longer than this is not waited for any more. Kaltura tries three times, 5 minutes apart, and each
-/// may queue (spec 3.2): far beyond any import seen to end well.
+/// may queue (spec 3.2): far beyond any import seen to end well, and long after its signature (15 minutes) has expired.
 pub const IMPORT_LONGEST_S: u64 = 2 * 60 * 60;
 
 /// A presigned address is used within the call that names it, or not at all.
@@ -105,10 +105,7 @@ async fn look(task: &mut Task<'_>, kind: AssetKind, index: usize, asset_id: &Ass
         Some(_) => {
             let age_s = now_epoch_s.saturating_sub(import.begun_epoch_s.unwrap_or(now_epoch_s));
             if age_s > IMPORT_LONGEST_S {
-                return Err(StepError::ImportStuck {
-                    asset_id: asset_id.to_string(),
-                    age_s,
-                });
+                return stuck(task, kind, index, asset_id, age_s).await;
             }
             task.change_deliverable(
                 index,
@@ -122,6 +119,43 @@ async fn look(task: &mut Task<'_>, kind: AssetKind, index: usize, asset_id: &Ass
             .await?;
             Ok(Some(wait_s(import.looks)))
         }
+    }
+}
+
+/// An import that doesn't end. Its asset is deleted, so that nothing it may still do is seen by anybody, and another one is
+/// added, which gets its content by upload token. On the same asset it would not be safe: an import that fails late makes an
+/// asset -1 that is READY by then, and no key opens that any more. Where an asset can't be deleted (flavors; whatever the
+/// customer's rules forbid), the task is parked for an operator.
+async fn stuck(
+    task: &mut Task<'_>,
+    kind: AssetKind,
+    index: usize,
+    asset_id: &AssetId,
+    age_s: u64,
+) -> Result<Option<u64>> {
+    let stuck = || StepError::ImportStuck {
+        asset_id: asset_id.to_string(),
+        age_s,
+    };
+    if !kind.may_be_deleted() {
+        return Err(stuck());
+    }
+    task.still_ours().await?;
+    // Written down before: whoever finds the asset gone adds the next one for an upload.
+    task.change_deliverable(
+        index,
+        |record| record.import.url_tries = URL_TRIES,
+        Some("the import doesn't end, the asset is given up"),
+    )
+    .await?;
+    tracing::warn!(asset_id = %asset_id, age_s, "an import doesn't end, its asset is deleted");
+    match task
+        .with_key(async |client| kind.delete(&client, asset_id).await)
+        .await
+    {
+        Err(StepError::Kaltura(error)) if error.is_forbidden() => Err(stuck()),
+        Err(error) => Err(error),
+        Ok(()) => deleted(task, index, asset_id).await,
     }
 }
 
@@ -169,7 +203,12 @@ async fn deleted(task: &mut Task<'_>, index: usize, asset_id: &AssetId) -> Resul
             record.asset_id = None;
             record.add_begun_epoch_s = None;
             record.content_is_old = false;
-            record.import = Import::default();
+            // What was learnt of this file's way stays: where no import by URL ended well, the next asset is uploaded to.
+            record.import = Import {
+                url_tries: record.import.url_tries,
+                last_failure: record.import.last_failure.clone(),
+                ..Import::default()
+            };
         },
         Some("asset deleted at kaltura"),
     )

@@ -83,6 +83,11 @@ impl AssetKind {
         self != Self::Attachment
     }
 
+    /// Whether an access key may delete such an asset (spec 1.1).
+    pub(super) fn may_be_deleted(self) -> bool {
+        self == Self::Caption
+    }
+
     /// Whether this is the error of a setContent whose download failed within the call.
     pub(super) fn download_failed(self, name: &str) -> bool {
         self == Self::Attachment && name == "ATTACHMENT_ASSET_DOWNLOAD_FAILED"
@@ -94,6 +99,17 @@ impl AssetKind {
             Self::Flavor => client.flavor_get(id).await?.into(),
             Self::Attachment => client.attachment_get(id).await?.into(),
         })
+    }
+
+    /// Deletes the asset, if it is there. To be asked only where [`Self::may_be_deleted`]; for others nothing is done.
+    pub(super) async fn delete(self, client: &TaskClient<'_>, id: &AssetId) -> Answer<()> {
+        match self {
+            Self::Caption => match client.caption_delete(id).await {
+                Err(error) if error.name() == self.not_found() => Ok(()),
+                outcome => outcome,
+            },
+            Self::Flavor | Self::Attachment => Ok(()),
+        }
     }
 
     pub(super) async fn list(self, client: &TaskClient<'_>, entry_id: &EntryId) -> Answer<Vec<Content>> {
