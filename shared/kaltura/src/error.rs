@@ -33,6 +33,15 @@ pub enum ErrorClass {
 }
 
 impl ErrorClass {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Retryable,
+        Self::Terminal,
+        Self::Gone,
+        Self::SessionDead,
+        Self::FinalState,
+    ];
+
     /// The stable name.
     pub fn name(self) -> &'static str {
         match self {

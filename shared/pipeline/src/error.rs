@@ -175,6 +175,12 @@ pub enum Refusal {
         /// Kaltura's error code.
         code: String,
     },
+    /// The event of the order is over, and nothing of it ever came.
+    #[error("the event ended at {ended_epoch_s} and was never on air")]
+    EventOver {
+        /// When it was to end.
+        ended_epoch_s: u64,
+    },
     /// The order could not be fulfilled within the time that the vendor has set (`GiveUpAfterHours`).
     #[error("given up after {hours} hours")]
     GivenUp {
@@ -224,6 +230,7 @@ impl Refusal {
             Self::Drm { .. } => "Drm",
             Self::NoSource { .. } => "NoSource",
             Self::EntryGone { .. } => "EntryGone",
+            Self::EventOver { .. } => "EventOver",
             Self::GivenUp { .. } => "GivenUp",
             Self::ByOperator { .. } => "ByOperator",
             Self::NoSpeech => "NoSpeech",
@@ -304,6 +311,11 @@ impl Refusal {
             }
             Self::EntryGone { .. } => {
                 "The entry of this order no longer exists, or is neither audio nor video. Please check the entry.".into()
+            }
+            Self::EventOver { .. } => {
+                "The event of this order is over, and nothing of it was received. Please order the service for its \
+                 recording."
+                    .into()
             }
             Self::GivenUp { hours } => {
                 format!("The order could not be fulfilled within {hours} hours. Please order it again later.")

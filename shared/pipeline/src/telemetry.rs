@@ -50,7 +50,7 @@ pub mod names {
     pub const ORDER_TO_DELIVERY_S: &str = "OrderToDeliveryS";
     /// Calls to Kaltura, by `Action`.
     pub const KALTURA_CALLS: &str = "KalturaCalls";
-    /// Errors that Kaltura answered, by `Code`.
+    /// Calls to Kaltura that failed: by `Code`, and once more by `Class`, which an alarm can add up whatever the code.
     pub const KALTURA_ERRORS: &str = "KalturaErrors";
     /// The least time left of a running task's key, in seconds.
     pub const KEY_MARGIN_S: &str = "KeyMarginS";
@@ -64,6 +64,8 @@ pub mod names {
     pub const APP_TOKEN_WITHOUT_DISABLE_ENTITLEMENT: &str = "AppTokenWithoutDisableEntitlement";
     /// Status updates that Kaltura accepted without taking them.
     pub const MISMATCHED_STATUS: &str = "MismatchedStatus";
+    /// Tasks at Kaltura that wait for an event that is over, of services that are not enabled.
+    pub const EVENTS_OVER: &str = "EventsOver";
     /// Kept tasks that wait for their customer's turn.
     pub const TASKS_WAITING: &str = "TasksWaiting";
     /// The time left until a customer expects a running task; below 0 once it is late.
@@ -82,7 +84,8 @@ pub mod names {
     pub const LANGUAGE_MISMATCHES: &str = "LanguageMismatches";
 
     /// All of them.
-    pub const ALL: [&str; 31] = [
+    pub const ALL: [&str; 32] = [
+        EVENTS_OVER,
         LANGUAGE_MISMATCHES,
         TASKS_LISTED,
         TASKS_KEPT,
@@ -175,8 +178,9 @@ pub struct KalturaCalls;
 impl CallObserver for KalturaCalls {
     fn called(&self, report: &CallReport<'_>) {
         metrics::counter!(names::KALTURA_CALLS, "Action" => report.action).increment(1);
-        if report.error.is_some() {
+        if let Some(error) = report.error {
             metrics::counter!(names::KALTURA_ERRORS, "Code" => report.code().to_owned()).increment(1);
+            metrics::counter!(names::KALTURA_ERRORS, "Class" => error.class().name()).increment(1);
         }
         TracingObserver.called(report);
     }

@@ -10,6 +10,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use kaltura::ErrorClass;
 use pipeline::Class;
 use pipeline::telemetry::names;
 
@@ -331,10 +332,60 @@ fn there_is_an_alarm_for_whatever_must_not_be() {
         names::DELETION_OVERDUE_S,
         names::RECONCILED,
         names::INVARIANTS_BROKEN,
+        names::EVENTS_OVER,
     ] {
         assert!(alarms.contains(&format!("MetricName: {metric}")), "{metric}");
     }
-    for queue in ["OrdersDlq", "SchedulesDlq"] {
+    let resources = section(&template, "Resources");
+    let resources = blocks(&resources);
+    let dead_letters = resources.iter().filter(|(name, lines)| {
+        name.ends_with("Dlq") && lines.iter().any(|line| line.trim() == "Type: AWS::SQS::Queue")
+    });
+    let mut queues = 0;
+    for (queue, _) in dead_letters {
         assert!(alarms.contains(&format!("!GetAtt {queue}.QueueName")), "{queue}");
+        queues += 1;
+    }
+    assert_eq!(queues, 2);
+}
+
+/// By class, no code is missed: each class counts in the alarm.
+#[test]
+fn the_alarm_of_kalturas_errors_counts_every_code() {
+    let template = read("template.yaml");
+    let resources = section(&template, "Resources");
+    let blocks = blocks(&resources);
+    let (_, alarm) = blocks
+        .iter()
+        .find(|(name, _)| name == "KalturaRefusesAlarm")
+        .unwrap();
+    let expression = alarm
+        .iter()
+        .find_map(|line| line.trim().strip_prefix("Expression: "))
+        .unwrap();
+    let mut ids = BTreeSet::new();
+    let mut id = "";
+    for line in alarm {
+        id = line.trim().strip_prefix("- Id: ").unwrap_or(id);
+        for class in ErrorClass::ALL {
+            if line.contains(&format!(
+                "MetricName: KalturaErrors, Dimensions: [{{ Name: Class, Value: {} }}]",
+                class.name()
+            )) {
+                assert!(
+                    expression.contains(&format!("FILL({id}, 0)")),
+                    "{class:?}: {expression}"
+                );
+                ids.insert(class.name());
+            }
+        }
+    }
+    assert_eq!(ids, ErrorClass::ALL.map(ErrorClass::name).into());
+    let runbook = read("infra/runbook.md");
+    for class in ids {
+        assert!(
+            runbook.contains(&format!("`{class}`")),
+            "{class} is not in the runbook"
+        );
     }
 }

@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use engines::people::People;
 use engines::{CompletionToken, Engine, EngineSet};
-use kaltura::TaskId;
+use kaltura::{AccessKey, TaskId};
 use kaltura_sim::{
     CatalogItemSpec, EntrySpec, FlavorSpec, OrderReport, OrderRequest, Sim, SimConfig, SimHandle,
 };
@@ -232,6 +232,11 @@ impl World {
     /// What Kaltura has of a task.
     pub fn report(&self, task_id: &TaskId) -> OrderReport {
         self.sim.order(&task_id.as_str().into()).unwrap()
+    }
+
+    /// The access key that Kaltura has made of a task.
+    pub fn key_of(&self, task_id: &TaskId) -> AccessKey {
+        AccessKey::from(self.report(task_id).task["accessKey"].as_str().unwrap())
     }
 
     /// What the table has of a task.

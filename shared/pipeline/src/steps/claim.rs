@@ -102,6 +102,10 @@ async fn claim(task: &mut Task<'_>) -> Result<Claimed> {
         metrics::counter!(names::TASKS_LEFT_ALONE, "Reason" => "AnotherRegion").increment(1);
         return Ok(Claimed::AnotherRegion);
     }
+    let was_on_air = details.status == Some(TaskStatus::Processing) && !processing_already;
+    if !was_on_air && let Some(ended_epoch_s) = super::event_over_since(&details, ctx.clock.now_epoch_s()) {
+        return Err(crate::Refusal::EventOver { ended_epoch_s }.into());
+    }
     let Some(entry_id) = details.entry_id.clone() else {
         return Err(crate::Refusal::NoEntry {
             entry_object_type: format!("{:?}", details.entry_object_type),

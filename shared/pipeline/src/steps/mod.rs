@@ -20,7 +20,7 @@ pub mod upload;
 
 use std::time::Instant;
 
-use kaltura::{AccessKey, ErrorClass, TaskClient, TaskId};
+use kaltura::{AccessKey, EntryVendorTask, ErrorClass, TaskClient, TaskId};
 use serde::{Deserialize, Serialize};
 use tracing::Instrument;
 
@@ -32,6 +32,9 @@ use crate::telemetry::names;
 
 /// A key that can't be extended for so long after it died will never be.
 const GIVE_UP_KEY_AFTER_S: u64 = 7 * 24 * 60 * 60;
+
+/// An event that was never on air is over so long after its end: it may begin late.
+pub const EVENT_OVER_AFTER_S: u64 = 60 * 60;
 
 /// How often a change of a record is tried against others' writes.
 const SAVE_TRIES: u32 = 5;
@@ -343,6 +346,13 @@ impl<'a> Task<'a> {
         })
         .await
     }
+}
+
+/// When the event of a live task ended, if that is long enough ago; `None` for a task without one. Only of a task that is PENDING
+/// or SCHEDULED does it mean that the event was never on air: on air, it is PROCESSING (guide, "Live captions").
+fn event_over_since(task: &EntryVendorTask, now_epoch_s: u64) -> Option<u64> {
+    let ends_epoch_s = task.task_job_data.as_ref()?.end_date_epoch_s?;
+    (ends_epoch_s.saturating_add(EVENT_OVER_AFTER_S) <= now_epoch_s).then_some(ends_epoch_s)
 }
 
 /// When an access key made at `made_epoch_s` expires: as the key itself says (KS v1), or the longer of 7 days and twice

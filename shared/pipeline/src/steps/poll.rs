@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use futures::StreamExt;
 use kaltura::{EntryVendorTask, JobQuery, PartnerId, TaskId, TaskStatus};
 
-use super::{Task, key_expiry};
+use super::{Task, event_over_since, key_expiry};
 use crate::admission;
 use crate::context::Context;
 use crate::error::{Class, Result};
@@ -41,6 +41,8 @@ pub struct PollReport {
     pub unreadable: usize,
     /// Jobs of services that are not enabled.
     pub left_alone: usize,
+    /// Of them, those that wait for an event that is over: whoever serves them has forgotten them.
+    pub events_over: usize,
     /// Tasks kept for the first time, or again after a reset.
     pub kept: usize,
     /// Messages sent.
@@ -67,6 +69,7 @@ pub async fn run(ctx: &Context, holder: &str) -> Result<PollReport> {
         report: PollReport::default(),
         oldest_unclaimed_epoch_s: None,
         kept: Vec::new(),
+        event_over: None,
     }
     .all()
     .await;
@@ -91,6 +94,8 @@ struct Poll<'a> {
     oldest_unclaimed_epoch_s: Option<u64>,
     /// What this poll keeps: the index may not tell of it yet.
     kept: Vec<StagedTask>,
+    /// One of those that wait for an event that is over.
+    event_over: Option<TaskId>,
 }
 
 impl Poll<'_> {
@@ -117,6 +122,12 @@ impl Poll<'_> {
         metrics::gauge!(names::OLDEST_UNCLAIMED_AGE_S).set(age_s as f64);
         #[expect(clippy::cast_precision_loss, reason = "a count far below 2^52")]
         metrics::gauge!(names::TASKS_WAITING).set(self.report.waiting as f64);
+        #[expect(clippy::cast_precision_loss, reason = "a count far below 2^52")]
+        metrics::gauge!(names::EVENTS_OVER).set(self.report.events_over as f64);
+        if let Some(task_id) = &self.event_over {
+            let events_over = self.report.events_over;
+            tracing::warn!(task_id = %task_id, events_over, "tasks of services that are not enabled wait for events that are over");
+        }
         Ok(self.report)
     }
 
@@ -190,6 +201,10 @@ impl Poll<'_> {
             .is_some_and(|feature| self.ctx.config.enabled_services.contains(&feature.number()));
         if !enabled {
             self.report.left_alone += 1;
+            if event_over_since(job, self.ctx.clock.now_epoch_s()).is_some() {
+                self.report.events_over += 1;
+                self.event_over.get_or_insert_with(|| job.id.clone());
+            }
             metrics::counter!(names::TASKS_LEFT_ALONE, "Reason" => "ServiceNotEnabled").increment(1);
             tracing::debug!(task_id = %job.id, feature = ?job.service_feature, "service is not enabled, left alone");
         }

@@ -1,8 +1,8 @@
 //! Reconcile: tasks that are worked on, looked at from outside.
 //!
 //! A running task is looked at 20 minutes after its claim and then each hour, found by the `due` index in bounded batches:
-//! has the customer withdrawn it, does its execution run, has it ended without our end, does it run for too long. Where an
-//! engine has taken on its work, each ten minutes: the engine is asked how the job is, for its word may be lost. What was
+//! has the customer withdrawn it, does its execution run, has it ended without our end, does it run for too long, is it
+//! scheduled for an event that is over. Where an engine has taken on its work, each ten minutes: the engine is asked how the job is, for its word may be lost. What was
 //! never claimed, or was parked, is poll's to send again; what has ended, sweep's to delete. Safe to repeat: each look writes
 //! down when the next one is, whatever came of it.
 
@@ -13,7 +13,9 @@ use futures::StreamExt;
 use kaltura::TaskStatus;
 
 use super::complete::{self, Completed};
+use super::fail::Ending;
 use super::{StepInput, Task, fail, process, sweep};
+use crate::Refusal;
 use crate::context::Context;
 use crate::error::{Class, Result, StepError};
 use crate::ports::ExecutionState;
@@ -24,7 +26,7 @@ use crate::record::{
 use crate::telemetry::names;
 
 /// How many tasks one run looks at; the rest is due again at the next.
-const AT_MOST: usize = 400;
+pub const AT_MOST: usize = 400;
 /// How many are looked at side by side.
 const AT_ONCE: usize = 8;
 /// After a look that failed, the next one comes after this time.
@@ -49,6 +51,8 @@ pub enum Found {
     Overdue,
     /// Its engine's job had ended, and nobody had told: the execution goes on.
     Untold,
+    /// It waited for an event that is over: ERROR, which gives the customer the money back.
+    EventOver,
 }
 
 impl Found {
@@ -61,6 +65,7 @@ impl Found {
             Self::Orphaned => "Orphaned",
             Self::Overdue => "Overdue",
             Self::Untold => "Untold",
+            Self::EventOver => "EventOver",
         }
     }
 }
@@ -93,7 +98,13 @@ pub async fn run(ctx: &Context) -> Result<ReconcileReport> {
                 task_id,
                 attempt: record.attempt,
             };
-            super::run(ctx, "reconcile", &input, look).await.map(Some)
+            match super::run(ctx, "reconcile", &input, look).await {
+                Err(StepError::Refused(Refusal::EventOver { .. })) => {
+                    fail::run(ctx, &input, Ending::Error).await?;
+                    Ok(Some(Found::EventOver))
+                }
+                outcome => outcome.map(Some),
+            }
         })
         .buffer_unordered(AT_ONCE)
         .collect()
@@ -127,11 +138,15 @@ async fn look(task: &mut Task<'_>) -> Result<Found> {
     look_again_after(task, AGAIN_AFTER_S).await?;
     let ctx = task.ctx;
     super::note_broken(&task.record);
+    let (task_id, attempt) = (task.record.task_id.clone(), task.record.attempt);
     if let Err(error) = at_kaltura(task).await {
+        if matches!(error, StepError::Refused(Refusal::EventOver { .. })) {
+            let stopped = ctx.executions()?.stop(&task_id, attempt, "its event is over");
+            stopped.await?;
+        }
         if error.class() != Class::Gone {
             return Err(error);
         }
-        let (task_id, attempt) = (task.record.task_id.clone(), task.record.attempt);
         ctx.executions()?
             .stop(&task_id, attempt, "the task is no longer ours at kaltura")
             .await?;
@@ -156,9 +171,14 @@ async fn tell_deadline(ctx: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Whether Kaltura still has the task for us.
+/// Whether Kaltura still has the task for us, and what it is scheduled for is not over.
 async fn at_kaltura(task: &mut Task<'_>) -> Result<()> {
     let details = task.with_key(async |client| client.get().await).await?;
+    if details.status == Some(TaskStatus::Scheduled)
+        && let Some(ended_epoch_s) = super::event_over_since(&details, task.ctx.clock.now_epoch_s())
+    {
+        return Err(Refusal::EventOver { ended_epoch_s }.into());
+    }
     match details.status {
         Some(TaskStatus::Pending | TaskStatus::Scheduled | TaskStatus::Processing) => Ok(()),
         status => Err(StepError::GoneAtKaltura {

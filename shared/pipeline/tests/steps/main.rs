@@ -11,6 +11,7 @@
 mod bad_input;
 mod delivery;
 mod engines;
+mod events;
 mod life;
 mod operator;
 mod overdue;
