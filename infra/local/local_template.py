@@ -17,12 +17,15 @@ The local run deploys the real template.yaml. This is all that differs, and why:
 7.  Who may complete waits may complete any: the emulator can't tell whose state machine a task token is.
 8.  Alarms on several metrics together go: the emulator has no metric math.
 9.  The door's address is the emulator's (ENDPOINT), which has no host of its own for an HTTP API, only a path.
+10. The layers with ffmpeg go, and REACH_FFMPEG names the machine's own, which is on the PATH of the functions' processes: the
+    emulator's native processes have no /opt of theirs.
 
 Everything else (roles, queues, table, key, state machine, schedules, alarms) is deployed as it is written.
 """
 
 import json
 import platform
+import shutil
 import stat
 import sys
 from pathlib import Path
@@ -45,6 +48,10 @@ def localise(template: dict, root: Path, binaries: Path, out: Path, machine: str
         if kind == "AWS::Serverless::Function":
             binary = resource.pop("Metadata")["BuildProperties"]["Binary"]
             properties["CodeUri"] = str(bootstrap(binaries / binary, out / binary))
+            properties.pop("Layers", None)
+            variables = properties.get("Environment", {}).get("Variables", {})
+            if "REACH_FFMPEG" in variables:
+                variables["REACH_FFMPEG"] = shutil.which("ffmpeg") or ""
             for event in properties.get("Events", {}).values():
                 scaling = event["Properties"].get("ScalingConfig", {})
                 if "MaximumConcurrency" in scaling:
@@ -61,7 +68,11 @@ def localise(template: dict, root: Path, binaries: Path, out: Path, machine: str
         elif kind == "AWS::S3::BucketPolicy":
             policy = properties["PolicyDocument"]
             policy["Statement"] = [s for s in policy["Statement"] if s["Sid"] != "TlsOnly"]
-    template["Resources"] = {name: r for name, r in template["Resources"].items() if not uses_metric_math(r)}
+    template["Resources"] = {
+        name: resource
+        for name, resource in template["Resources"].items()
+        if not uses_metric_math(resource) and resource["Type"] != "AWS::Serverless::LayerVersion"
+    }
     # CloudFormation refuses a policy without statements, so does the emulator.
     template["Resources"] = {
         name: resource

@@ -1,6 +1,7 @@
 """The local template differs from the real one in what local_template.py promises, and in nothing else."""
 
 import copy
+import json
 import re
 import tempfile
 import unittest
@@ -41,6 +42,9 @@ class LocalTemplate(unittest.TestCase):
             r"|/Outputs/DoorUrl/Value/Fn::Sub"
             r"|/Resources/\w+/Metadata"
             r"|/Resources/\w+/Properties/(CodeUri|DefinitionUri)"
+            r"|/Resources/Ffmpeg(Arm64|X8664)Layer"
+            r"|/Resources/(Fetch|Render)/Properties/Layers"
+            r"|/Resources/Fetch/Properties/Environment/Variables/REACH_FFMPEG"
             r"|/Resources/WorkPolicy"
             r"|/Resources/(ErrorRate|KalturaRefuses|Orphaned|Invariant)Alarm"
             r"|/Resources/Claim/Properties/Events/Orders/Properties/ScalingConfig/MaximumConcurrency"
@@ -78,6 +82,16 @@ class LocalTemplate(unittest.TestCase):
             bootstrap = Path(function["Properties"]["CodeUri"]) / "bootstrap"
             self.assertTrue(bootstrap.stat().st_mode & 0o100)
             self.assertIn(f'exec "/built/{bootstrap.parent.name}"', bootstrap.read_text())
+
+    def test_functions_that_need_ffmpeg_have_it_from_a_layer_and_here_from_the_machine(self):
+        for name in ("Fetch", "Render"):
+            self.assertEqual(
+                self.real["Resources"][name]["Properties"]["Layers"],
+                [{"Fn::If": ["OnArm64", {"Ref": "FfmpegArm64Layer"}, {"Ref": "FfmpegX8664Layer"}]}],
+            )
+        self.assertNotIn("Ffmpeg", json.dumps(self.local))
+        fetch = self.local["Resources"]["Fetch"]["Properties"]["Environment"]["Variables"]
+        self.assertNotIn("/opt/", fetch["REACH_FFMPEG"])
 
     def test_no_role_gains_another_service(self):
         for name, resource in self.local["Resources"].items():

@@ -269,6 +269,35 @@ fn roles_may_do_what_they_need_and_no_more() {
     assert_eq!(sessions.len(), 8, "{sessions:?}");
 }
 
+/// `render` finds ffmpeg and ffprobe on its path, `fetch` by its setting.
+#[test]
+fn functions_that_run_programs_have_the_layer_with_them() {
+    let template = read("template.yaml");
+    let resources = section(&template, "Resources");
+    let resources = blocks(&resources);
+    let block = |name: &str| {
+        resources
+            .iter()
+            .find(|(found, _)| found == name)
+            .unwrap()
+            .1
+            .join("\n")
+    };
+    let makefile = read("infra/layers/ffmpeg/Makefile");
+    for function in ["Render", "Fetch"] {
+        let layers = "Layers: [!If [OnArm64, !Ref FfmpegArm64Layer, !Ref FfmpegX8664Layer]]";
+        assert!(block(function).contains(layers), "{function}");
+    }
+    assert!(block("Fetch").contains("REACH_FFMPEG: /opt/bin/ffmpeg"));
+    for layer in ["FfmpegArm64Layer", "FfmpegX8664Layer"] {
+        assert!(
+            block(layer).contains("ContentUri: infra/layers/ffmpeg"),
+            "{layer}"
+        );
+        assert!(makefile.contains(&format!("\nbuild-{layer}:\n")), "{layer}");
+    }
+}
+
 #[test]
 fn each_alarm_tells_somebody_and_says_what_silence_means() {
     let template = read("template.yaml");

@@ -128,12 +128,11 @@ async fn what_people_may_hand_in_by_mistake_is_named() {
         .await,
         ["TrackLoudness"]
     );
+    // Made by ffmpeg 5.1 with `-profile:a aac_main`; later ones encode no other profile than LC.
+    let main = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/media/aac-main.mp4");
+    let found = check_track(&facts(&main).await, &TrackRules::of_media(1_000));
     assert_eq!(
-        problems(
-            "main.mp4",
-            &["-c:a", "aac", "-b:a", "128k", "-profile:a", "aac_main"]
-        )
-        .await,
+        found.iter().map(Problem::name).collect::<Vec<_>>(),
         ["TrackProfile"]
     );
 }
