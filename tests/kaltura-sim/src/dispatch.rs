@@ -6,6 +6,7 @@ use crate::gate::{self, Session};
 use crate::ids::{PartnerId, TaskId};
 use crate::params::{self, Params};
 use crate::report::{CallRecord, KsKind};
+use crate::secrets;
 use crate::serve::{Dropped, header_value};
 use crate::services::{self, Answer, Call};
 use crate::world::Shared;
@@ -224,6 +225,7 @@ async fn perform(shared: &Arc<Shared>, sent: Sent) -> Outcome {
         .get("ks")
         .and_then(params::text)
         .filter(|ks| !ks.is_empty());
+    secrets::note_sent(&mut shared.world().secrets, &sent.params);
     let session = raw_ks.as_deref().map(|raw| gate::open(shared, raw));
     let target = target_of(
         shared,
@@ -292,7 +294,12 @@ async fn perform(shared: &Arc<Shared>, sent: Sent) -> Outcome {
         params: redacted(&Value::Object(sent.params)),
     };
     tracing::debug!(service = record.service, action = record.action, ks_kind = ?record.ks_kind, code = record.code, "call");
-    shared.world().calls.push(record);
+    let mut world = shared.world();
+    if let Ok(answer) = &answer {
+        secrets::note_answered(&mut world.secrets, answer);
+    }
+    world.calls.push(record);
+    drop(world);
     Outcome {
         answer,
         headers,

@@ -6,12 +6,14 @@ use crate::faults::Fault;
 use crate::ids::{EntryId, FaultId, PartnerId, TaskId};
 use crate::order::{OrderRequest, PlacedOrder};
 use crate::report::{CallRecord, OrderReport};
+use crate::secrets::SecretKind;
 use crate::serve::Server;
 use crate::web::{Network, Web};
 use crate::world::Shared;
 use axum::http;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -200,6 +202,25 @@ impl SimHandle {
     /// Every call so far, those of no task too.
     pub fn calls(&self) -> Vec<CallRecord> {
         self.shared.world().calls.clone()
+    }
+
+    /// Every secret that this stand-in has made, been given or answered so far, by its real value: no log, metric or message of
+    /// the vendor's may have any of them.
+    pub fn secrets(&self) -> BTreeMap<String, SecretKind> {
+        let world = self.shared.world();
+        let mut secrets = world.secrets.clone();
+        let keys = world.key_tasks.keys().cloned();
+        secrets.extend(keys.map(|key| (key, SecretKind::AccessKey)));
+        secrets.insert(self.app_token().to_owned(), SecretKind::AppToken);
+        let admin = std::iter::once(self.admin_secret().to_owned());
+        let admin = admin.chain(
+            world
+                .partners
+                .values()
+                .map(|partner| partner.admin_secret.clone()),
+        );
+        secrets.extend(admin.map(|secret| (secret, SecretKind::AdminSecret)));
+        secrets
     }
 
     /// Stops listening, ends open connections and imports, and removes the working folder if it was made here.

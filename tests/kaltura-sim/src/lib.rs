@@ -37,6 +37,7 @@ mod place;
 mod playback;
 mod protect;
 mod report;
+mod secrets;
 mod serve;
 mod services;
 mod session;
@@ -56,4 +57,5 @@ pub use order::{
 };
 pub use protect::Protection;
 pub use report::{AssetKind, AssetReport, CallRecord, ImportAttempt, KsKind, OrderReport};
+pub use secrets::SecretKind;
 pub use web::{Web, WebAnswer};

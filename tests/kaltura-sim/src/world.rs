@@ -324,6 +324,8 @@ pub(crate) struct World {
     pub(crate) key_tasks: HashMap<String, TaskId>,
     pub(crate) faults: Faults,
     pub(crate) calls: Vec<CallRecord>,
+    /// Secrets that came with calls or were answered, beside the access keys.
+    pub(crate) secrets: crate::secrets::Secrets,
     /// Imports at once, by account.
     pub(crate) import_slots: BTreeMap<PartnerId, Arc<Semaphore>>,
     /// Errors of playManifest by path, and until when they are repeated.

@@ -1,35 +1,50 @@
 //! What must hold after all cases: no invariant is broken; and nothing secret was told. For that, the real keys, sessions,
 //! tokens and signatures are looked for in whatever an operator or a customer can read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use aws_sdk_sfn::types::ExecutionListItem;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use kaltura::{AssetId, TaskId};
+use kaltura_sim::SecretKind;
 use pipeline::aws::dynamodb::Table;
 use pipeline::invariants::{self, SeenAsset, SeenTask};
 use pipeline::ports::{SessionStore, TaskStore};
 
 use crate::bed::Bed;
 
-/// What a signature looks like, in a header or in an address.
+/// What a signature looks like, in a header or in an address: those, too, that were given to nobody but an engine.
 const SIGNATURES: [&str; 3] = [
     "AWS4-HMAC-SHA256 Credential=",
     "X-Amz-Signature=",
     "x-amz-security-token:",
 ];
 
-/// The secrets of this deployment, by what they are.
+/// The secrets of this deployment by their real values, each with what it is: whatever Kaltura has made, was given or has
+/// answered, and what the vendor keeps.
 async fn secrets(bed: &Bed) -> BTreeMap<String, String> {
-    let mut secrets = BTreeMap::from([
-        ("the app token".to_owned(), bed.sim().app_token().to_owned()),
-        ("the admin secret".to_owned(), bed.sim().admin_secret().to_owned()),
-    ]);
-    for order in bed.sim().orders() {
-        let report = bed.sim().order(&order.task_id).unwrap();
-        let key = report.task["accessKey"].as_str().unwrap().to_owned();
-        secrets.insert(format!("the access key of task {}", order.task_id), key);
+    let at_kaltura = bed.sim().secrets();
+    let kinds: BTreeSet<SecretKind> = at_kaltura.values().copied().collect();
+    for kind in [
+        SecretKind::AppToken,
+        SecretKind::AdminSecret,
+        SecretKind::AccessKey,
+        SecretKind::Session,
+        SecretKind::TokenHash,
+        SecretKind::Signature,
+        SecretKind::PresignedAddress,
+    ] {
+        assert!(
+            kinds.contains(&kind),
+            "no {kind:?} was ever seen: it is not looked for"
+        );
     }
+    let mut secrets: BTreeMap<String, String> = at_kaltura
+        .into_iter()
+        .map(|(value, kind)| (value, format!("{kind:?}")))
+        .collect();
     let client = aws_sdk_dynamodb::Client::new(bed.stack.sdk());
     let table = Table::new(client, bed.stack.output("TasksTable").unwrap());
     // The record may have another than Kaltura made last.
@@ -37,15 +52,44 @@ async fn secrets(bed: &Bed) -> BTreeMap<String, String> {
         let task_id = TaskId::parse(order.task_id.as_str()).unwrap();
         let record = TaskStore::load(&table, &task_id).await.unwrap().unwrap();
         let what = format!("the recorded key of task {task_id}");
-        secrets.insert(what, record.access_key.reveal().to_owned());
+        secrets.insert(record.access_key.reveal().to_owned(), what);
     }
     let session = SessionStore::load(&table).await.unwrap().unwrap();
-    let ks = serde_json::to_value(&session).unwrap()["ks"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    secrets.insert("the vendor's session".to_owned(), ks);
+    let session = serde_json::to_value(&session).unwrap();
+    let ks = session["ks"].as_str().unwrap().to_owned();
+    secrets.insert(ks, "the vendor's session".to_owned());
     secrets
+}
+
+/// How a secret may stand in a text: as it is, encoded for an address, and inside of a base64 at each of the three places that a
+/// byte may have there, without the edges, which depend on what is beside it.
+fn forms(secret: &str) -> BTreeSet<String> {
+    let mut forms = BTreeSet::from([
+        secret.to_owned(),
+        url::form_urlencoded::byte_serialize(secret.as_bytes()).collect(),
+    ]);
+    for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
+        for offset in 0..3 {
+            let padded = [&[0; 2][..offset], secret.as_bytes()].concat();
+            let encoded = engine.encode(padded);
+            let first = (offset * 8).div_ceil(6);
+            forms.insert(encoded[first..encoded.len() - 1].to_owned());
+        }
+    }
+    forms
+}
+
+/// The net must be able to catch: each form is one in which the secret is found again.
+fn forms_are_found_where_they_stand() {
+    let secret = "a+secret/of=thirty-one-characters";
+    for before in ["", "x", "xy", "xyz"] {
+        let text = format!("{before}{secret} and more");
+        let found = |text: &str| forms(secret).iter().any(|form| text.contains(form.as_str()));
+        assert!(found(&text) && found(&STANDARD_NO_PAD.encode(&text)), "{before}");
+        assert!(found(&URL_SAFE_NO_PAD.encode(&text)), "{before}");
+        assert!(found("?key=a%2Bsecret%2Fof%3Dthirty-one-characters&x=1"));
+        assert!(!found("a-secret-of-thirty-one-characters"));
+    }
 }
 
 /// What can be read of this deployment, by where it stands.
@@ -145,24 +189,32 @@ pub async fn all_invariants_hold(bed: &Bed) {
 
 /// Looks for each secret in each text.
 pub async fn no_secret_was_told(bed: &Bed) {
+    forms_are_found_where_they_stand();
     let (secrets, texts) = (secrets(bed).await, readable(bed).await);
     let logged: usize = texts.values().map(String::len).sum();
     assert!(
-        secrets.len() > 10 && texts.len() > 20 && logged > 100_000,
-        "{} texts, {logged} bytes",
+        secrets.len() > 30 && texts.len() > 20 && logged > 100_000,
+        "{} secrets, {} texts, {logged} bytes",
+        secrets.len(),
         texts.len()
     );
-    for (place, text) in &texts {
-        for (what, secret) in &secrets {
-            assert!(secret.len() > 20, "{what} is none");
-            assert!(!text.contains(secret.as_str()), "{place} tells {what}");
+    let mut looked_for = 0;
+    for (secret, what) in &secrets {
+        assert!(secret.len() > 15, "{what} is none");
+        for form in forms(secret) {
+            looked_for += 1;
+            for (place, text) in &texts {
+                assert!(!text.contains(form.as_str()), "{place} tells {what}");
+            }
         }
+    }
+    for (place, text) in &texts {
         for signature in SIGNATURES {
             assert!(!text.contains(signature), "{place} tells a signature");
         }
     }
     println!(
-        "none of {} secrets in {} texts of {logged} bytes in all",
+        "none of {} secrets, in {looked_for} forms, in {} texts of {logged} bytes in all",
         secrets.len(),
         texts.len()
     );
