@@ -36,6 +36,11 @@ pub struct FetchLimits {
     /// fails. 1,000: EXTINF is rounded and sound ends a little off picture. Playlists whose EXTINF are
     /// whole seconds get half a second more for each segment.
     pub duration_tolerance_ms: u64,
+    /// How much shorter than its entry media may be, in milliseconds and with the percentage below. 2,000: the entry's length
+    /// is that of the file that was uploaded, and conversions round to frames.
+    pub entry_tolerance_ms: u64,
+    /// The same in percent of the entry's length. 1.
+    pub entry_tolerance_percent: u64,
 }
 
 impl Default for FetchLimits {
@@ -54,6 +59,8 @@ impl Default for FetchLimits {
             attempts: 4,
             backoff: Duration::from_millis(250),
             duration_tolerance_ms: 1_000,
+            entry_tolerance_ms: 2_000,
+            entry_tolerance_percent: 1,
         }
     }
 }

@@ -269,6 +269,16 @@ pub enum FetchError {
         /// Who announced it.
         by: &'static str,
     },
+    /// The media is shorter than the entry that it is of.
+    #[error("{at} lasts {actual_ms} ms, and its entry {entry_ms} ms")]
+    ShorterThanEntry {
+        /// The playlist's or the file's address, redacted.
+        at: String,
+        /// What [`MediaSource::lasting_ms`](crate::MediaSource::lasting_ms) said.
+        entry_ms: u64,
+        /// What the playlist announces, or the file holds, in milliseconds.
+        actual_ms: u64,
+    },
     /// A feature or codec that is not handled.
     #[error("{at} needs what is not supported: {what}")]
     Unsupported {
@@ -356,6 +366,7 @@ impl FetchError {
             | Self::Changed { .. }
             | Self::Damaged { .. }
             | Self::DurationMismatch { .. }
+            | Self::ShorterThanEntry { .. }
             | Self::Key { .. }
             | Self::Client(_) => Class::Retryable,
             Self::Converter { .. } => Class::Fault,
@@ -397,6 +408,7 @@ impl FetchError {
             Self::Changed { .. } => "MediaChanged",
             Self::Damaged { .. } => "MediaDamaged",
             Self::DurationMismatch { .. } => "MediaDurationMismatch",
+            Self::ShorterThanEntry { .. } => "MediaShorterThanEntry",
             Self::Unsupported { .. } => "MediaUnsupported",
             Self::Protected { .. } => "MediaProtected",
             Self::Key { .. } => "MediaKey",

@@ -46,6 +46,8 @@ pub async fn resume_hls(
     let work = async {
         let session = Arc::new(Session::new(fetcher, manifest)?);
         let plan = source::resolve(&session, request).await?;
+        // Told at once: what the playlist announces is what will come.
+        session.check_entry(plan.announced_ms(), plan.at())?;
         let saver = kept.saver(resume, fetcher.config());
         let outcome = if plan.is_fragmented() {
             fragments::run(&session, &plan, sink, saver).await

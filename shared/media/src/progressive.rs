@@ -19,7 +19,7 @@ use crate::{Fetcher, MediaSource};
 /// Fetches one file and writes it unchanged into `sink`.
 ///
 /// The file comes in several ranges at once where its server gives ranges, all of one length and ETag. Its
-/// length must be the one the server announced, and an MP4's boxes must be whole. Safe to
+/// length must be the one the server announced, and an MP4's boxes must be whole and as long as the entry. Safe to
 /// repeat: a fetch starts from nothing, and on error the sink is aborted.
 pub async fn fetch_progressive(
     fetcher: &Fetcher,
@@ -125,11 +125,15 @@ async fn run(
             container = Container::FragmentedMp4;
         }
     }
+    let duration_ms = probe.as_ref().and_then(Probe::duration_ms);
+    if let Some(duration_ms) = duration_ms {
+        session.check_entry(duration_ms, &at)?;
+    }
     let bytes_out = parts.finish(&[]).await?;
     Ok(FetchReport {
         container,
         tracks: probe.as_ref().map(Probe::tracks).unwrap_or_default(),
-        duration_ms: probe.as_ref().and_then(Probe::duration_ms),
+        duration_ms,
         segments: 0,
         bytes_in: session.bytes_in(),
         bytes_out,

@@ -11,6 +11,7 @@ use crate::address::redact_text;
 pub struct MediaSource {
     pub(crate) address: String,
     pub(crate) headers: Vec<(String, String)>,
+    pub(crate) entry_ms: Option<u64>,
 }
 
 impl MediaSource {
@@ -20,6 +21,7 @@ impl MediaSource {
         Self {
             address: address.into(),
             headers: Vec::new(),
+            entry_ms: None,
         }
     }
 
@@ -30,6 +32,16 @@ impl MediaSource {
         self.headers.push((name.into(), value.into()));
         self
     }
+
+    /// Says how long the media is, in milliseconds (Kaltura: the entry's `msDuration`), whatever a playlist announces. What
+    /// is shorter by more than [`FetchLimits::entry_tolerance_ms`](crate::FetchLimits::entry_tolerance_ms) and
+    /// [`entry_tolerance_percent`](crate::FetchLimits::entry_tolerance_percent) is
+    /// [`FetchError::ShorterThanEntry`](crate::FetchError::ShorterThanEntry); what is longer lacks nothing. 0 says nothing.
+    #[must_use]
+    pub fn lasting_ms(mut self, entry_ms: u64) -> Self {
+        self.entry_ms = Some(entry_ms).filter(|ms| *ms > 0);
+        self
+    }
 }
 
 impl fmt::Debug for MediaSource {
@@ -38,6 +50,7 @@ impl fmt::Debug for MediaSource {
         f.debug_struct("MediaSource")
             .field("address", &redact_text(&self.address))
             .field("headers", &names)
+            .field("entry_ms", &self.entry_ms)
             .finish()
     }
 }
@@ -71,9 +84,6 @@ pub enum TrackChoice {
 pub struct HlsRequest {
     /// The tracks wanted.
     pub tracks: TrackChoice,
-    /// The length in milliseconds that the caller knows the media to have (Kaltura: the entry's
-    /// `msDuration`), checked like the playlist's own sum when given.
-    pub expected_duration_ms: Option<u64>,
 }
 
 impl HlsRequest {
@@ -81,7 +91,6 @@ impl HlsRequest {
     pub fn audio_only() -> Self {
         Self {
             tracks: TrackChoice::AudioOnly,
-            expected_duration_ms: None,
         }
     }
 
@@ -89,7 +98,6 @@ impl HlsRequest {
     pub fn audio_video() -> Self {
         Self {
             tracks: TrackChoice::AudioVideo,
-            expected_duration_ms: None,
         }
     }
 }

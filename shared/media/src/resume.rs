@@ -20,7 +20,7 @@ use crate::parts::{Head, PartWriter};
 use crate::sink::{PartSink, SinkError};
 
 /// The shape of a checkpoint. One of another shape is not read: the fetch starts from nothing.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Keeps the checkpoint of one fetch.
 #[async_trait]
@@ -85,16 +85,15 @@ pub(crate) struct Source {
     pub(crate) what: String,
 }
 
-/// A checkpoint; the bytes of the part writer follow it.
+/// What a checkpoint begins with; the reader's state follows it, and then the bytes of the part writer.
 #[derive(Serialize, Deserialize)]
-struct Checkpoint<S> {
+struct Checkpoint {
     version: u32,
     source: Source,
     sink: Option<Vec<u8>>,
     parts: PartsState,
     bytes_in: u64,
     retries: u32,
-    state: S,
 }
 
 /// Where a part writer stands.
@@ -123,9 +122,16 @@ pub(crate) struct Saver<'a> {
 pub(crate) struct Kept(AtomicBool);
 
 impl Kept {
-    /// Whether what is in the sink must stay after this error.
+    /// Whether what is in the sink must stay after this error. Media of another length than was announced would be that
+    /// again: a later fetch starts from nothing.
     pub(crate) fn outlives(&self, error: &FetchError) -> bool {
-        self.0.load(Ordering::Relaxed) && matches!(error.class(), Class::Retryable | Class::Unfinished)
+        let is_of_all = matches!(
+            error,
+            FetchError::DurationMismatch { .. } | FetchError::ShorterThanEntry { .. }
+        );
+        self.0.load(Ordering::Relaxed)
+            && !is_of_all
+            && matches!(error.class(), Class::Retryable | Class::Unfinished)
     }
 
     pub(crate) fn saver<'a>(&'a self, resume: Resume<'a>, config: &FetchConfig) -> Saver<'a> {
@@ -152,21 +158,16 @@ impl Saver<'_> {
         let Some(bytes) = checkpoints.load().await? else {
             return Ok(None);
         };
-        let checkpoint = match postcard::take_from_bytes::<Checkpoint<S>>(&bytes) {
-            Ok((checkpoint, rest)) => (checkpoint, rest),
+        let (checkpoint, rest) = match postcard::take_from_bytes::<Checkpoint>(&bytes) {
+            Ok((checkpoint, rest)) if checkpoint.version == VERSION => (checkpoint, rest),
+            Ok(_) => {
+                tracing::info!("a checkpoint is of another version, the fetch starts from nothing");
+                return Ok(None);
+            }
             Err(error) => {
                 tracing::warn!(%error, "a checkpoint can't be read, the fetch starts from nothing");
                 return Ok(None);
             }
-        };
-        let (checkpoint, rest) = checkpoint;
-        if checkpoint.version != VERSION || checkpoint.source != *source {
-            tracing::info!("a checkpoint is of something else, the fetch starts from nothing");
-            return Ok(None);
-        }
-        let Some(parts) = PartWriter::resumed(sink, session.config(), checkpoint.parts, rest) else {
-            tracing::info!("a checkpoint has parts of another size, the fetch starts from nothing");
-            return Ok(None);
         };
         if let Some(state) = &checkpoint.sink
             && !sink.resume(state).await?
@@ -174,13 +175,24 @@ impl Saver<'_> {
             tracing::warn!("the upload of a checkpoint is gone, the fetch starts from nothing");
             return Ok(None);
         }
+        let stood = || {
+            let (state, held) = postcard::take_from_bytes::<S>(rest).ok()?;
+            let parts = PartWriter::resumed(sink, session.config(), checkpoint.parts, held)?;
+            (checkpoint.source == *source).then_some((state, parts))
+        };
+        let Some((state, parts)) = stood() else {
+            tracing::info!("a checkpoint is of something else, the fetch starts from nothing");
+            // Nobody else would know of its parts.
+            sink.abort().await?;
+            return Ok(None);
+        };
         session.resume(checkpoint.bytes_in, checkpoint.retries);
         self.kept.store(true, Ordering::Relaxed);
         tracing::info!(
             part = checkpoint.parts.number,
             "the fetch goes on from its checkpoint"
         );
-        Ok(Some((checkpoint.state, parts)))
+        Ok(Some((state, parts)))
     }
 
     /// The reader rests: keeps a checkpoint if it is time for one, and stops if it is time for that.
@@ -211,10 +223,10 @@ impl Saver<'_> {
             parts: parts.state(),
             bytes_in: session.bytes_in(),
             retries: session.retries(),
-            state,
         };
         let unwritable = |error: postcard::Error| SinkError::permanent(format!("checkpoint: {error}"));
-        let mut bytes = postcard::to_extend(&checkpoint, Vec::new()).map_err(unwritable)?;
+        let bytes = postcard::to_extend(&checkpoint, Vec::new()).map_err(unwritable)?;
+        let mut bytes = postcard::to_extend(state, bytes).map_err(unwritable)?;
         parts.append_held(&mut bytes);
         match checkpoints.save(bytes.into()).await {
             Ok(()) => self.kept.store(true, Ordering::Relaxed),

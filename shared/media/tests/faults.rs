@@ -296,22 +296,6 @@ async fn playlist_that_announces_more_than_there_is() {
 }
 
 #[tokio::test]
-async fn length_that_the_caller_knows_better() {
-    let server = Server::of(clips::muxed()).await;
-    let request = HlsRequest {
-        expected_duration_ms: Some(60_000),
-        ..HlsRequest::audio_video()
-    };
-    let error = fails(&server, "index.m3u8", &request).await;
-    assert!(
-        error
-            .to_string()
-            .contains("60000 ms were announced by the caller"),
-        "{error}"
-    );
-}
-
-#[tokio::test]
 async fn no_sound() {
     let server = Server::of(clips::no_sound()).await;
     let error = fails(&server, "index.m3u8", &HlsRequest::audio_only()).await;
@@ -354,6 +338,31 @@ async fn fragment_truncated_upstream() {
         .with("index1.m4s", Fault::CutShort(50));
     let error = fails(&server, "index.m3u8", &HlsRequest::audio_video()).await;
     assert_eq!(error.name(), "MediaTruncated", "{error:?}");
+}
+
+#[tokio::test]
+async fn a_playlist_shorter_than_its_entry_is_told_before_a_segment_is_fetched() {
+    for clip in [clips::muxed(), clips::fragmented()] {
+        let server = Server::of(&clip).await;
+        let fetcher = media::Fetcher::new(config()).unwrap();
+        let sink = media::sink::MemorySink::new();
+        let source = media::MediaSource::new(server.url("index.m3u8")).lasting_ms(60_000);
+        let outcome = media::fetch_hls(&fetcher, &source, &HlsRequest::audio_video(), &sink).await;
+        let error = outcome.unwrap_err();
+        assert!(
+            matches!(
+                error,
+                FetchError::ShorterThanEntry {
+                    entry_ms: 60_000,
+                    actual_ms: 11_900..12_100,
+                    ..
+                }
+            ),
+            "{error:?}"
+        );
+        assert_eq!(server.seen().len(), 1, "the playlist alone");
+        assert_eq!(sink.object(), None);
+    }
 }
 
 #[tokio::test]

@@ -27,6 +27,29 @@ async fn progressive(
 }
 
 #[tokio::test]
+async fn a_file_shorter_than_its_entry_is_an_error() {
+    let server = Server::of(clips::movie()).await;
+    let fetcher = Fetcher::new(config()).unwrap();
+    let lasting = |ms: u64| MediaSource::new(server.url("movie.mp4")).lasting_ms(ms);
+    let sink = MemorySink::new();
+    // Two seconds and a hundredth are let pass.
+    let error = fetch_progressive(&fetcher, &lasting(14_500), &sink)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.name(), error.class()),
+        ("MediaShorterThanEntry", Class::Retryable),
+        "{error}"
+    );
+    assert_eq!((sink.object(), sink.open_parts(), sink.aborts()), (None, 0, 1));
+    for ms in [14_000, 3_000] {
+        fetch_progressive(&fetcher, &lasting(ms), &MemorySink::new())
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_file_comes_byte_for_byte_wherever_its_index_is() {
     for name in ["movie.mp4", "index-behind.mp4"] {
         let server = Server::of(clips::movie()).await;

@@ -260,6 +260,11 @@ async fn what_does_not_fit_any_more_is_begun_anew() {
     let (small, ..) = other.whole().await;
     other.fetch(&sink, Resume::from(&kept)).await.unwrap();
     assert!(sink.object().unwrap() == small);
+    assert_eq!(
+        (sink.aborts(), sink.open_parts()),
+        (1, 0),
+        "the other upload is not left behind"
+    );
 }
 
 #[tokio::test]

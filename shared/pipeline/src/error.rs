@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 pub enum Class {
     /// A passing fault: the step is tried again with backoff, then the task is parked.
     Retryable,
+    /// The same, where the other side is known to keep its answer: tried again no sooner than it has forgotten it.
+    RetryLater,
     /// The order can't be fulfilled, whoever tries: ERROR at Kaltura, with a text for the customer.
     Terminal,
     /// The task is not ours to work on any more (aborted, deleted, ended elsewhere): stop quietly.
@@ -30,6 +32,7 @@ impl Class {
     pub fn name(self) -> &'static str {
         match self {
             Self::Retryable => "Retryable",
+            Self::RetryLater => "RetryLater",
             Self::Terminal => "Terminal",
             Self::Gone => "Gone",
             Self::Stale => "Stale",
@@ -464,6 +467,7 @@ impl StepError {
                 _ => Class::Fault,
             },
             Self::Media(error) => match error.class() {
+                media::Class::Retryable if error.retry_after().is_some() => Class::RetryLater,
                 media::Class::Retryable => Class::Retryable,
                 media::Class::Terminal => Class::Terminal,
                 media::Class::Unfinished => Class::Unfinished,

@@ -260,11 +260,11 @@ pub enum MediaKind {
 /// Where media comes from.
 #[async_trait]
 pub trait MediaFetcher: Send + Sync {
-    /// Fetches the media behind `url` into the sink, whole or not at all; as `resume` says, it may be stopped and go on in a later
+    /// Fetches the media of `source` into the sink, whole or not at all; as `resume` says, it may be stopped and go on in a later
     /// call. Safe to repeat with another sink of the same object.
     async fn fetch(
         &self,
-        url: &str,
+        source: &MediaSource,
         kind: MediaKind,
         sink: &dyn PartSink,
         resume: Resume<'_>,
@@ -275,20 +275,19 @@ pub trait MediaFetcher: Send + Sync {
 impl MediaFetcher for media::Fetcher {
     async fn fetch(
         &self,
-        url: &str,
+        source: &MediaSource,
         kind: MediaKind,
         sink: &dyn PartSink,
         resume: Resume<'_>,
     ) -> std::result::Result<FetchReport, FetchError> {
-        let source = MediaSource::new(url);
         let request = match kind {
             MediaKind::HlsAudio => HlsRequest::audio_only(),
             MediaKind::HlsAudioVideo => HlsRequest::audio_video(),
             MediaKind::Progressive => {
-                return media::resume_progressive(self, &source, sink, resume).await;
+                return media::resume_progressive(self, source, sink, resume).await;
             }
         };
-        media::resume_hls(self, &source, &request, sink, resume).await
+        media::resume_hls(self, source, &request, sink, resume).await
     }
 }
 

@@ -39,7 +39,7 @@ fn matched(kind: &str) -> BTreeSet<String> {
 
 #[test]
 fn the_state_machine_matches_the_classes_by_their_names() {
-    for class in [Class::Retryable, Class::Unfinished] {
+    for class in [Class::Retryable, Class::RetryLater, Class::Unfinished] {
         assert!(
             matched("Retry").contains(class.name()),
             "{class:?} is not retried"
@@ -51,6 +51,7 @@ fn the_state_machine_matches_the_classes_by_their_names() {
     }
     let ours: BTreeSet<&str> = [
         Class::Retryable,
+        Class::RetryLater,
         Class::Terminal,
         Class::Gone,
         Class::Stale,
@@ -75,6 +76,23 @@ fn the_state_machine_matches_the_classes_by_their_names() {
             "{never_retried:?} must not be retried"
         );
     }
+}
+
+/// Kaltura's servers keep an empty manifest for a minute (spec 6.2), and the fetch says so.
+#[test]
+fn what_is_kept_for_a_minute_is_not_asked_for_within_it() {
+    let machine: serde_json::Value = serde_json::from_str(&read("infra/reach-task.asl.json")).unwrap();
+    let rules = machine["States"]["Fetch"]["Retry"].as_array().unwrap();
+    let name = serde_json::Value::from(Class::RetryLater.name());
+    let rule = rules
+        .iter()
+        .find(|rule| rule["ErrorEquals"].as_array().unwrap().contains(&name))
+        .unwrap();
+    assert!(rule["IntervalSeconds"].as_u64().unwrap() > 60, "{rule}");
+    assert!(rule["BackoffRate"].as_u64().unwrap() >= 1, "{rule}");
+    // Full jitter draws the pause from zero on.
+    assert_eq!(rule.get("JitterStrategy"), None, "{rule}");
+    assert!(rule["MaxAttempts"].as_u64().unwrap() > 1, "{rule}");
 }
 
 #[test]

@@ -303,7 +303,12 @@ fn failed(execution: &mut Execution, state: &Value, error: &str, now_epoch_s: u6
             let pause_s = first_s.saturating_mul(rate.saturating_pow(*used));
             let pause_s = pause_s.min(rule["MaxDelaySeconds"].as_u64().unwrap_or(u64::MAX));
             *used += 1;
-            execution.at_epoch_s = now_epoch_s + pause_s * jitter.min(100) / 100;
+            let share = if rule["JitterStrategy"] == "FULL" {
+                jitter.min(100)
+            } else {
+                100
+            };
+            execution.at_epoch_s = now_epoch_s + pause_s * share / 100;
             return;
         }
     }

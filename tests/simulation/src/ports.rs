@@ -218,7 +218,7 @@ pub struct Media {
 impl MediaFetcher for Media {
     async fn fetch(
         &self,
-        _url: &str,
+        _source: &media::MediaSource,
         _kind: MediaKind,
         sink: &dyn PartSink,
         _resume: Resume<'_>,

@@ -111,6 +111,19 @@ fn a_fetch_that_is_not_done_goes_on_and_on() {
 }
 
 #[test]
+fn what_the_other_side_keeps_for_a_minute_is_asked_for_later() {
+    let told = played("Fetch", Trick::fail("RetryLater", 3));
+    assert_eq!(told.record.state, TaskState::Delivered);
+    assert_eq!((told.visited["Fetch"], told.visited.get("Park")), (4, None));
+    let history = &told.record.history;
+    let (first, last) = (history.first().unwrap(), history.last().unwrap());
+    assert!(
+        last.at_epoch_s - first.at_epoch_s > 61 + 122 + 244,
+        "{history:#?}"
+    );
+}
+
+#[test]
 fn a_passing_fault_is_tried_again_as_often_as_the_machine_says() {
     for (state, at_most) in states() {
         for error in ["Retryable", "Lambda.TooManyRequestsException", "Sandbox.Timedout"] {

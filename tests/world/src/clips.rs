@@ -10,7 +10,19 @@ pub fn media_with_sound() -> PathBuf {
     MADE.get_or_init(|| {
         make_media(
             "sound.mp4",
-            &["-f", "lavfi", "-i", "sine=frequency=440:duration=4"],
+            &["-f", "lavfi", "-i", "sine=frequency=440:duration=4", "-shortest"],
+        )
+    })
+    .clone()
+}
+
+/// Four seconds of picture, and sound for the first of them.
+pub fn media_with_early_end_of_sound() -> PathBuf {
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    MADE.get_or_init(|| {
+        make_media(
+            "sound-ends-early.mp4",
+            &["-f", "lavfi", "-i", "sine=frequency=440:duration=1"],
         )
     })
     .clone()
@@ -37,15 +49,7 @@ fn make_media(name: &str, sound: &[&str]) -> PathBuf {
         .args(["-v", "error", "-y", "-f", "lavfi", "-i"])
         .arg("testsrc=size=160x90:rate=10:duration=4")
         .args(sound)
-        .args([
-            "-pix_fmt",
-            "yuv420p",
-            "-c:v",
-            "libx264",
-            "-c:a",
-            "aac",
-            "-shortest",
-        ])
+        .args(["-pix_fmt", "yuv420p", "-c:v", "libx264", "-c:a", "aac"])
         .arg(&own)
         .status()
         .expect("ffmpeg is needed by the tests: `infra/local/setup run` installs it");

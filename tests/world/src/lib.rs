@@ -44,7 +44,7 @@ use serde_json::Value;
 
 pub use amazon::Amazon;
 pub use bucket::ServedBucket;
-pub use clips::{media_with_sound, media_without_sound};
+pub use clips::{media_with_early_end_of_sound, media_with_sound, media_without_sound};
 pub use elsewhere::{ElsewhereEngine, heard};
 pub use engine::{Answer, ToldEngine, in_spanish, said, spoken};
 pub use in_process::InProcess;
@@ -356,7 +356,7 @@ impl World {
                 Class::Terminal => Ending::Error,
                 Class::Gone => Ending::Gone,
                 Class::Stale => return,
-                Class::Retryable | Class::Fault | Class::Unfinished => Ending::Parked,
+                Class::Retryable | Class::RetryLater | Class::Fault | Class::Unfinished => Ending::Parked,
             };
             fail::run(&self.ctx, input, ending).await.unwrap();
         }

@@ -97,9 +97,7 @@ pub(super) async fn run(
     let duration_ms = probe.duration_ms().unwrap_or(0);
     let tolerance_ms = plan.tolerance_ms(session, plan.segments());
     check_duration(duration_ms, plan.announced_ms(), tolerance_ms, "the playlist")?;
-    if let Some(expected_ms) = plan.expected_duration_ms {
-        check_duration(duration_ms, expected_ms, tolerance_ms, "the caller")?;
-    }
+    session.check_entry(duration_ms, plan.at())?;
     let bytes_out = parts.finish(&[]).await?;
     Ok(FetchReport {
         container: Container::FragmentedMp4,

@@ -18,7 +18,6 @@ pub(super) struct Plan {
     /// The streams to take from each.
     pub(super) wanted: Vec<Wanted>,
     pub(super) sound_only: bool,
-    pub(super) expected_duration_ms: Option<u64>,
 }
 
 /// One segment of a plan.
@@ -135,7 +134,6 @@ pub(super) async fn resolve(session: &Session, request: &HlsRequest) -> Result<P
         sources,
         wanted,
         sound_only: request.tracks == TrackChoice::AudioOnly,
-        expected_duration_ms: request.expected_duration_ms,
     };
     let muxed = || vec![Wanted { picture, sound: true }];
     let (variant, audio, audio_only) = match parse(&text, &found_at, session.config())? {

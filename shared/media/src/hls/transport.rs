@@ -166,9 +166,7 @@ fn finish(session: &Session, plan: &Plan, remuxer: &Remuxer, taken: usize) -> Re
     let duration_ms = remuxer.duration_ms();
     let tolerance_ms = plan.tolerance_ms(session, taken);
     check_duration(duration_ms, plan.announced_ms(), tolerance_ms, "the playlist")?;
-    if let Some(expected_ms) = plan.expected_duration_ms {
-        check_duration(duration_ms, expected_ms, tolerance_ms, "the caller")?;
-    }
+    session.check_entry(duration_ms, plan.at())?;
     let report = FetchReport {
         container: Container::Mp4,
         tracks: remuxer.tracks(),

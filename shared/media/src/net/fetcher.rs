@@ -50,6 +50,7 @@ pub(crate) struct Session {
     config: FetchConfig,
     origin: Url,
     headers: HeaderMap,
+    entry_ms: Option<u64>,
     bytes_in: AtomicU64,
     retries: AtomicU32,
     keys: Mutex<HashMap<Url, [u8; 16]>>,
@@ -71,6 +72,7 @@ impl Session {
             config,
             origin,
             headers,
+            entry_ms: source.entry_ms,
             bytes_in: AtomicU64::new(0),
             retries: AtomicU32::new(0),
             keys: Mutex::default(),
@@ -102,6 +104,26 @@ impl Session {
     pub(crate) fn resume(&self, bytes_in: u64, retries: u32) {
         self.bytes_in.store(bytes_in, Ordering::Relaxed);
         self.retries.store(retries, Ordering::Relaxed);
+    }
+
+    /// Compares the length of what is at `at` with the entry's, where that is known.
+    pub(crate) fn check_entry(&self, actual_ms: u64, at: &str) -> Result<(), FetchError> {
+        let limits = self.limits();
+        match self.entry_ms {
+            Some(entry_ms)
+                if actual_ms
+                    .saturating_add(limits.entry_tolerance_ms)
+                    .saturating_add(entry_ms.saturating_mul(limits.entry_tolerance_percent) / 100)
+                    < entry_ms =>
+            {
+                Err(FetchError::ShorterThanEntry {
+                    at: at.to_owned(),
+                    entry_ms,
+                    actual_ms,
+                })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Counts received media against the fetch's limit.

@@ -63,7 +63,7 @@ pub async fn run(ctx: &Context, message: &OrderMessage) -> Result<Claimed> {
                 Ok(Claimed::Gone)
             }
             Class::Stale => Ok(Claimed::NothingToDo),
-            Class::Retryable | Class::Fault | Class::Unfinished => Err(error),
+            Class::Retryable | Class::RetryLater | Class::Fault | Class::Unfinished => Err(error),
         },
     }
 }

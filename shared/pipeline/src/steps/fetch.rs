@@ -8,16 +8,16 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use media::{Checkpoints, Resume, SinkError};
+use media::{Checkpoints, MediaSource, Resume, SinkError};
 
 use super::{StepInput, Task};
 use crate::context::Context;
 use crate::error::{Refusal, Result, StepError};
-use crate::plan::{MediaNeed, Plan};
+use crate::plan::MediaNeed;
 use crate::ports::{MediaKind, ObjectStore};
 use crate::record::StoredMedia;
 use crate::telemetry::names;
-use kaltura::{FlavorAsset, PlaybackContext, PlaybackSource, StreamerType};
+use kaltura::{Entry, FlavorAsset, PlaybackContext, PlaybackSource, StreamerType};
 
 /// Fetches the media of a task, however long it takes.
 pub async fn run(ctx: &Context, input: &StepInput) -> Result<()> {
@@ -73,24 +73,39 @@ async fn fetch(task: &mut Task<'_>, stop_at: Option<Instant>) -> Result<()> {
         .entry_id
         .clone()
         .ok_or_else(|| task.out_of_order("fetch", "an entry"))?;
-    // The guide: HLS first, and http where there is no valid HLS source. One whose codecs we can't put together is none: the file
-    // itself comes as it is, whatever is in it.
+    let entry = task
+        .with_key(async |client| client.entry(&entry_id).await)
+        .await?;
+    let way = Way {
+        stop_at,
+        entry_ms: entry_ms(&entry),
+    };
+    // The guide: HLS first, and http where there is no valid HLS source. One whose codecs we can't put together, or that is
+    // shorter than the entry, is none: the file itself comes as it is, whatever is in it.
     let (mut asked, mut unusable, mut unsupported) = (Vec::new(), None, None);
     for streamer in [StreamerType::AppleHttp, StreamerType::Http] {
         let playback = task
             .with_key(async |client| client.playback_context(&entry_id, streamer).await)
             .await?;
-        match choose(&playback, &plan.flavor_params_ids, plan.media) {
-            Choice::None(why) => unusable = Some(why),
-            Choice::Found { source, flavor } => {
-                match fetch_source(task, &plan, streamer, source, flavor, stop_at).await {
-                    Err(StepError::Media(error)) if error.name() == "MediaUnsupported" => {
-                        tracing::info!(streamer = ?streamer, %error, "source can't be used");
-                        unsupported.get_or_insert(error);
+        for need in needs(plan.media) {
+            match choose(&playback, &plan.flavor_params_ids, *need) {
+                Choice::None(why) => unusable = Some(why),
+                Choice::Found { source, flavor } => {
+                    match fetch_source(task, *need, streamer, source, flavor, &way).await {
+                        Err(StepError::Media(error)) if error.name() == "MediaShorterThanEntry" => {
+                            tracing::warn!(streamer = ?streamer, need = ?need, %error, "source is too short");
+                            unsupported = Some(error);
+                            continue;
+                        }
+                        Err(StepError::Media(error)) if error.name() == "MediaUnsupported" => {
+                            tracing::info!(streamer = ?streamer, %error, "source can't be used");
+                            unsupported.get_or_insert(error);
+                        }
+                        outcome => return keep(task, outcome?).await,
                     }
-                    outcome => return keep(task, outcome?).await,
                 }
             }
+            break;
         }
         asked.push(playback);
     }
@@ -103,14 +118,37 @@ async fn fetch(task: &mut Task<'_>, stop_at: Option<Instant>) -> Result<()> {
     }
 }
 
+/// What holds for every source that is tried.
+struct Way {
+    stop_at: Option<Instant>,
+    entry_ms: u64,
+}
+
+/// The entry's length in milliseconds, by its whole seconds where the server tells no more; 0 where it tells none.
+fn entry_ms(entry: &Entry) -> u64 {
+    let in_seconds = || entry.duration_s.map(|seconds| seconds.saturating_mul(1_000));
+    entry.duration_ms.or_else(in_seconds).unwrap_or_default()
+}
+
+/// Which tracks are tried, one after the other, of a source: where the sound alone is shorter than the entry, it may have ended
+/// before the picture, and the picture tells.
+fn needs(need: MediaNeed) -> &'static [MediaNeed] {
+    match need {
+        MediaNeed::None => &[],
+        MediaNeed::Audio => &[MediaNeed::Audio, MediaNeed::AudioVideo],
+        MediaNeed::BestAudio => &[MediaNeed::BestAudio, MediaNeed::AudioVideo],
+        MediaNeed::AudioVideo => &[MediaNeed::AudioVideo],
+    }
+}
+
 /// Fetches one source, and answers what is in the bucket then.
 async fn fetch_source(
     task: &Task<'_>,
-    plan: &Plan,
+    need: MediaNeed,
     streamer: StreamerType,
     source: &PlaybackSource,
     flavor: Option<&FlavorAsset>,
-    stop_at: Option<Instant>,
+    way: &Way,
 ) -> Result<StoredMedia> {
     tracing::info!(
         streamer = ?streamer,
@@ -129,10 +167,10 @@ async fn fetch_source(
         key: format!("{place}.checkpoint"),
     };
     let mut resume = Resume::from(&checkpoints);
-    if let Some(moment) = stop_at {
+    if let Some(moment) = way.stop_at {
         resume = resume.stop_at(moment);
     }
-    let kind = match (streamer, plan.media) {
+    let kind = match (streamer, need) {
         (StreamerType::AppleHttp, MediaNeed::Audio | MediaNeed::BestAudio) => MediaKind::HlsAudio,
         (StreamerType::AppleHttp, MediaNeed::AudioVideo) => MediaKind::HlsAudioVideo,
         _ => MediaKind::Progressive,
@@ -140,7 +178,12 @@ async fn fetch_source(
     let report = task
         .ctx
         .fetcher()?
-        .fetch(url.as_str(), kind, sink.as_ref(), resume)
+        .fetch(
+            &MediaSource::new(url).lasting_ms(way.entry_ms),
+            kind,
+            sink.as_ref(),
+            resume,
+        )
         .await?;
     metrics::counter!(names::MEDIA_BYTES).increment(report.bytes_out);
     Ok(StoredMedia {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use engines::language::{Language, same_language};
 use kaltura::{AssetId, AssetStatus, SecretUrl, ServiceFeature};
-use media::{PartSink, Resume, SinkError};
+use media::{MediaSource, PartSink, Resume, SinkError};
 
 use super::Task;
 use crate::error::{Refusal, Result, StepError};
@@ -140,7 +140,12 @@ async fn download(task: &Task<'_>, url: &SecretUrl) -> Result<Bytes> {
     let sink = SmallFile::default();
     task.ctx
         .fetcher()?
-        .fetch(url.reveal(), MediaKind::Progressive, &sink, Resume::never())
+        .fetch(
+            &MediaSource::new(url.reveal()),
+            MediaKind::Progressive,
+            &sink,
+            Resume::never(),
+        )
         .await?;
     sink.content()
         .ok_or_else(|| task.out_of_order("fetch", "the text's file"))

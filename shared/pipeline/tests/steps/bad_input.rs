@@ -75,13 +75,13 @@ struct FilesOnly(media::Fetcher);
 impl MediaFetcher for FilesOnly {
     async fn fetch(
         &self,
-        url: &str,
+        source: &media::MediaSource,
         kind: MediaKind,
         sink: &dyn media::PartSink,
         resume: media::Resume<'_>,
     ) -> Result<media::FetchReport, media::FetchError> {
         match kind {
-            MediaKind::Progressive => MediaFetcher::fetch(&self.0, url, kind, sink, resume).await,
+            MediaKind::Progressive => MediaFetcher::fetch(&self.0, source, kind, sink, resume).await,
             _ => Err(media::FetchError::Unsupported {
                 at: "segment".to_owned(),
                 what: "HEVC in a transport stream".to_owned(),
@@ -299,7 +299,7 @@ async fn an_empty_manifest_is_tried_again() {
     let error = fetch::run(&world.ctx, &input).await.unwrap_err();
     assert_eq!(
         (error.class(), error.name()),
-        (Class::Retryable, "MediaManifestEmpty"),
+        (Class::RetryLater, "MediaManifestEmpty"),
         "{error}"
     );
     world.sim.clear_faults();

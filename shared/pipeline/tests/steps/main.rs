@@ -13,6 +13,7 @@ mod delivery;
 mod engines;
 mod events;
 mod life;
+mod media;
 mod operator;
 mod overdue;
 mod services;
