@@ -7,8 +7,8 @@ The local run deploys the real template.yaml. This is all that differs, and why:
 1.  A function's CodeUri is a folder with a two-line `bootstrap` that starts the binary of the host's build, and its
     build Metadata goes: a debug binary is 100 MB and ten of them would be zipped at each deployment.
 2.  Architecture is x86_64 or arm64 as the host is: the binaries are the host's.
-3.  KalturaServiceUrl and HttpEngineUrl may be http on loopback: the stand-in and the sample engine have no certificate.
-    Elsewhere the real patterns stand.
+3.  KalturaServiceUrl, HttpEngineUrl and PeopleIssuer may be http on loopback: the stand-in, the sample engine and the run's
+    issuer have no certificate. Elsewhere the real patterns stand.
 4.  The bucket policy's TLS-only statement goes: the emulator speaks plain http on loopback, and enforces the policy.
 5.  ScalingConfig's MaximumConcurrency is a number in place of a parameter: the emulator compares the parameter's text
     with a number, and never polls the queue.
@@ -16,7 +16,8 @@ The local run deploys the real template.yaml. This is all that differs, and why:
     an action that AWS doesn't know.
 7.  Who may complete waits may complete any: the emulator can't tell whose state machine a task token is.
 8.  Alarms on several metrics together go: the emulator has no metric math.
-9.  The door's address is the emulator's (ENDPOINT), which has no host of its own for an HTTP API, only a path.
+9.  The addresses of the door and of the people's API are the emulator's (ENDPOINT), which has no host of its own for an HTTP
+    API, only a path.
 10. The layers with ffmpeg go, and REACH_FFMPEG names the machine's own, which is on the PATH of the functions' processes: the
     emulator's native processes have no /opt of theirs.
 
@@ -34,15 +35,19 @@ from samcli.yamlhelper import yaml_parse
 
 LOOPBACK_URL = r"^http://127\.0\.0\.1:[0-9]{1,5}/?$"
 DOOR_URL = {"Fn::Sub": "https://${DoorApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}"}
+PEOPLE_ORIGIN = {"Fn::Sub": "https://${PeopleApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}"}
+PEOPLE_URL = {"Fn::Sub": "https://${PeopleApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}/"}
 
 
 def localise(template: dict, root: Path, binaries: Path, out: Path, machine: str, endpoint: str) -> dict:
     """Changes `template` as the head of this file says; writes the bootstrap folders under `out`."""
     parameters = template["Parameters"]
     parameters["Architecture"]["Default"] = "arm64" if machine in ("aarch64", "arm64") else "x86_64"
-    for url in (parameters["KalturaServiceUrl"], parameters["HttpEngineUrl"]):
+    for url in (parameters["KalturaServiceUrl"], parameters["HttpEngineUrl"], parameters["PeopleIssuer"]):
         url["AllowedPattern"] = f"{url['AllowedPattern']}|{LOOPBACK_URL}"
-    template = with_door_at(template, {"Fn::Sub": f"{endpoint}/_aws/execute-api/${{DoorApi}}/$default"})
+    template = with_address(template, DOOR_URL, {"Fn::Sub": f"{endpoint}/_aws/execute-api/${{DoorApi}}/$default"})
+    template = with_address(template, PEOPLE_ORIGIN, {"Fn::Sub": endpoint})
+    template = with_address(template, PEOPLE_URL, {"Fn::Sub": f"{endpoint}/_aws/execute-api/${{PeopleApi}}/$default/"})
     for resource in template["Resources"].values():
         kind, properties = resource["Type"], resource.get("Properties", {})
         if kind == "AWS::Serverless::Function":
@@ -82,14 +87,14 @@ def localise(template: dict, root: Path, binaries: Path, out: Path, machine: str
     return template
 
 
-def with_door_at(part, address: dict):
-    """A part of the template with another address of the door."""
-    if part == DOOR_URL:
+def with_address(part, former: dict, address: dict):
+    """A part of the template with another address in the place of the former."""
+    if part == former:
         return address
     if isinstance(part, dict):
-        return {key: with_door_at(value, address) for key, value in part.items()}
+        return {key: with_address(value, former, address) for key, value in part.items()}
     if isinstance(part, list):
-        return [with_door_at(value, address) for value in part]
+        return [with_address(value, former, address) for value in part]
     return part
 
 

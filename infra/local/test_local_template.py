@@ -37,19 +37,21 @@ class LocalTemplate(unittest.TestCase):
         statement = r"/Resources/\w+/Properties/Policies/\d+/PolicyDocument/Statement/\d+"
         promised = re.compile(
             r"/Parameters/Architecture/Default"
-            r"|/Parameters/(KalturaServiceUrl|HttpEngineUrl)/AllowedPattern"
+            r"|/Parameters/(KalturaServiceUrl|HttpEngineUrl|PeopleIssuer)/AllowedPattern"
             r"|/Resources/(Claim|Process|Ended|Door|Reconcile|Sweep)/Properties/Environment/Variables/DOOR_URL/Fn::Sub"
-            r"|/Outputs/DoorUrl/Value/Fn::Sub"
+            r"|/Outputs/(DoorUrl|PeopleUrl)/Value/Fn::Sub"
+            r"|/Resources/Work/Properties/CorsConfiguration/CorsRules/0/AllowedOrigins/0/Fn::Sub"
+            r"|/Resources/PeopleClient/Properties/(CallbackURLs|LogoutURLs)/0/Fn::Sub"
             r"|/Resources/\w+/Metadata"
             r"|/Resources/\w+/Properties/(CodeUri|DefinitionUri)"
             r"|/Resources/Ffmpeg(Arm64|X8664)Layer"
-            r"|/Resources/(Fetch|Render)/Properties/Layers"
+            r"|/Resources/(Fetch|People|Render)/Properties/Layers"
             r"|/Resources/Fetch/Properties/Environment/Variables/REACH_FFMPEG"
-            r"|/Resources/WorkPolicy"
+            r"|/Resources/(Work|PageFiles)Policy"
             r"|/Resources/(ErrorRate|KalturaRefuses|Orphaned|Invariant)Alarm"
             r"|/Resources/Claim/Properties/Events/Orders/Properties/ScalingConfig/MaximumConcurrency"
             rf"|{statement}/Action"
-            r"|/Resources/(Process|Door|Ended|Reconcile)Role/Properties/Policies/0/PolicyDocument/Statement/\d+/Resource"
+            r"|/Resources/(Process|Door|Ended|Reconcile|People)Role/Properties/Policies/0/PolicyDocument/Statement/\d+/Resource"
         )
         changed = list(self.changes(self.real, self.local))
         self.assertTrue(changed)
@@ -57,7 +59,7 @@ class LocalTemplate(unittest.TestCase):
 
     def test_loopback_is_taken_here_and_refused_by_the_real_template(self):
         loopback = "http://127.0.0.1:8080"
-        for parameter in ("KalturaServiceUrl", "HttpEngineUrl"):
+        for parameter in ("KalturaServiceUrl", "HttpEngineUrl", "PeopleIssuer"):
             pattern = lambda template: re.compile(template["Parameters"][parameter]["AllowedPattern"])
             self.assertTrue(pattern(self.local).search(loopback))
             self.assertTrue(pattern(self.local).search("https://www.kaltura.com"))
@@ -73,6 +75,8 @@ class LocalTemplate(unittest.TestCase):
             variables = self.local["Resources"][function]["Properties"]["Environment"]["Variables"]
             self.assertEqual(variables["DOOR_URL"], address, function)
         self.assertEqual(self.local["Outputs"]["DoorUrl"]["Value"], address)
+        people = {"Fn::Sub": ENDPOINT + "/_aws/execute-api/${PeopleApi}/$default/"}
+        self.assertEqual(self.local["Outputs"]["PeopleUrl"]["Value"], people)
         self.assertNotIn("execute-api.${AWS::Region}", str(self.local))
 
     def test_each_function_starts_its_binary(self):
@@ -84,7 +88,7 @@ class LocalTemplate(unittest.TestCase):
             self.assertIn(f'exec "/built/{bootstrap.parent.name}"', bootstrap.read_text())
 
     def test_functions_that_need_ffmpeg_have_it_from_a_layer_and_here_from_the_machine(self):
-        for name in ("Fetch", "Render"):
+        for name in ("Fetch", "Render", "People"):
             self.assertEqual(
                 self.real["Resources"][name]["Properties"]["Layers"],
                 [{"Fn::If": ["OnArm64", {"Ref": "FfmpegArm64Layer"}, {"Ref": "FfmpegX8664Layer"}]}],
@@ -95,7 +99,9 @@ class LocalTemplate(unittest.TestCase):
 
     def test_no_role_gains_another_service(self):
         for name, resource in self.local["Resources"].items():
-            for policy in resource.get("Properties", {}).get("Policies", []):
+            if resource["Type"] != "AWS::IAM::Role":
+                continue
+            for policy in resource["Properties"].get("Policies", []):
                 for statement in policy["PolicyDocument"]["Statement"]:
                     actions = statement["Action"]
                     for action in [actions] if isinstance(actions, str) else actions:

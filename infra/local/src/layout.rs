@@ -80,7 +80,7 @@ impl Layout {
 }
 
 /// The functions, by the names of their binaries; a test compares them with the template's.
-pub(crate) const FUNCTIONS: [&str; 13] = [
+pub(crate) const FUNCTIONS: [&str; 14] = [
     "poll",
     "claim",
     "fetch",
@@ -94,6 +94,7 @@ pub(crate) const FUNCTIONS: [&str; 13] = [
     "reconcile",
     "sweep",
     "door",
+    "people",
 ];
 
 pub(crate) fn present(path: PathBuf) -> Result<PathBuf> {

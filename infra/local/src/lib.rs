@@ -12,6 +12,7 @@ mod deploy;
 mod emulator;
 mod engine;
 mod error;
+mod issuer;
 mod layout;
 mod processes;
 mod program;

@@ -31,6 +31,10 @@ struct Arguments {
     /// hand in. With the stand-in and made speech only.
     #[arg(long, value_enum, default_value_t = Services::Captions, conflicts_with_all = ["kaltura", "media", "orders"])]
     services: Services,
+    /// Place orders that people are to do, and print the address of their page: whoever is there does them. With the stand-in and
+    /// made speech only.
+    #[arg(long, conflicts_with_all = ["kaltura", "media", "orders", "services"])]
+    people: bool,
     /// Write the report as JSON too.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -183,7 +187,7 @@ async fn run(arguments: &Arguments) -> Result<bool, LocalError> {
     let begun = Instant::now();
     eprintln!("starting the emulated AWS, deploying the template");
     let mut parameters = arguments.parameter.clone();
-    if arguments.services == Services::All {
+    if arguments.services == Services::All || arguments.people {
         let enabled = reach_local::PARAMETERS.map(|(name, value)| (name.to_owned(), value.to_owned()));
         parameters.splice(0..0, enabled);
     }
@@ -220,6 +224,9 @@ async fn work(
             .map_or(usize::MAX, |orders| usize::try_from(orders).unwrap_or(usize::MAX));
         eprintln!("waiting for orders of the account; Ctrl-C ends the run");
         (at_least, Duration::MAX)
+    } else if arguments.people {
+        order_of_people(stack).await?;
+        (0, Duration::MAX)
     } else if arguments.services == Services::All {
         order_each_kind(stack).await?;
         (0, Duration::from_mins(10))
@@ -262,6 +269,28 @@ async fn order_each_kind(stack: &LocalStack) -> Result<(), LocalError> {
             .await?;
         println!("task {task_id}: {} handed in", file.display());
     }
+    Ok(())
+}
+
+/// The orders of each kind that are people's, and where people find them.
+async fn order_of_people(stack: &LocalStack) -> Result<(), LocalError> {
+    let speech = stack.speech().await?;
+    let speech = speech.first().ok_or_else(|| LocalError::NoOutput {
+        name: "made speech".to_owned(),
+    })?;
+    for order in reach_local::of_each_kind(stack, speech, 101).await? {
+        if order.hand_in.is_some() {
+            let placed = stack.place_order(order.order).await?;
+            println!("task {}: {}", placed.task_id, order.name);
+        }
+    }
+    if !stack.upload_page().await? {
+        eprintln!(
+            "the page is not built (npm ci && npm run build in functions/people/page): only the API is there"
+        );
+    }
+    println!("people's page: {}", stack.output("PeopleUrl")?);
+    println!("log in as Ana (captions), Ben (captions, translation), Chloe (sound) or Omar (supervisor)");
     Ok(())
 }
 

@@ -14,6 +14,7 @@ use crate::deploy::{STACK, deploy};
 use crate::emulator::{Emulator, REGION, ROOT_KEY, authorization};
 use crate::engine::{Place, Said, SampleEngine};
 use crate::error::{LocalError, Result};
+use crate::issuer::Issuer;
 use crate::layout::{FUNCTIONS, Layout};
 use crate::processes;
 use crate::speech::{self, Speech};
@@ -98,6 +99,7 @@ pub struct LocalStack {
     // Before the stand-in, so that no function calls it while it ends.
     emulator: Emulator,
     engine: Option<SampleEngine>,
+    issuer: Issuer,
     sim: Option<SimHandle>,
     sdk: SdkConfig,
     outputs: HashMap<String, String>,
@@ -152,6 +154,8 @@ impl LocalStack {
             ("VendorName", "local-vendor".to_owned()),
             ("AppTokenSecretArn", keep_app_token(&sdk, &account).await?),
         ];
+        let issuer = Issuer::start().await?;
+        parameters.extend(issuer.parameters());
         let place = match options.worker {
             Worker::Local => None,
             Worker::Http => Some(Place::free().await?),
@@ -182,6 +186,7 @@ impl LocalStack {
             layout,
             emulator,
             engine,
+            issuer,
             sim,
             sdk,
             outputs,
@@ -209,6 +214,31 @@ impl LocalStack {
     /// signature is not checked: for a test that needs a service once, whose SDK would be large.
     pub fn root_authorization(&self, service: &str) -> String {
         authorization(service)
+    }
+
+    /// A login of one of the run's people (`ana`, `ben`, `chloe`, `omar`), as their browser would have it; an error for others.
+    pub fn login(&self, person: &str) -> Result<String> {
+        self.issuer.token(person).ok_or_else(|| LocalError::NoOutput {
+            name: format!("login of {person}"),
+        })
+    }
+
+    /// The address of the issuer of the people's logins.
+    pub fn issuer(&self) -> &str {
+        self.issuer.url()
+    }
+
+    /// Uploads the page of people who do orders from its build, where it was built; says whether.
+    pub async fn upload_page(&self) -> Result<bool> {
+        let built = self.layout.root.join("functions/people/page/dist");
+        if !built.join("index.html").exists() {
+            return Ok(false);
+        }
+        let stack = reachctl::stack::Stack::find(&self.sdk, STACK, "local run").await;
+        let stack = stack.map_err(LocalError::aws("looking for the stack"))?;
+        let uploaded = stack.upload_page(&built).await;
+        uploaded.map_err(LocalError::aws("uploading the page"))?;
+        Ok(true)
     }
 
     /// An output of the stack.
@@ -291,7 +321,7 @@ impl LocalStack {
         let stack = reachctl::stack::Stack::find(&self.sdk, STACK, "local run").await;
         let stack = stack.map_err(|error| refused(error.to_string()))?;
         match stack.hand_in(&task_id, file).await {
-            Ok(HandedIn::Taken(_)) => Ok(()),
+            Ok(HandedIn::Taken { .. }) => Ok(()),
             Ok(other) => Err(refused(format!("{other:?}"))),
             Err(error) => Err(refused(error.to_string())),
         }

@@ -112,6 +112,11 @@ enum Command {
         #[arg(long, value_parser = customer_text)]
         text: String,
     },
+    /// Upload the page of people who do orders, as its build leaves it.
+    Page {
+        /// The folder with `index.html` and `assets/`.
+        folder: PathBuf,
+    },
     /// Hand in what people made for a task that waits for it: captions (SRT, WebVTT, DFXP), a script or chapters (the same), or a
     /// finished sound track (whatever ffmpeg reads). It is checked first; what is refused changes nothing.
     Submit {
@@ -235,10 +240,12 @@ async fn command(stack: &Stack, command: &Command, say: &Say) -> Result<String> 
         Command::Park { task_id, time, why } => say.held(&operator.park(task_id, time.as_secs(), why).await?),
         Command::Fail { task_id, text } => say.held(&operator.fail(task_id, text).await?),
         Command::Submit { task_id, file } => match stack.hand_in(task_id, file).await? {
-            HandedIn::Taken(what) => {
-                let json = json!({ "task_id": task_id.as_str(), "taken": what });
+            HandedIn::Taken { what, warnings } => {
+                let json = json!({ "task_id": task_id.as_str(), "taken": what, "warnings": warnings });
                 say.this(&json, || {
-                    format!("taken as the {what} of task {task_id}, which goes on\n")
+                    let lines = warnings.iter().map(|finding| format!("  {}\n", finding.text));
+                    let lines: String = lines.collect();
+                    format!("taken as the {what} of task {task_id}, which goes on\n{lines}")
                 })
             }
             HandedIn::Refused(findings) => {
@@ -254,6 +261,12 @@ async fn command(stack: &Stack, command: &Command, say: &Say) -> Result<String> 
                 });
             }
         },
+        Command::Page { folder } => {
+            let files = stack.upload_page(folder).await?;
+            say.this(&json!({ "files": files }), || {
+                format!("the page is up: {files} files\n")
+            })
+        }
         Command::Drain { why } => {
             let closed = operator.drain(why).await?;
             say.this(&json!({ "closed": closed }), || {

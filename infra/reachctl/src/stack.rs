@@ -10,12 +10,13 @@ use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurat
 use kaltura::TaskId;
 use pipeline::StepError;
 use pipeline::aws::dynamodb::Table;
+use pipeline::aws::s3::Bucket;
 use pipeline::aws::states::StateMachine;
 use pipeline::config::Env;
 use pipeline::context::Builder;
-use pipeline::handin::{self, HandedIn};
+use pipeline::handin::{self, Handed, HandedIn};
 use pipeline::operator::Operator;
-use pipeline::ports::SystemClock;
+use pipeline::ports::{ObjectStore as _, SystemClock};
 use pipeline::steps::extend_keys::ExtendReport;
 use serde::{Deserialize, Serialize};
 
@@ -160,7 +161,35 @@ impl Stack {
         ctx.objects()?
             .upload(&key, file, "application/octet-stream")
             .await?;
-        Ok(handin::run(&ctx, task_id, &key).await?)
+        Ok(handin::run(&ctx, task_id, &Handed::File(key), None).await?)
+    }
+
+    /// Uploads the page of people who do orders: a folder with `index.html` and `assets/`, as its build leaves it. The files whose
+    /// names have a hash come first and those of former builds stay, so that no open page misses one. Safe to repeat. Answers how
+    /// many files there were.
+    pub async fn upload_page(&self, folder: &Path) -> Result<usize> {
+        let unreadable = |path: &Path| {
+            let path = path.display().to_string();
+            move |source| ReachctlError::File { path, source }
+        };
+        let people = Settings::of(&self.lambda, &self.name, "people").await?;
+        let files = Bucket::new(&self.sdk, people.get("PAGE_BUCKET")?);
+        let index = folder.join("index.html");
+        std::fs::File::open(&index).map_err(unreadable(&index))?;
+        let assets = folder.join("assets");
+        let mut count = 0;
+        for entry in std::fs::read_dir(&assets).map_err(unreadable(&assets))? {
+            let path = entry.map_err(unreadable(&assets))?.path();
+            let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+                continue;
+            };
+            files
+                .upload(&format!("page/assets/{name}"), &path, "application/octet-stream")
+                .await?;
+            count += 1;
+        }
+        files.upload("page/index.html", &index, "text/html").await?;
+        Ok(count + 1)
     }
 
     /// Has the extend-keys function extend a task's key now. It has the rights and the app token, which the operator needn't

@@ -5,8 +5,12 @@
 
 use kaltura::{PartnerId, TaskId};
 
-use crate::memory::sample_record;
-use crate::ports::{Gate, GateClosed, Leases, ObjectStore, OrderQueue, SessionStore, StagedTask, TaskStore};
+use crate::memory::{sample_people_record, sample_record};
+use crate::people::{PeopleList, Person, PersonId, WaitingOrder};
+use crate::ports::{
+    Expected, Gate, GateClosed, Leases, ObjectStore, OrderQueue, PeopleIndex, SessionStore, SharedObjects,
+    StagedTask, TaskStore,
+};
 use crate::record::{Duty, RESEND_AFTER_S, Stage, TaskRecord, TaskState};
 use crate::session::CachedSession;
 
@@ -237,6 +241,145 @@ pub async fn gate(store: &dyn Gate) -> Verdict {
         hold(closed().await?.is_none(), "an opened gate is open")?;
     }
     Ok(())
+}
+
+/// A record's place in the list of people's orders follows it. The store must hold no other order of people's; `wait` is called
+/// before each look.
+pub async fn people_index(
+    store: &dyn TaskStore,
+    index: &dyn PeopleIndex,
+    prefix: &str,
+    wait: impl AsyncFn(),
+) -> Verdict {
+    let id = |n: u32| TaskId::parse(format!("{prefix}{n}")).map_err(text);
+    let mut records = Vec::new();
+    // The first three are due at one time, so that their ids decide; the last has no time.
+    for (n, due_epoch_s) in [
+        (2, Some(500)),
+        (10, Some(500)),
+        (1, Some(500)),
+        (4, Some(90)),
+        (5, None),
+    ] {
+        let mut record = sample_people_record(&id(n)?);
+        record.expected_finish_epoch_s = due_epoch_s;
+        store.keep(&record).await.map_err(text)?;
+        records.push(record);
+    }
+    let look = async |list, after: Option<&str>, before: Option<&str>, limit| {
+        wait().await;
+        let orders = index.waiting(list, after, before, limit).await.map_err(text)?;
+        Ok::<_, String>(orders)
+    };
+    let ids = |orders: &[WaitingOrder]| -> Vec<String> {
+        let ids = orders.iter().map(|order| order.task_id.to_string());
+        ids.filter_map(|id| id.strip_prefix(prefix).map(str::to_owned))
+            .collect()
+    };
+    let all = look(PeopleList::Open, None, None, 100).await?;
+    hold(
+        ids(&all) == ["4", "1", "10", "2", "5"],
+        "open orders are told by due time, then by id",
+    )?;
+    hold(
+        all.first() == WaitingOrder::of(&records[3]).as_ref(),
+        "an order is told with all that a list shows",
+    )?;
+    hold(
+        ids(&look(PeopleList::Open, None, None, 2).await?) == ["4", "1"],
+        "a limit of the list is kept",
+    )?;
+    let behind = all[1].place();
+    hold(
+        ids(&look(PeopleList::Open, Some(&behind), None, 100).await?) == ["10", "2", "5"],
+        "the list goes on behind a place, and passes over none of the same time",
+    )?;
+    let (at, later) = (format!("{:012}", 500), format!("{:012}", 501));
+    hold(
+        ids(&look(PeopleList::Open, None, Some(&at), 100).await?) == ["4"]
+            && ids(&look(PeopleList::Open, Some(&behind), Some(&later), 100).await?) == ["10", "2"]
+            && look(PeopleList::Open, Some(&behind), Some(&at), 100)
+                .await?
+                .is_empty(),
+        "the list ends before a time",
+    )?;
+    let who = Person {
+        id: PersonId::new("ana"),
+        name: "Ana".to_owned(),
+        groups: Vec::new(),
+    };
+    let mut taken = records.swap_remove(3);
+    taken.people.take(&who, 1_000, 10).map_err(text)?;
+    store.save(&mut taken).await.map_err(text)?;
+    let mut gone = records.swap_remove(0);
+    gone.state = TaskState::Gone;
+    store.save(&mut gone).await.map_err(text)?;
+    hold(
+        ids(&look(PeopleList::Open, None, None, 100).await?) == ["1", "10", "5"]
+            && ids(&look(PeopleList::Taken, None, None, 100).await?) == ["4"],
+        "who takes an order moves it, and one that is gone is in no list",
+    )?;
+    taken.people.release(&who, 20).map_err(text)?;
+    store.save(&mut taken).await.map_err(text)?;
+    hold(
+        look(PeopleList::Taken, None, None, 100).await?.is_empty()
+            && look(PeopleList::Open, None, None, 100).await?.len() == 4,
+        "what is released is open again",
+    )
+}
+
+/// A write goes through only where the object is as expected, and an upload has the checksum with it.
+pub async fn shared_objects(objects: &dyn SharedObjects) -> Verdict {
+    const KEY: &str = "drafts/conformance/draft.json";
+    let put = async |content: &'static str, expected: Expected<'_>| {
+        let content = bytes::Bytes::from_static(content.as_bytes());
+        let put = objects.put_expected(KEY, content, "application/json", expected);
+        put.await.map_err(text)
+    };
+    let get = async || objects.get_tagged(KEY).await.map_err(text);
+    hold(get().await?.is_none(), "an object that nobody wrote is not there")?;
+    hold(
+        objects.size_bytes(KEY).await.map_err(text)?.is_none(),
+        "and has no size",
+    )?;
+    hold(
+        put("none", Expected::Tagged("\"0123\"")).await?.is_none() && get().await?.is_none(),
+        "a write that expects an object makes none",
+    )?;
+    let first = put("first", Expected::Missing).await?;
+    let first = first.ok_or("does not hold: a first write goes through")?;
+    hold(
+        get().await? == Some((bytes::Bytes::from_static(b"first"), first.clone())),
+        "it is read with the tag that its write answered",
+    )?;
+    hold(
+        objects.size_bytes(KEY).await.map_err(text)? == Some(5),
+        "its size is told",
+    )?;
+    hold(
+        put("another first", Expected::Missing).await?.is_none(),
+        "a second first write does not go through",
+    )?;
+    let second = put("second", Expected::Tagged(&first)).await?;
+    let second = second.ok_or("does not hold: a write on the tag that was read goes through")?;
+    hold(
+        put("stale", Expected::Tagged(&first)).await?.is_none(),
+        "a stale write does not go through",
+    )?;
+    hold(
+        get().await? == Some((bytes::Bytes::from_static(b"second"), second)),
+        "what was refused changed nothing",
+    )?;
+    let upload = objects
+        .presign_upload("engine/1/1/handed-in-00.srt", &[7; 32], 1_790_000_000, 900)
+        .await
+        .map_err(text)?;
+    hold(
+        upload.headers.iter().any(|(name, value)| {
+            name == "x-amz-checksum-sha256" && value == "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc="
+        }),
+        "an upload has its checksum with it",
+    )
 }
 
 /// A lease is one holder's until it ends or is given back.

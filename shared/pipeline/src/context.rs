@@ -15,13 +15,14 @@ use crate::config::{Config, Env, setting};
 use crate::error::Result;
 use crate::links::Links;
 use crate::ports::{
-    Clock, Completions, Executions, Gate, Leases, MediaFetcher, ObjectStore, OrderQueue, SystemClock,
-    TaskStore,
+    Clock, Completions, Executions, Gate, Leases, MediaFetcher, ObjectStore, OrderQueue, PeopleIndex,
+    SharedObjects, SystemClock, TaskStore,
 };
 use crate::session::VendorSessions;
 use crate::telemetry;
 
-/// What the steps work with.
+/// What the steps work with. A clone shares all of it.
+#[derive(Clone)]
 pub struct Context {
     /// The settings.
     pub config: Config,
@@ -42,7 +43,7 @@ pub struct Context {
 }
 
 /// The parts that only some functions need.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Parts {
     /// The orders queue.
     pub queue: Option<Arc<dyn OrderQueue>>,
@@ -58,6 +59,10 @@ pub struct Parts {
     pub engines: Option<engines::EngineSet>,
     /// The links that outlive credentials.
     pub links: Option<Arc<Links>>,
+    /// The list of orders that wait for people.
+    pub people: Option<Arc<dyn PeopleIndex>>,
+    /// The drafts of people's work.
+    pub drafts: Option<Arc<dyn SharedObjects>>,
 }
 
 macro_rules! part {
@@ -97,6 +102,14 @@ impl Context {
     part!(
         /// The links, where the function has them.
         links: &Arc<Links>
+    );
+    part!(
+        /// The list of people's orders, where the function has it.
+        people: &Arc<dyn PeopleIndex>
+    );
+    part!(
+        /// The drafts, where the function has them.
+        drafts: &Arc<dyn SharedObjects>
     );
 }
 
@@ -149,6 +162,24 @@ impl Builder {
         let name = self.env.required("WORK_BUCKET")?;
         self.parts.objects = Some(Arc::new(aws::s3::Bucket::new(&self.sdk, name)));
         Ok(self)
+    }
+
+    /// With the list of orders that wait for people, and with their drafts and uploads in the bucket of `WORK_BUCKET`.
+    pub fn with_people(mut self) -> Result<Self> {
+        let table = aws::dynamodb::Table::new(
+            aws_sdk_dynamodb::Client::new(&self.sdk),
+            self.config.tasks_table.clone(),
+        );
+        self.parts.people = Some(Arc::new(table));
+        let bucket = aws::s3::Bucket::new(&self.sdk, self.env.required("WORK_BUCKET")?);
+        self.parts.drafts = Some(Arc::new(bucket));
+        Ok(self)
+    }
+
+    /// The bucket of the page's files, `PAGE_BUCKET`.
+    pub fn page_files(&self) -> Result<Arc<dyn ObjectStore>> {
+        let name = self.env.required("PAGE_BUCKET")?;
+        Ok(Arc::new(aws::s3::Bucket::new(&self.sdk, name)))
     }
 
     /// With the state machine of `STATE_MACHINE_ARN`.

@@ -1,12 +1,14 @@
 //! What people hand in: looked at, kept as the result of their work, and the wait of the task completed with it.
 //!
 //! What lives here: what a file must be for each kind of hand-over, and what is said of one that isn't. What does not: who
-//! may hand in, and how the file came into the bucket (`reachctl`, an interface for people); what is made of it (`render`).
+//! may hand in, and how the file came into the bucket (`people`, `reachctl`); what is made of it (`render`).
 //! A file that is refused changes nothing: the order waits on, and another file may be handed in.
+
+mod rules;
 
 use std::path::Path;
 
-use captions::Cue;
+use captions::{CaptionFormat, Cue};
 use engines::{
     Chapter, EngineVersion, Handover, JobId, JobResult, MediaRef, Output, Passage, RESULT_VERSION, WorkKind,
 };
@@ -15,8 +17,11 @@ use sound::{Problem, Source, Tools, TrackRules, check_track, inspect};
 
 use crate::context::Context;
 use crate::error::{Result, StepError};
+use crate::people::Person;
+use crate::people::must_be_vtt;
 use crate::record::{TaskRecord, TaskState};
-use crate::steps::process::{complete, keep_result};
+use crate::render::layout_rules;
+use crate::steps::process::{complete, keep_result, load_order};
 use crate::steps::{self, StepInput, Task};
 
 /// A text may end so much behind its media: rounding, and players that tell a length in whole seconds.
@@ -26,26 +31,73 @@ const TITLE_CHARACTERS: usize = 255;
 /// The largest text; what is larger is none.
 const TEXT_BYTES: usize = 8 * 1024 * 1024;
 
+/// How much a finding weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// It can't be used so.
+    Error,
+    /// It can, and somebody should look at it.
+    Warning,
+}
+
 /// What is wrong with a file, and where.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Finding {
+    /// How much it weighs.
+    pub level: Level,
     /// A stable name.
     pub name: &'static str,
     /// What was found and what was expected, for whoever made the file; times as `1:02.500`, cues counted from 1.
     pub text: String,
+    /// The cue that it is about, counted from 1 by time.
+    pub cue: Option<usize>,
 }
 
 impl Finding {
     fn new(name: &'static str, text: String) -> Self {
-        Self { name, text }
+        Self {
+            level: Level::Error,
+            name,
+            text,
+            cue: None,
+        }
+    }
+
+    fn of_cue(name: &'static str, number: usize, text: String) -> Self {
+        Self {
+            cue: Some(number),
+            ..Self::new(name, text)
+        }
+    }
+
+    fn warned(self) -> Self {
+        Self {
+            level: Level::Warning,
+            ..self
+        }
     }
 }
 
-/// What came of a file.
+/// What is handed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Handed {
+    /// The file at this key of the bucket.
+    File(String),
+    /// Cues: captions, a script, or chapters.
+    Cues(Vec<Cue>),
+}
+
+/// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HandedIn {
-    /// It is good and kept, and the order goes on. Names what it was taken for: `captions`, `script`, `sound`, `chapters`.
-    Taken(&'static str),
+    /// It is good and kept, and the order goes on.
+    Taken {
+        /// What it was taken for: `captions`, `script`, `sound`, `chapters`.
+        what: &'static str,
+        /// What somebody should look at all the same.
+        warnings: Vec<Finding>,
+    },
     /// It can't be used. The order waits on.
     Refused(Vec<Finding>),
     /// The task doesn't wait for people: it has gone on, has ended, or never did.
@@ -55,8 +107,33 @@ pub enum HandedIn {
 /// Where a file that is handed in belongs, so that it is deleted with the rest of its task; `file_name` is its own name, whose
 /// extension is kept.
 pub fn key_of(record: &TaskRecord, file_name: &str) -> String {
-    let extension: String = Path::new(file_name)
-        .extension()
+    let extension = extension(file_name);
+    format!(
+        "engine/{}/{}/handed-in.{extension}",
+        record.task_id, record.attempt
+    )
+}
+
+/// The same for a file of this SHA-256: another content has another place, so that what was checked is what is handed in.
+pub fn upload_key(record: &TaskRecord, file_name: &str, sha256: &[u8; 32]) -> String {
+    let hash = hex(sha256);
+    let extension = extension(file_name);
+    format!(
+        "engine/{}/{}/handed-in-{hash}.{extension}",
+        record.task_id, record.attempt
+    )
+}
+
+/// In hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('0');
+    let digits = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    digits.collect()
+}
+
+fn extension(file_name: &str) -> String {
+    let extension = Path::new(file_name).extension();
+    let extension: String = extension
         .and_then(|extension| extension.to_str())
         .unwrap_or("bin")
         .chars()
@@ -64,10 +141,11 @@ pub fn key_of(record: &TaskRecord, file_name: &str) -> String {
         .take(8)
         .collect::<String>()
         .to_ascii_lowercase();
-    format!(
-        "engine/{}/{}/handed-in.{extension}",
-        record.task_id, record.attempt
-    )
+    if extension.is_empty() {
+        "bin".to_owned()
+    } else {
+        extension
+    }
 }
 
 /// Whether the task waits for people now.
@@ -75,22 +153,58 @@ pub fn is_waited_for(record: &TaskRecord) -> bool {
     record.state == TaskState::Running && waiting(record).is_some()
 }
 
-/// Takes the file at `key` of the bucket for what the task waits for. Safe to repeat: a task that has gone on answers
-/// [`HandedIn::NobodyWaits`].
-pub async fn run(ctx: &Context, task_id: &TaskId, key: &str) -> Result<HandedIn> {
+/// Takes what is handed in for what the task waits for; `who` hands it in, where that is known. Safe to repeat: a task that has
+/// gone on answers [`HandedIn::NobodyWaits`].
+pub async fn run(ctx: &Context, task_id: &TaskId, handed: &Handed, who: Option<&Person>) -> Result<HandedIn> {
+    on_waiting(ctx, task_id, async |task| take(task, handed, who).await)
+        .await
+        .map(|taken| taken.unwrap_or(HandedIn::NobodyWaits))
+}
+
+/// What would be said of what is handed in, and what it would be taken for where nothing keeps it from that. Changes nothing.
+/// `None` where the task doesn't wait for people.
+pub async fn check(ctx: &Context, task_id: &TaskId, handed: &Handed) -> Result<Option<Checked>> {
+    on_waiting(ctx, task_id, async |task| {
+        let Some((index, handover)) = waiting(&task.record) else {
+            return Ok(None);
+        };
+        let judged = judge(task, index, handover, handed).await?;
+        Ok(Some(Checked {
+            what: judged.output.map(|output| output.name()),
+            findings: judged.findings,
+        }))
+    })
+    .await
+    .map(Option::flatten)
+}
+
+/// What a check says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// What it would be taken for; `None` where it would be refused.
+    pub what: Option<&'static str>,
+    /// What was found.
+    pub findings: Vec<Finding>,
+}
+
+async fn on_waiting<T>(
+    ctx: &Context,
+    task_id: &TaskId,
+    work: impl AsyncFnOnce(&mut Task<'_>) -> Result<T>,
+) -> Result<Option<T>> {
     let Some(record) = ctx.tasks.load(task_id).await? else {
         return Err(StepError::RecordMissing {
             task_id: task_id.to_string(),
         });
     };
     if !is_waited_for(&record) {
-        return Ok(HandedIn::NobodyWaits);
+        return Ok(None);
     }
     let input = StepInput {
         task_id: task_id.clone(),
         attempt: record.attempt,
     };
-    steps::run(ctx, "hand-in", &input, async |task| take(task, key).await).await
+    steps::run(ctx, "hand-in", &input, work).await.map(Some)
 }
 
 /// The piece of work that people have taken on, and what they are to hand in.
@@ -100,7 +214,103 @@ fn waiting(record: &TaskRecord) -> Option<(usize, Handover)> {
     (work.kind == WorkKind::HandIn).then_some((index, work.handover.unwrap_or(Handover::Captions)))
 }
 
-async fn take(task: &mut Task<'_>, key: &str) -> Result<HandedIn> {
+/// What was found, and what was made of it where nothing is an error.
+struct Judged {
+    output: Option<Output>,
+    findings: Vec<Finding>,
+}
+
+impl Judged {
+    fn of(found: Looked<Output>) -> Self {
+        match found {
+            Ok(output) => Self {
+                output: Some(output),
+                findings: Vec::new(),
+            },
+            Err(findings) => Self {
+                output: None,
+                findings,
+            },
+        }
+    }
+
+    fn with(mut self, more: Vec<Finding>) -> Self {
+        self.findings.extend(more);
+        if self.findings.iter().any(|finding| finding.level == Level::Error) {
+            self.output = None;
+        }
+        self
+    }
+}
+
+async fn judge(task: &Task<'_>, index: usize, handover: Handover, handed: &Handed) -> Result<Judged> {
+    let media_ms = task.record.media.as_ref().and_then(|media| media.duration_ms);
+    let plan = task.record.plan.as_ref();
+    let plan = plan.ok_or_else(|| task.out_of_order("hand-in", "a plan"))?;
+    // Where a voice would speak a script, the finished track does as well.
+    let is_spoken = plan
+        .works
+        .iter()
+        .skip(index)
+        .any(|work| work.kind == WorkKind::Speak);
+    let key = match handed {
+        Handed::File(key) => Some(key),
+        Handed::Cues(_) => None,
+    };
+    let is_track = match (handover, key) {
+        (Handover::Sound, _) => true,
+        (Handover::Script, Some(key)) if is_spoken => !is_text(task, key).await?,
+        _ => false,
+    };
+    if is_track {
+        let Some(key) = key else {
+            let text = "the finished track is wanted, and these are cues".to_owned();
+            return Ok(Judged::of(Err(vec![Finding::new("NoTrack", text)])));
+        };
+        return Ok(Judged::of(track(task, key, media_ms).await?));
+    }
+    let read = match handed {
+        Handed::Cues(cues) => Ok((CaptionFormat::Vtt, cues.clone())),
+        Handed::File(key) => text(task, key).await?.and_then(|text| {
+            captions::read_any(&text).map_err(|error| vec![Finding::new("TextUnreadable", error.to_string())])
+        }),
+    };
+    let (format, cues) = match read {
+        Ok(read) => read,
+        Err(findings) => return Ok(Judged::of(Err(findings))),
+    };
+    if handover == Handover::Script && must_be_vtt(plan) && format != CaptionFormat::Vtt {
+        let text = format!(
+            "the file is {}, expected WebVTT",
+            format.extension().to_uppercase()
+        );
+        return Ok(Judged::of(Err(vec![Finding::new("NotWebVtt", text)])));
+    }
+    let more = match handover {
+        Handover::Captions => {
+            let order = load_order(task).await?;
+            let language = plan.delivered_language().bcp47;
+            let mut ordered = cues.clone();
+            ordered.sort_by_key(|cue| (cue.start_ms, cue.end_ms));
+            rules::of_order(
+                &ordered,
+                &order,
+                &layout_rules(&plan.style, &language),
+                &plan.style,
+            )
+        }
+        _ => Vec::new(),
+    };
+    let found = match handover {
+        Handover::Script => script(cues, media_ms),
+        Handover::Chapters => chapters(cues, media_ms),
+        Handover::Captions => shown(cues, media_ms),
+        other => return Err(task.out_of_order("hand-in", &format!("a known hand-over, not {other:?}"))),
+    };
+    Ok(Judged::of(found).with(more))
+}
+
+async fn take(task: &mut Task<'_>, handed: &Handed, who: Option<&Person>) -> Result<HandedIn> {
     let Some((index, handover)) = waiting(&task.record) else {
         return Ok(HandedIn::NobodyWaits);
     };
@@ -108,27 +318,13 @@ async fn take(task: &mut Task<'_>, key: &str) -> Result<HandedIn> {
         return Ok(HandedIn::NobodyWaits);
     };
     let accepted = accepted.clone();
-    let media = task.record.media.as_ref();
-    let media_ms = media.and_then(|media| media.duration_ms);
-    // Where a voice would speak a script, the finished track does as well.
-    let is_spoken = task.record.plan.iter().flat_map(|plan| &plan.works);
-    let is_spoken = is_spoken.skip(index).any(|work| work.kind == WorkKind::Speak);
-    let found = match handover {
-        Handover::Sound => track(task, key, media_ms).await?,
-        Handover::Script if is_spoken && !is_text(task, key).await? => track(task, key, media_ms).await?,
-        Handover::Script => text(task, key).await?.and_then(|text| script(&text, media_ms)),
-        Handover::Chapters => text(task, key).await?.and_then(|text| chapters(&text, media_ms)),
-        Handover::Captions => text(task, key).await?.and_then(|text| shown(&text, media_ms)),
-        other => return Err(task.out_of_order("hand-in", &format!("a known hand-over, not {other:?}"))),
+    let Judged { output, findings } = judge(task, index, handover, handed).await?;
+    let Some(output) = output else {
+        tracing::warn!(?findings, "what was handed in can't be used");
+        return Ok(HandedIn::Refused(findings));
     };
-    let output = match found {
-        Ok(output) => output,
-        Err(findings) => {
-            tracing::warn!(?findings, "what was handed in can't be used");
-            return Ok(HandedIn::Refused(findings));
-        }
-    };
-    let name = output.name();
+    let what = output.name();
+    let media_ms = task.record.media.as_ref().and_then(|media| media.duration_ms);
     let result = JobResult {
         version: RESULT_VERSION,
         job_id: JobId::named(&accepted.job_id),
@@ -142,8 +338,19 @@ async fn take(task: &mut Task<'_>, key: &str) -> Result<HandedIn> {
         warnings: Vec::new(),
     };
     keep_result(task, index, &result).await?;
+    let now_epoch_s = task.ctx.clock.now_epoch_s();
+    task.change(|record| {
+        record.people.hold = None;
+        if let Some(who) = who {
+            record.people.note(who, format!("handed in {what}"), now_epoch_s);
+        }
+    })
+    .await?;
     complete(task, &accepted.token).await?;
-    Ok(HandedIn::Taken(name))
+    Ok(HandedIn::Taken {
+        what,
+        warnings: findings,
+    })
 }
 
 type Looked<T> = std::result::Result<T, Vec<Finding>>;
@@ -173,10 +380,8 @@ async fn text(task: &Task<'_>, key: &str) -> Result<Looked<bytes::Bytes>> {
     })
 }
 
-/// The cues of a file, in the media and in order.
-fn cues(text: &[u8], media_ms: Option<u64>) -> Looked<Vec<Cue>> {
-    let (_, mut cues) =
-        captions::read_any(text).map_err(|error| vec![Finding::new("TextUnreadable", error.to_string())])?;
+/// Cues that are in the media, in order.
+fn in_media(mut cues: Vec<Cue>, media_ms: Option<u64>) -> Looked<Vec<Cue>> {
     cues.sort_by_key(|cue| (cue.start_ms, cue.end_ms));
     let mut findings = Vec::new();
     let end_ms = media_ms.unwrap_or(u64::MAX);
@@ -187,7 +392,7 @@ fn cues(text: &[u8], media_ms: Option<u64>) -> Looked<Vec<Cue>> {
                 "cue {number} at {at} ends at {}, before it begins",
                 clock(cue.end_ms)
             );
-            findings.push(Finding::new("CueBackwards", text));
+            findings.push(Finding::of_cue("CueBackwards", number, text));
         }
         if cue.end_ms > end_ms.saturating_add(BEHIND_THE_END_MS) {
             let text = format!(
@@ -195,13 +400,11 @@ fn cues(text: &[u8], media_ms: Option<u64>) -> Looked<Vec<Cue>> {
                 clock(cue.end_ms),
                 clock(end_ms)
             );
-            findings.push(Finding::new("CueBehindTheEnd", text));
+            findings.push(Finding::of_cue("CueBehindTheEnd", number, text));
         }
         if cue.text().trim().is_empty() {
-            findings.push(Finding::new(
-                "CueBlank",
-                format!("cue {number} at {at} has no text"),
-            ));
+            let text = format!("cue {number} at {at} has no text");
+            findings.push(Finding::of_cue("CueBlank", number, text));
         }
     }
     none_of(findings, cues)
@@ -216,8 +419,8 @@ fn none_of<T>(findings: Vec<Finding>, good: T) -> Looked<T> {
 }
 
 /// Captions, as they are to be shown: two at a time would cover each other.
-fn shown(text: &[u8], media_ms: Option<u64>) -> Looked<Output> {
-    let cues = cues(text, media_ms)?;
+fn shown(cues: Vec<Cue>, media_ms: Option<u64>) -> Looked<Output> {
+    let cues = in_media(cues, media_ms)?;
     none_of(overlaps(&cues), Output::Captions { cues })
 }
 
@@ -232,14 +435,14 @@ fn overlaps(cues: &[Cue]) -> Vec<Finding> {
                 clock(pair[1].start_ms),
                 clock(pair[0].end_ms)
             );
-            Finding::new("CuesOverlap", text)
+            Finding::of_cue("CuesOverlap", number + 1, text)
         })
         .collect()
 }
 
 /// Descriptions with their times.
-fn script(text: &[u8], media_ms: Option<u64>) -> Looked<Output> {
-    let cues = cues(text, media_ms)?;
+fn script(cues: Vec<Cue>, media_ms: Option<u64>) -> Looked<Output> {
+    let cues = in_media(cues, media_ms)?;
     let passages = cues.iter().map(|cue| Passage {
         start_ms: cue.start_ms,
         end_ms: cue.end_ms,
@@ -251,19 +454,19 @@ fn script(text: &[u8], media_ms: Option<u64>) -> Looked<Output> {
 }
 
 /// Chapters: each begins where its cue does.
-fn chapters(text: &[u8], media_ms: Option<u64>) -> Looked<Output> {
-    let cues = cues(text, media_ms)?;
+fn chapters(cues: Vec<Cue>, media_ms: Option<u64>) -> Looked<Output> {
+    let cues = in_media(cues, media_ms)?;
     let mut findings = Vec::new();
     let mut chapters: Vec<Chapter> = Vec::new();
     for (number, cue) in (1..).zip(&cues) {
         let at = clock(cue.start_ms);
         if chapters.last().is_some_and(|last| last.start_ms == cue.start_ms) {
             let text = format!("chapter {number} begins at {at}, as the one before it does");
-            findings.push(Finding::new("ChaptersAtOnce", text));
+            findings.push(Finding::of_cue("ChaptersAtOnce", number, text));
         }
         if media_ms.is_some_and(|media_ms| cue.start_ms >= media_ms) {
             let text = format!("chapter {number} begins at {at}, when the media has ended");
-            findings.push(Finding::new("ChapterBehindTheEnd", text));
+            findings.push(Finding::of_cue("ChapterBehindTheEnd", number, text));
         }
         let title = cue.lines.first().map(|line| line.trim().to_owned());
         let title = title.unwrap_or_default();
@@ -272,7 +475,7 @@ fn chapters(text: &[u8], media_ms: Option<u64>) -> Looked<Output> {
             let text = format!(
                 "the title of chapter {number} at {at} has {characters} characters, expected {TITLE_CHARACTERS} at most"
             );
-            findings.push(Finding::new("TitleTooLong", text));
+            findings.push(Finding::of_cue("TitleTooLong", number, text));
         }
         let more = cue.lines.iter().skip(1).map(|line| line.trim());
         let more = more.collect::<Vec<_>>().join(" ");
@@ -285,8 +488,8 @@ fn chapters(text: &[u8], media_ms: Option<u64>) -> Looked<Output> {
     none_of(findings, Output::Chapters { chapters })
 }
 
-/// A finished track: as long as the media, and to be heard. Container, codec and bit rate are nobody's concern: what is
-/// delivered is encoded anew.
+/// A finished track: one, as long as the media, to be heard, and good enough to be encoded anew, which every delivered one is:
+/// so its container is nobody's concern, and its codec and bit rate only where they have lost too much already.
 async fn track(task: &Task<'_>, key: &str, media_ms: Option<u64>) -> Result<Looked<Output>> {
     let folder = crate::files::folder()?;
     let name = key.rsplit('/').next().unwrap_or("handed-in");
@@ -305,10 +508,14 @@ async fn track(task: &Task<'_>, key: &str, media_ms: Option<u64>) -> Result<Look
         .filter(|problem| {
             matches!(
                 problem,
-                Problem::Duration { .. } | Problem::Loudness { .. } | Problem::Silent { .. }
+                Problem::Tracks { .. }
+                    | Problem::Duration { .. }
+                    | Problem::Loudness { .. }
+                    | Problem::Silent { .. }
             )
         })
         .map(|problem| Finding::new(problem.name(), problem.to_string()))
+        .chain(rules::of_sound(&facts))
         .collect();
     let container = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     let sound = MediaRef {
@@ -339,22 +546,22 @@ mod tests {
         findings.into_iter().map(|finding| finding.text).collect()
     }
 
+    fn read(text: &[u8]) -> Vec<Cue> {
+        captions::read_any(text).unwrap().1
+    }
+
     #[test]
     fn captions_are_within_the_media_and_one_at_a_time() {
         let good = b"WEBVTT\n\n00:00.000 --> 00:01.000\nHello.\n\n00:01.000 --> 00:04.500\nGood bye.\n";
-        assert!(matches!(shown(good, Some(4_000)), Ok(Output::Captions { cues }) if cues.len() == 2));
+        assert!(matches!(shown(read(good), Some(4_000)), Ok(Output::Captions { cues }) if cues.len() == 2));
         assert_eq!(
-            names(shown(good, Some(2_000))),
+            names(shown(read(good), Some(2_000))),
             ["cue 2 at 0:01.000 ends at 0:04.500, and the media at 0:02.000"]
         );
         let bad = b"1\n00:00:00,000 --> 00:00:02,000\nOne.\n\n2\n00:00:01,500 --> 00:00:03,000\nTwo.\n";
         assert_eq!(
-            names(shown(bad, None)),
+            names(shown(read(bad), None)),
             ["cue 2 at 0:01.500 begins before cue 1 ends at 0:02.000"]
-        );
-        assert_eq!(
-            names(shown(b"no captions at all", None)),
-            ["no SRT, WebVTT or DFXP cue in 18 bytes of input"]
         );
     }
 
@@ -366,14 +573,14 @@ mod tests {
              00:02.000 --> 00:04.000\nEnd\n"
         );
         assert_eq!(
-            names(chapters(text.as_bytes(), Some(4_000))),
+            names(chapters(read(text.as_bytes()), Some(4_000))),
             [
                 "the title of chapter 2 at 0:02.000 has 256 characters, expected 255 at most",
                 "chapter 3 begins at 0:02.000, as the one before it does"
             ]
         );
         let good = b"WEBVTT\n\n00:00.000 --> 00:01.000\nBeginning\nWhat it is about\n";
-        let Ok(Output::Chapters { chapters }) = chapters(good, Some(4_000)) else {
+        let Ok(Output::Chapters { chapters }) = chapters(read(good), Some(4_000)) else {
             panic!("refused")
         };
         assert_eq!(chapters[0].title, "Beginning");

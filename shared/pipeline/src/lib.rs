@@ -21,6 +21,7 @@ pub mod links;
 pub mod material;
 pub mod memory;
 pub mod operator;
+pub mod people;
 pub mod plan;
 pub mod ports;
 pub mod record;

@@ -288,6 +288,11 @@ impl Material {
         spans
     }
 
+    /// The customer's own text.
+    pub fn source(&self) -> Option<&SourceMaterial> {
+        self.source.as_ref()
+    }
+
     /// Captions that people handed in.
     pub fn captions(&self) -> Option<Vec<Cue>> {
         self.output(|output| match output {

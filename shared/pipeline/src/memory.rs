@@ -7,18 +7,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use kaltura::{AccessKey, PartnerId, TaskId};
 use media::sink::MemorySink;
 use media::{PartSink, SinkError};
+use sha2::{Digest as _, Sha256};
 
 use crate::error::{Class, Result, StepError};
+use crate::people::{PeopleList, PeopleRecord, WaitingOrder};
+use crate::plan::{CaptionStyle, DeletionPolicy, MediaNeed, Order, OutputObject, Plan, PlannedWork};
 use crate::ports::{
-    AppTokenSource, Clock, Completions, Deleted, ExecutionState, Executions, Gate, GateClosed, KnownTask,
-    Leases, LinkMethod, ObjectLinks, ObjectStore, OrderQueue, PresignedUrl, SessionStore, SignedGet,
-    StagedTask, TaskIndex, TaskStore, WorkState,
+    AppTokenSource, Clock, Completions, Deleted, ExecutionState, Executions, Expected, Gate, GateClosed,
+    KnownTask, Leases, LinkMethod, ObjectLinks, ObjectStore, OrderQueue, PeopleIndex, PresignedUpload,
+    PresignedUrl, SessionStore, SharedObjects, SignedGet, StagedTask, TaskIndex, TaskStore, WorkState,
 };
-use crate::record::{Duty, Parking, RECORD_VERSION, Stage, TaskRecord, TaskState};
+use crate::record::{AcceptedWork, Duty, Parking, RECORD_VERSION, Stage, StoredMedia, TaskRecord, TaskState};
 use crate::session::CachedSession;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -179,6 +184,29 @@ impl TaskIndex for MemoryTable {
         expected.sort_by_key(|(_, deadline_epoch_s)| *deadline_epoch_s);
         expected.truncate(limit);
         Ok(expected)
+    }
+}
+
+#[async_trait]
+impl PeopleIndex for MemoryTable {
+    async fn waiting(
+        &self,
+        list: PeopleList,
+        after: Option<&str>,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<WaitingOrder>> {
+        let records = self.all()?;
+        let orders = records.iter().filter_map(WaitingOrder::of);
+        let mut orders: Vec<WaitingOrder> = orders.filter(|order| order.list() == list).collect();
+        orders.retain(|order| {
+            let place = order.place();
+            after.is_none_or(|after| place.as_str() > after)
+                && before.is_none_or(|before| place.as_str() < before)
+        });
+        orders.sort_by_cached_key(WaitingOrder::place);
+        orders.truncate(limit);
+        Ok(orders)
     }
 }
 
@@ -369,6 +397,56 @@ impl ObjectLinks for MemoryObjects {
     }
 }
 
+fn etag(content: &Bytes) -> String {
+    format!("\"{}\"", crate::handin::hex(&Sha256::digest(content)))
+}
+
+#[async_trait]
+impl SharedObjects for MemoryObjects {
+    async fn size_bytes(&self, key: &str) -> Result<Option<u64>> {
+        Ok(lock(&self.objects).get(key).map(|content| content.len() as u64))
+    }
+
+    async fn get_tagged(&self, key: &str) -> Result<Option<(Bytes, String)>> {
+        let objects = lock(&self.objects);
+        Ok(objects.get(key).map(|content| (content.clone(), etag(content))))
+    }
+
+    async fn put_expected(
+        &self,
+        key: &str,
+        content: Bytes,
+        _content_type: &str,
+        expected: Expected<'_>,
+    ) -> Result<Option<String>> {
+        let mut objects = lock(&self.objects);
+        let is_as_expected = match (objects.get(key).map(etag), expected) {
+            (None, Expected::Missing) => true,
+            (Some(found), Expected::Tagged(tag)) => found == tag,
+            _ => false,
+        };
+        if !is_as_expected {
+            return Ok(None);
+        }
+        let tag = etag(&content);
+        objects.insert(key.to_owned(), content);
+        Ok(Some(tag))
+    }
+
+    async fn presign_upload(
+        &self,
+        key: &str,
+        sha256: &[u8; 32],
+        now_epoch_s: u64,
+        ttl_s: u64,
+    ) -> Result<PresignedUpload> {
+        let url = self.presign(LinkMethod::Put, key, now_epoch_s, ttl_s).await?;
+        let checksum = STANDARD.encode(sha256);
+        let headers = vec![("x-amz-checksum-sha256".to_owned(), checksum)];
+        Ok(PresignedUpload { url, headers })
+    }
+}
+
 /// A sink whose object appears in the bucket when it is finished.
 struct SinkTo {
     key: String,
@@ -550,5 +628,85 @@ pub fn sample_record(task_id: TaskId) -> TaskRecord {
         delete_at_epoch_s: None,
         deleted: None,
         history: Vec::new(),
+        people: PeopleRecord::default(),
     }
+}
+
+/// An order for captions in English, such as claim keeps, with this limit of characters a line.
+pub fn sample_order(max_characters_per_caption_line: Option<u32>) -> Order {
+    Order {
+        source_language: Some("English".to_owned()),
+        catalog_output_format: Some(1),
+        default_output_format: None,
+        enable_speaker_id: false,
+        enable_speaker_change_indication: false,
+        enable_audio_tags: false,
+        enable_profanity_removal: false,
+        enable_metadata_extraction: false,
+        max_characters_per_caption_line,
+        flavor_params_ids: Vec::new(),
+        dictionary: vec!["Kaltura".to_owned()],
+        notes: Some("Dr. Mueller speaks <b>first</b>.".to_owned()),
+        processing_region: Some(1),
+        deletion: DeletionPolicy::OnceProcessed,
+        service_feature: 1,
+        service_type: 1,
+        turn_around_time: Some(86_400),
+        expected_finish_epoch_s: Some(1_850),
+        target_language: None,
+        require_source: true,
+        caption_asset_id: None,
+        text_transcript_asset_id: None,
+        json_transcript_asset_id: None,
+        flavor_params_id: None,
+        clear_audio_flavor_params_id: None,
+        entry_duration_ms: Some(4_000),
+    }
+}
+
+/// A record of captions in English that wait for people: plan made, media fetched, work taken on.
+pub fn sample_people_record(task_id: &TaskId) -> TaskRecord {
+    let mut record = sample_record(task_id.clone());
+    record.state = TaskState::Running;
+    record.service_type = 1;
+    record.claimed_epoch_s = Some(120);
+    record.order_key = Some(format!("orders/{task_id}/1.json"));
+    record.media = Some(StoredMedia {
+        key: format!("media/{task_id}/1.mp4"),
+        size_bytes: 5,
+        duration_ms: Some(4_000),
+        container: "mp4".to_owned(),
+    });
+    let style = CaptionStyle {
+        max_characters_per_line: 42,
+        speaker_labels: false,
+        speaker_change_marks: false,
+        audio_tags: false,
+        remove_profanity: false,
+    };
+    record.set_plan(Plan {
+        service_feature: 1,
+        media: MediaNeed::AudioVideo,
+        flavor_params_ids: Vec::new(),
+        source_language: "English".to_owned(),
+        source_bcp47: "en".to_owned(),
+        target: None,
+        source_text: None,
+        style,
+        works: vec![PlannedWork {
+            kind: engines::WorkKind::HandIn,
+            engine: engines::people::NAME.to_owned(),
+            handover: Some(engines::Handover::Captions),
+        }],
+        deliverables: Vec::new(),
+        output_object: OutputObject::default(),
+        deletion: DeletionPolicy::OnceProcessed,
+    });
+    record.works[0].accepted = Some(AcceptedWork {
+        job_id: format!("reach-{task_id}-1-hand-in"),
+        external_id: "people".to_owned(),
+        token: engines::CompletionToken::new(format!("token of {task_id}")),
+        since_epoch_s: 130,
+    });
+    record
 }

@@ -12,6 +12,7 @@ use kaltura::{PartnerId, TaskId};
 use media::{FetchError, FetchReport, HlsRequest, MediaSource, PartSink, Resume};
 
 use crate::error::{Class, Result};
+use crate::people::{PeopleList, WaitingOrder};
 use crate::record::{Duty, Stage, TaskRecord, TaskState};
 use crate::session::CachedSession;
 
@@ -112,6 +113,64 @@ pub trait TaskIndex: Send + Sync {
     async fn keys_expiring(&self, before_epoch_s: u64, limit: usize) -> Result<Vec<(TaskId, u64)>>;
     /// Tasks that have not ended and are expected before that time, soonest first, with that time. A hint, like `due`.
     async fn expected(&self, before_epoch_s: u64, limit: usize) -> Result<Vec<(TaskId, u64)>>;
+}
+
+/// The index of orders that wait for people. Eventually consistent, like the others.
+#[async_trait]
+pub trait PeopleIndex: Send + Sync {
+    /// Up to `limit` orders of a list by place ([`WaitingOrder::place`]): those behind `after`, and before `before`. Fewer only
+    /// where there are no more.
+    async fn waiting(
+        &self,
+        list: PeopleList,
+        after: Option<&str>,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<WaitingOrder>>;
+}
+
+/// What an object must be for a write to go through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected<'a> {
+    /// Not there.
+    Missing,
+    /// There, with this ETag, as it was told.
+    Tagged(&'a str),
+}
+
+/// Objects that several write, and objects that come straight from a person's browser.
+#[async_trait]
+pub trait SharedObjects: Send + Sync {
+    /// The size of an object in bytes; `None` where there is none.
+    async fn size_bytes(&self, key: &str) -> Result<Option<u64>>;
+    /// Reads an object whole, with its ETag; `None` where there is none.
+    async fn get_tagged(&self, key: &str) -> Result<Option<(Bytes, String)>>;
+    /// Writes an object whole if it is as expected; answers its new ETag, or `None` where it was not, and nothing was written.
+    async fn put_expected(
+        &self,
+        key: &str,
+        content: Bytes,
+        content_type: &str,
+        expected: Expected<'_>,
+    ) -> Result<Option<String>>;
+    /// An address to which the content of this SHA-256 may be put, and nothing else, with the headers that must go with it;
+    /// valid for `ttl_s` seconds from `now_epoch_s`.
+    async fn presign_upload(
+        &self,
+        key: &str,
+        sha256: &[u8; 32],
+        now_epoch_s: u64,
+        ttl_s: u64,
+    ) -> Result<PresignedUpload>;
+}
+
+/// Where and how something may be put.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PresignedUpload {
+    /// The address.
+    pub url: PresignedUrl,
+    /// The headers, to be sent word for word.
+    pub headers: Vec<(String, String)>,
 }
 
 /// A lease that keeps two runs of the same timer apart.

@@ -8,6 +8,7 @@ use kaltura::{AccessKey, AssetId, EntryId, PartnerId, ServiceFeature, TaskId};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Failure, StepError};
+use crate::people::PeopleRecord;
 use crate::plan::Plan;
 
 /// The version of [`TaskRecord`]'s shape that this code writes. A record of a later version is refused
@@ -426,6 +427,9 @@ pub struct TaskRecord {
     pub deleted: Option<DeletionReport>,
     /// What happened, the latest last.
     pub history: Vec<HistoryEntry>,
+    /// What people do with it, where it is theirs.
+    #[serde(default, skip_serializing_if = "PeopleRecord::is_empty")]
+    pub people: PeopleRecord,
 }
 
 impl TaskRecord {

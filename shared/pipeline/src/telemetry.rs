@@ -82,10 +82,13 @@ pub mod names {
     pub const RECORD_CONFLICTS: &str = "RecordConflicts";
     /// Sounds in another language than was ordered, by `Outcome`: refused, or doubted and worked on.
     pub const LANGUAGE_MISMATCHES: &str = "LanguageMismatches";
+    /// What people did with orders, by `What`.
+    pub const PEOPLE_ACTS: &str = "PeopleActs";
 
     /// All of them.
-    pub const ALL: [&str; 32] = [
+    pub const ALL: [&str; 33] = [
         EVENTS_OVER,
+        PEOPLE_ACTS,
         LANGUAGE_MISMATCHES,
         TASKS_LISTED,
         TASKS_KEPT,

@@ -17,6 +17,7 @@ mod check;
 mod error;
 mod inspect;
 mod mix;
+mod peaks;
 mod plan;
 mod probe;
 mod program;
@@ -25,6 +26,7 @@ pub use check::{Problem, TrackRules, check_track};
 pub use error::{ErrorClass, Result, SoundError};
 pub use inspect::{TrackFacts, inspect};
 pub use mix::{BitRate, Ducking, Order, Speech, Track, clear_track, media_ms, mix_description, mix_dub};
+pub use peaks::peaks;
 pub use plan::{
     Description, DescriptionLimits, Misfit, Passage, PlaceLimits, Placement, Plan, Span, fit_descriptions,
     pauses, place,

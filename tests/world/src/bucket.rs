@@ -25,6 +25,11 @@ pub struct ServedBucket {
 }
 
 impl ServedBucket {
+    /// The objects themselves, without the server.
+    pub fn objects(&self) -> &MemoryObjects {
+        &self.objects
+    }
+
     pub(crate) async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

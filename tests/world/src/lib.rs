@@ -202,6 +202,8 @@ impl World {
                 completions: Some(states.clone()),
                 fetcher: Some(Arc::new(media::Fetcher::new(fetch_config).unwrap())),
                 engines: Some(EngineSet::new(set)),
+                people: Some(table.clone()),
+                drafts: Some(Arc::new(bucket.objects().clone())),
                 ..Parts::default()
             },
         };

@@ -1,10 +1,11 @@
 //! The table: task records, the poll's lease and the vendor session.
 //!
-//! One table, key `pk`: `TASK#<id>`, `LEASE#<name>`, `GATE`, `SESSION#vendor`. Four sparse indexes: `due` (`due_kind`,
+//! One table, key `pk`: `TASK#<id>`, `LEASE#<name>`, `GATE`, `SESSION#vendor`. Five sparse indexes: `due` (`due_kind`,
 //! `due_at_epoch_s`) holds the tasks that wait for something by [`Duty`], `stage` (`stage`, `created_epoch_s`) those that
 //! admission sees, `keys` (`key_watch`, `key_expires_epoch_s`) the keys to keep alive, `deadline` (`deadline_watch`,
-//! `deadline_epoch_s`) by when customers expect what has not ended. Their attributes are written from the record by
-//! [`TaskRecord::due`], [`TaskRecord::stage`], [`TaskRecord::key_is_watched`] and [`TaskRecord::deadline_epoch_s`], so that
+//! `deadline_epoch_s`) by when customers expect what has not ended, `people` (`people_list`, `people_place`) the orders that
+//! wait for people, with all that a list shows. Their attributes are written from the record by [`TaskRecord::due`],
+//! [`TaskRecord::stage`], [`TaskRecord::key_is_watched`], [`TaskRecord::deadline_epoch_s`] and [`WaitingOrder::of`], so that
 //! record and index can't disagree.
 
 use std::collections::HashMap;
@@ -19,7 +20,10 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::failed;
 use crate::error::{Result, StepError};
-use crate::ports::{Gate, GateClosed, KnownTask, Leases, SessionStore, StagedTask, TaskIndex, TaskStore};
+use crate::people::{PeopleList, WaitingOrder};
+use crate::ports::{
+    Gate, GateClosed, KnownTask, Leases, PeopleIndex, SessionStore, StagedTask, TaskIndex, TaskStore,
+};
 use crate::record::{Duty, RECORD_VERSION, Stage, TaskRecord, TaskState};
 use crate::session::CachedSession;
 
@@ -33,6 +37,8 @@ const STAGE_INDEX: &str = "stage";
 const KEYS_INDEX: &str = "keys";
 /// The index of deadlines.
 const DEADLINE_INDEX: &str = "deadline";
+/// The index of orders that wait for people.
+const PEOPLE_INDEX: &str = "people";
 /// The one partition of the `keys` and of the `deadline` index.
 const WATCHED: &str = "1";
 
@@ -55,7 +61,7 @@ pub struct Table {
 }
 
 /// The attributes of a task's item beside the record's own: its key and its places in the indexes.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Indexed {
     pk: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,6 +76,12 @@ struct Indexed {
     deadline_watch: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     deadline_epoch_s: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    people_list: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    people_place: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    people_order: Option<WaitingOrder>,
     /// DynamoDB deletes the item by this.
     #[serde(skip_serializing_if = "Option::is_none")]
     ttl_epoch_s: Option<u64>,
@@ -89,6 +101,12 @@ struct StagedItem {
     task_id: TaskId,
     partner_id: PartnerId,
     created_epoch_s: u64,
+}
+
+/// What the `people` index has of an item.
+#[derive(Deserialize)]
+struct PeopleItem {
+    people_order: WaitingOrder,
 }
 
 /// What a scan reads of an item.
@@ -220,6 +238,7 @@ fn from_item<T: DeserializeOwned>(what: &str, item: Item) -> Result<T> {
 fn record_item(record: &TaskRecord) -> Result<Item> {
     let pk = task_pk(&record.task_id);
     let due = record.due();
+    let people_order = WaitingOrder::of(record);
     let mut item = to_item(&pk, record)?;
     item.extend(to_item(
         &pk,
@@ -230,6 +249,9 @@ fn record_item(record: &TaskRecord) -> Result<Item> {
             key_watch: record.key_is_watched().then_some(WATCHED),
             deadline_watch: record.deadline_epoch_s().map(|_| WATCHED),
             deadline_epoch_s: record.deadline_epoch_s(),
+            people_list: people_order.as_ref().map(|order| order.list().name()),
+            people_place: people_order.as_ref().map(WaitingOrder::place),
+            people_order,
             ttl_epoch_s: record.expires_epoch_s(),
             pk: pk.clone(),
         },
@@ -421,6 +443,48 @@ impl TaskIndex for Table {
             limit,
         )
         .await
+    }
+}
+
+#[async_trait]
+impl PeopleIndex for Table {
+    async fn waiting(
+        &self,
+        list: PeopleList,
+        after: Option<&str>,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<WaitingOrder>> {
+        // A sort key takes one condition, and BETWEEN has both its ends in it: a blank is before, and a tilde behind, whatever a
+        // place may go on with. A place is never as short as what `before` may be.
+        let from = after.map_or_else(|| " ".to_owned(), |after| format!("{after} "));
+        let to = before.unwrap_or("~");
+        if from.as_str() > to {
+            return Ok(Vec::new());
+        }
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(PEOPLE_INDEX)
+            .key_condition_expression("#list = :list AND #place BETWEEN :from AND :to")
+            .expression_attribute_names("#list", "people_list")
+            .expression_attribute_names("#place", "people_place")
+            .expression_attribute_values(":list", AttributeValue::S(list.name().to_owned()))
+            .expression_attribute_values(":from", AttributeValue::S(from))
+            .expression_attribute_values(":to", AttributeValue::S(to.to_owned()))
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .into_paginator()
+            .items()
+            .send();
+        let mut orders = Vec::new();
+        while orders.len() < limit
+            && let Some(item) = pages.next().await
+        {
+            let item = item.map_err(failed(SERVICE, "Query"))?;
+            orders.push(from_item::<PeopleItem>(PEOPLE_INDEX, item)?.people_order);
+        }
+        Ok(orders)
     }
 }
 

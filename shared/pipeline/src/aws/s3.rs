@@ -12,6 +12,8 @@ use aws_sdk_s3::error::{ProvideErrorMetadata as _, SdkError};
 use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, Delete, ObjectIdentifier};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use media::{PartSink, SinkError};
 use serde::{Deserialize, Serialize};
@@ -19,11 +21,14 @@ use std::collections::BTreeMap;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::Mutex;
 
-use super::sign::{Addressing, object_url, presign, sign_get};
+use super::sign::{Addressing, object_url, presign, presign_with, sign_get};
 use super::{chain, endpoint_override, failed};
 use crate::config::setting;
 use crate::error::{Result, StepError};
-use crate::ports::{Deleted, LinkMethod, ObjectLinks, ObjectStore, PresignedUrl, SignedGet};
+use crate::ports::{
+    Deleted, Expected, LinkMethod, ObjectLinks, ObjectStore, PresignedUpload, PresignedUrl, SharedObjects,
+    SignedGet,
+};
 
 const SERVICE: &str = "s3";
 
@@ -291,6 +296,86 @@ impl ObjectLinks for Bucket {
         presign(method, &url, &region, credentials, at(now_epoch_s), ttl)
     }
 }
+
+/// What S3 answers to a conditional write whose condition didn't hold, or that met another one.
+const NOT_AS_EXPECTED: [&str; 3] = ["PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"];
+
+#[async_trait]
+impl SharedObjects for Bucket {
+    async fn size_bytes(&self, key: &str) -> Result<Option<u64>> {
+        let head = self.client.head_object().bucket(&self.name).key(key);
+        match head.send().await {
+            Ok(head) => Ok(Some(
+                head.content_length
+                    .and_then(|bytes| u64::try_from(bytes).ok())
+                    .unwrap_or_default(),
+            )),
+            Err(SdkError::ServiceError(error)) if error.err().is_not_found() => Ok(None),
+            Err(error) => Err(failed(SERVICE, "HeadObject")(error)),
+        }
+    }
+
+    async fn get_tagged(&self, key: &str) -> Result<Option<(Bytes, String)>> {
+        let Some(object) = self.object(key).await? else {
+            return Ok(None);
+        };
+        let tag = object.e_tag.unwrap_or_default();
+        let content = object
+            .body
+            .collect()
+            .await
+            .map_err(failed(SERVICE, "GetObject"))?;
+        Ok(Some((content.into_bytes(), tag)))
+    }
+
+    async fn put_expected(
+        &self,
+        key: &str,
+        content: Bytes,
+        content_type: &str,
+        expected: Expected<'_>,
+    ) -> Result<Option<String>> {
+        let put = self.client.put_object().bucket(&self.name).key(key);
+        let put = put.content_type(content_type).body(content.into());
+        let put = match expected {
+            Expected::Missing => put.if_none_match("*"),
+            Expected::Tagged(tag) => put.if_match(tag),
+        };
+        match put.send().await {
+            Ok(put) => Ok(Some(put.e_tag.unwrap_or_default())),
+            Err(error) if error.code().is_some_and(|code| NOT_AS_EXPECTED.contains(&code)) => Ok(None),
+            Err(error) => Err(failed(SERVICE, "PutObject")(error)),
+        }
+    }
+
+    async fn presign_upload(
+        &self,
+        key: &str,
+        sha256: &[u8; 32],
+        now_epoch_s: u64,
+        ttl_s: u64,
+    ) -> Result<PresignedUpload> {
+        let (region, credentials) = self.signer().await?;
+        let url = object_url(&self.addressing, &region, &self.name, key)?;
+        let checksum = STANDARD.encode(sha256);
+        let header = (CHECKSUM_HEADER, checksum.as_str());
+        let ttl = Duration::from_secs(ttl_s);
+        let url = presign_with(
+            LinkMethod::Put,
+            &url,
+            &[header],
+            &region,
+            credentials,
+            at(now_epoch_s),
+            ttl,
+        )?;
+        let headers = vec![(CHECKSUM_HEADER.to_owned(), checksum)];
+        Ok(PresignedUpload { url, headers })
+    }
+}
+
+/// By this, S3 checks what is put.
+const CHECKSUM_HEADER: &str = "x-amz-checksum-sha256";
 
 /// Writes an object whole.
 async fn put_object(

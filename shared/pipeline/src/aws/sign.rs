@@ -51,7 +51,7 @@ pub fn object_url(addressing: &Addressing, region: &str, bucket: &str, key: &str
 pub fn sign_get(url: String, region: &str, credentials: Credentials, at: SystemTime) -> Result<SignedGet> {
     let mut settings = settings();
     settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
-    let instructions = signed("GET", &url, region, credentials, at, settings)?;
+    let instructions = signed("GET", &url, &[], region, credentials, at, settings)?;
     let header_lines = instructions
         .headers()
         .map(|(name, value)| format!("{name}: {value}"))
@@ -70,10 +70,23 @@ pub fn presign(
     at: SystemTime,
     ttl: Duration,
 ) -> Result<PresignedUrl> {
+    presign_with(method, url, &[], region, credentials, at, ttl)
+}
+
+/// The same for a request that must have these headers, by names in small letters: they are part of what is signed.
+pub fn presign_with(
+    method: LinkMethod,
+    url: &str,
+    headers: &[(&str, &str)],
+    region: &str,
+    credentials: Credentials,
+    at: SystemTime,
+    ttl: Duration,
+) -> Result<PresignedUrl> {
     let mut settings = settings();
     settings.signature_location = SignatureLocation::QueryParams;
     settings.expires_in = Some(ttl);
-    let instructions = signed(method.name(), url, region, credentials, at, settings)?;
+    let instructions = signed(method.name(), url, headers, region, credentials, at, settings)?;
     let mut presigned = url::Url::parse(url).map_err(|error| failed(&error))?;
     presigned.query_pairs_mut().extend_pairs(instructions.params());
     Ok(PresignedUrl::new(presigned))
@@ -98,6 +111,7 @@ fn settings() -> SigningSettings {
 fn signed(
     method: &str,
     url: &str,
+    headers: &[(&str, &str)],
     region: &str,
     credentials: Credentials,
     at: SystemTime,
@@ -113,8 +127,13 @@ fn signed(
         .build()
         .map_err(|error| failed(&error))?
         .into();
-    let request = SignableRequest::new(method, url, std::iter::empty(), SignableBody::UnsignedPayload)
-        .map_err(|error| failed(&error))?;
+    let request = SignableRequest::new(
+        method,
+        url,
+        headers.iter().copied(),
+        SignableBody::UnsignedPayload,
+    )
+    .map_err(|error| failed(&error))?;
     let (instructions, _) = sign(request, &params)
         .map_err(|error| failed(&error))?
         .into_parts();

@@ -14,6 +14,7 @@ use super::{Task, event_over_since, key_expiry};
 use crate::admission;
 use crate::context::Context;
 use crate::error::{Class, Result};
+use crate::people::PeopleRecord;
 use crate::ports::{KnownTask, StagedTask};
 use crate::record::{DeliverableRecord, Duty, Parking, RECORD_VERSION, Stage, TaskRecord, TaskState};
 use crate::telemetry::names;
@@ -434,6 +435,7 @@ fn record_of(job: &EntryVendorTask, now_epoch_s: u64) -> TaskRecord {
         delete_at_epoch_s: None,
         deleted: None,
         history: Vec::new(),
+        people: PeopleRecord::default(),
     };
     record.note(now_epoch_s, "kept");
     record

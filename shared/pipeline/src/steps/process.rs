@@ -18,6 +18,7 @@ use crate::context::Context;
 use crate::error::{Refusal, Result, StepError};
 use crate::files::JobObjects;
 use crate::material::{Material, PassagesOf};
+use crate::people;
 use crate::plan::{Order, Plan, PlanLanguage};
 use crate::ports::WorkState;
 use crate::record::{AcceptedWork, CHECK_JOBS_EVERY_S, KeptJob, StoredMedia, StoredResult};
@@ -67,6 +68,9 @@ async fn process(task: &mut Task<'_>, token: &CompletionToken) -> Result<()> {
         return Ok(());
     }
     if !task.record.works[index].is_done() {
+        if task.record.is_of_people(index) {
+            people::peaks::prepare(task).await;
+        }
         let request = request(task, index, token).await?;
         let files = JobObjects::new(ctx, &task.record)?;
         match engine.start(&request, &files).await? {
@@ -392,7 +396,7 @@ async fn settle_language(task: &Task<'_>, plan: &Plan, heard: Option<&DetectedLa
 }
 
 /// The order as claim kept it in S3.
-pub(super) async fn load_order(task: &Task<'_>) -> Result<Order> {
+pub(crate) async fn load_order(task: &Task<'_>) -> Result<Order> {
     let missing = || task.out_of_order("process", "the order in S3");
     let key = task.record.order_key.as_deref().ok_or_else(missing)?;
     let json = task.ctx.objects()?.get(key).await?.ok_or_else(missing)?;

@@ -8,7 +8,7 @@ use kaltura_sim::{
     AssetKind, AssetReport, CatalogItemSpec, EntrySpec, ExistingCaption, ExistingTranscript, OrderReport,
     OrderRequest, ProfileSpec,
 };
-use pipeline::handin::{self, HandedIn};
+use pipeline::handin::{self, Handed, HandedIn};
 use pipeline::ports::ObjectStore;
 use pipeline::steps::{StepInput, fetch, finalize, render};
 use serde_json::{Value, json};
@@ -94,7 +94,7 @@ pub async fn delivered_twice_over(
             "people are waited for"
         );
         let taken = submit(world, &input, name, content).await;
-        assert!(matches!(taken, HandedIn::Taken(_)), "{taken:?}");
+        assert!(matches!(taken, HandedIn::Taken { .. }), "{taken:?}");
         let again = submit(world, &input, name, content).await;
         assert_eq!(again, HandedIn::NobodyWaits);
     }
@@ -124,7 +124,9 @@ pub async fn submit(world: &World, input: &StepInput, name: &str, content: &[u8]
         .put(&key, content, "application/octet-stream")
         .await
         .unwrap();
-    handin::run(&world.ctx, &input.task_id, &key).await.unwrap()
+    handin::run(&world.ctx, &input.task_id, &Handed::File(key), None)
+        .await
+        .unwrap()
 }
 
 pub fn assets(report: &OrderReport, kind: AssetKind) -> Vec<&AssetReport> {

@@ -19,6 +19,9 @@ pub async fn conform(bed: &Bed) {
     make_table(&dynamo, "conformance").await;
     let table = Table::new(dynamo, "conformance");
     conformance::task_index(&table, "7", async || {}).await.unwrap();
+    conformance::people_index(&table, &table, "6", async || {})
+        .await
+        .unwrap();
     conformance::task_store(&table, "8").await.unwrap();
     conformance::leases(&table).await.unwrap();
     conformance::gate(&table).await.unwrap();
@@ -26,6 +29,7 @@ pub async fn conform(bed: &Bed) {
     let folder = tempfile::tempdir().unwrap();
     let bucket = Bucket::new(stack.sdk(), stack.output("WorkBucket").unwrap());
     conformance::object_store(&bucket, folder.path()).await.unwrap();
+    conformance::shared_objects(&bucket).await.unwrap();
     sinks(&bucket).await;
     let sqs = aws_sdk_sqs::Client::new(stack.sdk());
     let url = sqs
@@ -59,6 +63,8 @@ async fn make_table(dynamo: &aws_sdk_dynamodb::Client, name: &str) {
         ("created_epoch_s", ScalarAttributeType::N),
         ("deadline_watch", ScalarAttributeType::S),
         ("deadline_epoch_s", ScalarAttributeType::N),
+        ("people_list", ScalarAttributeType::S),
+        ("people_place", ScalarAttributeType::S),
     ]);
     let key = |name: &str, kind| {
         KeySchemaElement::builder()
@@ -106,6 +112,7 @@ async fn make_table(dynamo: &aws_sdk_dynamodb::Client, name: &str) {
             "created_epoch_s",
             &["task_id", "partner_id"],
         ))
+        .global_secondary_indexes(index("people", "people_list", "people_place", &["people_order"]))
         .send()
         .await
         .unwrap();

@@ -1,0 +1,574 @@
+use std::sync::Arc;
+
+use kaltura_sim::OrderRequest;
+use pipeline::ports::ObjectStore as _;
+use pipeline::record::TaskState;
+use pipeline::steps::StepInput;
+use pipeline::steps::fetch;
+use serde_json::{Value, json};
+use step_world::{World, order};
+
+use super::*;
+
+/// A vendor whose people work by the API.
+struct Bench {
+    people: People,
+    world: World,
+}
+
+/// What was answered.
+struct Told {
+    status: i64,
+    etag: Option<String>,
+    json: Value,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    async fn with(vars: &[(&str, &str)]) -> Self {
+        let world = World::of_every_service(vars).await;
+        let settings = PageSettings {
+            issuer: "https://login.example.com".to_owned(),
+            client_id: "page".to_owned(),
+            origins: vec![
+                "https://login.example.com".to_owned(),
+                "https://work.example.com".to_owned(),
+            ],
+        };
+        let files = Arc::new(world.bucket.clone());
+        Self {
+            people: People {
+                ctx: world.ctx.clone(),
+                page: Page::new(files, settings),
+                groups_claim: "cognito:groups".to_owned(),
+            },
+            world,
+        }
+    }
+
+    async fn call(&self, who: Option<(&str, &str)>, route: &str, parameters: &Value, more: &Value) -> Told {
+        let (method, path) = route.split_once(' ').unwrap();
+        let claims =
+            who.map(|(id, groups)| json!({ "sub": id, "name": id.to_uppercase(), "cognito:groups": groups }));
+        let mut event = json!({
+            "version": "2.0",
+            "routeKey": route,
+            "rawPath": path,
+            "rawQueryString": "",
+            "headers": {},
+            "requestContext": {
+                "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "a" },
+                "routeKey": route,
+                "stage": "$default",
+                "timeEpoch": 1_790_000_000_000_u64,
+            },
+            "pathParameters": parameters,
+            "isBase64Encoded": false,
+        });
+        if let Some(claims) = claims {
+            event["requestContext"]["authorizer"] = json!({ "jwt": { "claims": claims, "scopes": null } });
+        }
+        for (name, value) in more.as_object().into_iter().flatten() {
+            event[name] = value.clone();
+        }
+        let response = handle(&self.people, serde_json::from_value(event).unwrap()).await;
+        let response = serde_json::to_value(response).unwrap();
+        Told {
+            status: response["statusCode"].as_i64().unwrap(),
+            etag: response["headers"]["etag"].as_str().map(str::to_owned),
+            json: serde_json::from_str(response["body"].as_str().unwrap_or_default()).unwrap_or_default(),
+        }
+    }
+
+    async fn on(&self, who: (&str, &str), task: &StepInput, action: &str, body: &Value) -> Told {
+        self.with_headers(who, task, action, body, &json!({})).await
+    }
+
+    async fn with_headers(
+        &self,
+        who: (&str, &str),
+        task: &StepInput,
+        action: &str,
+        body: &Value,
+        headers: &Value,
+    ) -> Told {
+        let (method, rest) = action.split_once(' ').unwrap_or((action, ""));
+        let rest = if rest.is_empty() {
+            String::new()
+        } else {
+            format!("/{rest}")
+        };
+        let route = format!("{method} /api/orders/{{task}}{rest}");
+        let mut more = json!({ "headers": headers });
+        if !body.is_null() {
+            more["body"] = json!(body.to_string());
+        }
+        let parameters = json!({ "task": task.task_id.as_str() });
+        self.call(Some(who), &route, &parameters, &more).await
+    }
+
+    async fn list(&self, who: (&str, &str), query: &Value) -> Vec<String> {
+        let more = json!({ "queryStringParameters": query });
+        let told = self.call(Some(who), "GET /api/orders", &json!({}), &more).await;
+        assert_eq!(told.status, 200, "{}", told.json);
+        let orders = told.json["orders"].as_array().unwrap();
+        orders
+            .iter()
+            .map(|order| order["task"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// An order of people's, up to where they are waited for.
+    async fn waiting(&self, order: OrderRequest) -> StepInput {
+        let input = self.world.begin(order).await;
+        fetch::run(&self.world.ctx, &input).await.unwrap();
+        self.world.process(&input).await.unwrap();
+        assert!(self.world.record(&input.task_id).await.accepted().is_some());
+        input
+    }
+}
+
+const ANA: (&str, &str) = ("ana", "[service.captions language.en]");
+const BEN: (&str, &str) = ("ben", "[service.captions language.en]");
+const CHLOE: (&str, &str) = ("chloe", "[service.dubbing language.any]");
+const OMAR: (&str, &str) = ("omar", "[supervisor]");
+
+fn for_people() -> OrderRequest {
+    let mut order = order();
+    order.service_type = 1;
+    order.notes = Some("Dr. Mueller speaks <b>first</b>.".to_owned());
+    order
+}
+
+fn cues() -> Value {
+    json!({ "cues": [
+        { "id": "a", "start_ms": 0, "end_ms": 1_900, "text": "Good morning.", "speaker": "Ana" },
+        { "id": "b", "start_ms": 2_000, "end_ms": 3_900, "text": "And welcome." },
+    ] })
+}
+
+#[tokio::test]
+async fn nobody_gets_in_whom_no_authorizer_has_let_in() {
+    let bench = Bench::new().await;
+    let input = bench.waiting(for_people()).await;
+    let task = json!({ "task": input.task_id.as_str() });
+    for route in [
+        "GET /api/me",
+        "GET /api/orders",
+        "GET /api/orders/{task}",
+        "POST /api/orders/{task}/submit",
+    ] {
+        assert_eq!(
+            bench.call(None, route, &task, &json!({})).await.status,
+            401,
+            "{route}"
+        );
+    }
+    assert_eq!(
+        bench
+            .call(Some(ANA), "GET /api/secrets", &task, &json!({}))
+            .await
+            .status,
+        404
+    );
+}
+
+#[tokio::test]
+async fn an_order_is_taken_drafted_and_handed_in() {
+    let bench = Bench::new().await;
+    let input = bench.waiting(for_people()).await;
+    let id = input.task_id.as_str().to_owned();
+    assert_eq!(bench.list(ANA, &json!({})).await, [id.clone()]);
+    assert!(bench.list(ANA, &json!({ "state": "mine" })).await.is_empty());
+    let order = bench.on(ANA, &input, "GET", &Value::Null).await;
+    assert_eq!(order.json["notes"], "Dr. Mueller speaks <b>first</b>.");
+    assert_eq!(order.json["can"], json!(["take"]));
+    let customer = bench.world.record(&input.task_id).await;
+    let told = order.json.to_string();
+    assert!(!told.contains(customer.entry_id.unwrap().as_str()), "{told}");
+    assert!(!told.contains(&format!("\"{}\"", customer.partner_id)), "{told}");
+
+    assert_eq!(
+        bench.on(ANA, &input, "GET draft", &Value::Null).await.status,
+        409,
+        "not taken yet"
+    );
+    let taken = bench.on(ANA, &input, "POST take", &Value::Null).await;
+    assert_eq!(
+        (taken.status, &taken.json["holder"]["is_me"]),
+        (200, &json!(true)),
+        "{}",
+        taken.json
+    );
+    assert!(bench.list(ANA, &json!({})).await.is_empty(), "it is held");
+    assert_eq!(bench.list(ANA, &json!({ "state": "mine" })).await, [id]);
+
+    let first = bench.on(ANA, &input, "GET draft", &Value::Null).await;
+    assert_eq!(
+        (first.json["origin"].as_str(), first.etag),
+        (Some("machine"), None)
+    );
+    assert!(!first.json["cues"].as_array().unwrap().is_empty());
+    assert_eq!(bench.on(ANA, &input, "PUT draft", &cues()).await.status, 428);
+    let new = json!({ "if-none-match": "*" });
+    let saved = bench.with_headers(ANA, &input, "PUT draft", &cues(), &new).await;
+    assert_eq!(saved.status, 200, "{}", saved.json);
+    let read = bench.on(ANA, &input, "GET draft", &Value::Null).await;
+    assert_eq!(
+        (&read.json["cues"][0]["text"], &read.etag),
+        (&json!("Good morning."), &saved.etag)
+    );
+
+    let media = bench.on(ANA, &input, "GET media", &Value::Null).await;
+    let now_epoch_s = bench.world.ctx.clock.now_epoch_s();
+    let left_s = media.json["expires_epoch_s"].as_u64().unwrap() - now_epoch_s;
+    assert!(left_s <= 600, "a link is minutes old at most: {left_s}");
+    let checked = bench.on(ANA, &input, "POST check", &cues()).await;
+    assert_eq!(
+        (checked.status, &checked.json["taken"]),
+        (200, &json!("captions")),
+        "{}",
+        checked.json
+    );
+    let submitted = bench.on(ANA, &input, "POST submit", &cues()).await;
+    assert_eq!(
+        (submitted.status, &submitted.json["taken"]),
+        (200, &json!("captions")),
+        "{}",
+        submitted.json
+    );
+    assert_eq!(
+        bench.world.states.succeeded().last().map(String::as_str),
+        Some("a-token")
+    );
+    let again = bench.on(ANA, &input, "POST submit", &cues()).await;
+    assert_eq!(
+        (again.status, &again.json["error"]["name"]),
+        (410, &json!("HandedIn"))
+    );
+    let record = bench.world.record(&input.task_id).await;
+    let acts: Vec<&str> = record.people.acts.iter().map(|act| act.what.as_str()).collect();
+    assert_eq!(acts, ["taken", "handed in captions"]);
+    assert_eq!(record.people.hold, None);
+}
+
+#[tokio::test]
+async fn of_two_people_one_gets_the_order() {
+    let bench = Bench::new().await;
+    let input = bench.waiting(for_people()).await;
+    let (ana, ben) = tokio::join!(
+        bench.on(ANA, &input, "POST take", &Value::Null),
+        bench.on(BEN, &input, "POST take", &Value::Null)
+    );
+    let mut statuses = [ana.status, ben.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409]);
+    let (holder, other) = if ana.status == 200 { (ANA, BEN) } else { (BEN, ANA) };
+    let refused = bench.on(other, &input, "POST submit", &cues()).await;
+    assert_eq!(refused.json["holder"]["name"], holder.0.to_uppercase());
+    assert_eq!(
+        bench.on(other, &input, "POST release", &Value::Null).await.status,
+        409
+    );
+    assert_eq!(
+        bench.on(OMAR, &input, "POST release", &Value::Null).await.status,
+        200
+    );
+    assert_eq!(
+        bench.on(other, &input, "POST take", &Value::Null).await.status,
+        200
+    );
+}
+
+#[tokio::test]
+async fn a_stale_save_gets_the_newer_draft_and_writes_nothing() {
+    let bench = Bench::new().await;
+    let input = bench.waiting(for_people()).await;
+    bench.on(ANA, &input, "POST take", &Value::Null).await;
+    let new = json!({ "if-none-match": "*" });
+    let first = bench
+        .with_headers(ANA, &input, "PUT draft", &cues(), &new)
+        .await
+        .etag
+        .unwrap();
+    let mut changed = cues();
+    changed["cues"][0]["text"] = json!("Good evening.");
+    let based = json!({ "if-match": first });
+    let second = bench
+        .with_headers(ANA, &input, "PUT draft", &changed, &based)
+        .await;
+    assert_eq!(second.status, 200);
+    for stale in [&based, &new] {
+        let refused = bench.with_headers(ANA, &input, "PUT draft", &cues(), stale).await;
+        assert_eq!(refused.status, 412);
+        assert_eq!(refused.json["draft"]["cues"][0]["text"], "Good evening.");
+        assert_eq!(refused.etag, second.etag);
+    }
+    bench.on(ANA, &input, "POST release", &Value::Null).await;
+    assert_eq!(
+        bench
+            .with_headers(ANA, &input, "PUT draft", &cues(), &based)
+            .await
+            .status,
+        409
+    );
+    bench.on(BEN, &input, "POST take", &Value::Null).await;
+    let inherited = bench.on(BEN, &input, "GET draft", &Value::Null).await;
+    assert_eq!(
+        inherited.json["cues"][0]["text"], "Good evening.",
+        "what was typed stays with the order"
+    );
+}
+
+#[tokio::test]
+async fn an_abandoned_order_is_in_the_list_again() {
+    let bench = Bench::new().await;
+    let input = bench.waiting(for_people()).await;
+    let until = json!({ "until_epoch_s": bench.world.ctx.clock.now_epoch_s() + 60 });
+    assert_eq!(bench.on(ANA, &input, "POST take", &until).await.status, 200);
+    assert!(bench.list(BEN, &json!({})).await.is_empty());
+    bench.world.advance(61);
+    assert_eq!(bench.list(BEN, &json!({})).await.len(), 1);
+    assert_eq!(bench.on(ANA, &input, "POST check", &cues()).await.status, 409);
+    assert_eq!(bench.on(BEN, &input, "POST take", &Value::Null).await.status, 200);
+    let past = json!({ "until_epoch_s": 1 });
+    assert_eq!(bench.on(BEN, &input, "POST extend", &past).await.status, 400);
+}
+
+#[tokio::test]
+async fn groups_decide_who_sees_an_order() {
+    let bench = Bench::new().await;
+    let input = bench.waiting(for_people()).await;
+    assert!(bench.list(CHLOE, &json!({})).await.is_empty());
+    let refused = bench.on(CHLOE, &input, "POST take", &Value::Null).await;
+    assert_eq!(
+        (refused.status, &refused.json["error"]["text"]),
+        (403, &json!("your groups lack service.captions"))
+    );
+    let nobody = bench.on(("eve", ""), &input, "GET", &Value::Null).await;
+    assert_eq!(nobody.status, 403);
+    assert_eq!(
+        bench
+            .list(OMAR, &json!({ "service": "captions", "language": "en" }))
+            .await
+            .len(),
+        1
+    );
+    assert!(
+        bench
+            .list(OMAR, &json!({ "service": "dubbing" }))
+            .await
+            .is_empty()
+    );
+    assert!(bench.list(OMAR, &json!({ "language": "fr" })).await.is_empty());
+    assert!(bench.list(OMAR, &json!({ "due_before": "1" })).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_rejected_order_is_for_others_and_only_a_supervisor_ends_it() {
+    let bench = Bench::new().await;
+    let input = bench.waiting(for_people()).await;
+    bench.on(ANA, &input, "POST take", &Value::Null).await;
+    let why = json!({ "reason": "I can't make out the second voice." });
+    assert_eq!(bench.on(ANA, &input, "POST reject", &why).await.status, 200);
+    assert!(bench.list(ANA, &json!({})).await.is_empty());
+    assert_eq!(bench.list(BEN, &json!({})).await.len(), 1);
+    let seen = bench.on(BEN, &input, "GET", &Value::Null).await;
+    assert_eq!(
+        seen.json["rejections"][0]["reason"],
+        "I can't make out the second voice."
+    );
+    let end =
+        json!({ "reason": "silent", "ends_order": true, "text_for_customer": "The recording has no sound." });
+    bench.on(BEN, &input, "POST take", &Value::Null).await;
+    assert_eq!(bench.on(BEN, &input, "POST reject", &end).await.status, 403);
+    assert_eq!(bench.on(OMAR, &input, "POST reject", &end).await.status, 200);
+    let record = bench.world.record(&input.task_id).await;
+    assert!(
+        record
+            .failure
+            .unwrap()
+            .customer_text
+            .contains("The recording has no sound.")
+    );
+    assert_eq!(
+        bench.world.states.failed().last().unwrap(),
+        &("a-token".to_owned(), pipeline::Class::Terminal)
+    );
+}
+
+#[tokio::test]
+async fn what_is_wrong_refuses_and_says_what_and_where() {
+    let bench = Bench::new().await;
+    let input = bench.waiting(for_people()).await;
+    bench.on(ANA, &input, "POST take", &Value::Null).await;
+    let mut wrong = cues();
+    wrong["cues"][0]["end_ms"] = json!(2_500);
+    let refused = bench.on(ANA, &input, "POST submit", &wrong).await;
+    assert_eq!((refused.status, &refused.json["taken"]), (422, &Value::Null));
+    let finding = &refused.json["findings"][0];
+    assert_eq!(
+        (&finding["level"], &finding["name"], &finding["cue"]),
+        (&json!("error"), &json!("CuesOverlap"), &json!(2))
+    );
+    assert!(
+        bench.world.record(&input.task_id).await.accepted().is_some(),
+        "it waits on"
+    );
+    let foreign = json!({ "key": "engine/1/1/handed-in-00.srt" });
+    assert_eq!(bench.on(ANA, &input, "POST submit", &foreign).await.status, 400);
+    let hash = "0".repeat(64);
+    let file = json!({ "name": "captions.srt", "size_bytes": 5, "sha256": hash });
+    let put = bench.on(ANA, &input, "POST files", &file).await;
+    assert!(
+        put.json["headers"]["x-amz-checksum-sha256"].is_string(),
+        "{}",
+        put.json
+    );
+    let key = put.json["key"].as_str().unwrap().to_owned();
+    let handed = json!({ "key": key });
+    assert_eq!(
+        bench.on(ANA, &input, "POST submit", &handed).await.status,
+        400,
+        "nothing was put"
+    );
+    bench
+        .world
+        .bucket
+        .put(&key, "no captions".into(), "text/plain")
+        .await
+        .unwrap();
+    let refused = bench.on(ANA, &input, "POST submit", &handed).await;
+    assert_eq!(
+        (refused.status, &refused.json["findings"][0]["name"]),
+        (422, &json!("TextUnreadable"))
+    );
+    let good = "1\n00:00:00,000 --> 00:00:02,000\nHello there.\n";
+    bench
+        .world
+        .bucket
+        .put(&key, good.into(), "text/plain")
+        .await
+        .unwrap();
+    assert_eq!(bench.on(ANA, &input, "POST submit", &handed).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_withdrawn_order_is_gone_with_a_clear_word() {
+    let bench = Bench::new().await;
+    let input = bench.waiting(for_people()).await;
+    bench.on(ANA, &input, "POST take", &Value::Null).await;
+    let mut record = bench.world.record(&input.task_id).await;
+    record.end(TaskState::Gone, 5, "aborted");
+    bench.world.ctx.tasks.save(&mut record).await.unwrap();
+    let gone = bench
+        .with_headers(
+            ANA,
+            &input,
+            "PUT draft",
+            &cues(),
+            &json!({ "if-none-match": "*" }),
+        )
+        .await;
+    assert_eq!(
+        (gone.status, &gone.json["error"]["name"]),
+        (410, &json!("Withdrawn"))
+    );
+    assert!(bench.list(ANA, &json!({ "state": "mine" })).await.is_empty());
+}
+
+#[tokio::test]
+async fn the_list_goes_on_page_by_page_in_due_time_order() {
+    let bench = Bench::new().await;
+    let base = bench.waiting(for_people()).await;
+    let template = bench.world.record(&base.task_id).await;
+    for n in 0..25_u64 {
+        let mut record = template.clone();
+        record.task_id = format!("5{n:03}").parse().unwrap();
+        record.expected_finish_epoch_s = Some(1_000 + (n * 7) % 5);
+        bench.world.ctx.tasks.keep(&record).await.unwrap();
+    }
+    let mut seen: Vec<(i64, String)> = Vec::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let mut query = json!({ "limit": "10" });
+        if let Some(cursor) = &cursor {
+            query["cursor"] = json!(cursor);
+        }
+        let more = json!({ "queryStringParameters": query });
+        let told = bench.call(Some(OMAR), "GET /api/orders", &json!({}), &more).await;
+        let orders = told.json["orders"].as_array().unwrap();
+        assert!(orders.len() <= 10);
+        seen.extend(orders.iter().map(|order| {
+            let due = order["due_epoch_s"].as_i64().unwrap_or(i64::MAX);
+            (due, order["task"].as_str().unwrap().to_owned())
+        }));
+        cursor = told.json["next"].as_str().map(str::to_owned);
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), 26, "each once");
+    assert!(seen.is_sorted(), "{seen:?}");
+}
+
+#[tokio::test]
+async fn the_page_is_shown_under_a_strict_policy() {
+    let bench = Bench::new().await;
+    let get = async |route: &str, file: &str| {
+        let event = json!({
+            "routeKey": route,
+            "pathParameters": { "file": file },
+            "requestContext": { "http": { "method": "GET" } },
+        });
+        serde_json::to_value(handle(&bench.people, serde_json::from_value(event).unwrap()).await).unwrap()
+    };
+    assert_eq!(get("GET /", "").await["statusCode"], 404);
+    let put = async |name: &str, content: &'static str| {
+        bench.world.bucket.put(name, content.into(), "x").await.unwrap();
+    };
+    put(
+        "page/index.html",
+        "<script nonce=\"__CSP_NONCE__\" src=\"assets/a-1.js\"></script>",
+    )
+    .await;
+    put("page/assets/a-1.js", "run()").await;
+    put("media/1/1.mp4", "secret").await;
+    let (first, second) = (get("GET /", "").await, get("GET /", "").await);
+    let policy = first["headers"]["content-security-policy"].as_str().unwrap();
+    let nonce = policy
+        .split("'nonce-")
+        .nth(1)
+        .unwrap()
+        .split('\'')
+        .next()
+        .unwrap();
+    assert!(nonce.len() >= 24 && first["body"].as_str().unwrap().contains(nonce));
+    assert!(
+        !second["body"].as_str().unwrap().contains(nonce),
+        "each answer has its own"
+    );
+    assert!(
+        !policy.contains("unsafe") && policy.contains("default-src 'none'"),
+        "{policy}"
+    );
+    assert!(policy.contains("connect-src 'self' https://login.example.com https://work.example.com"));
+    let asset = get("GET /assets/{file}", "a-1.js").await;
+    assert_eq!(
+        asset["headers"]["cache-control"],
+        "public, max-age=31536000, immutable"
+    );
+    assert_eq!(asset["headers"]["content-type"], "text/javascript; charset=utf-8");
+    for hostile in ["..", "../media/1/1.mp4", "a%2f", ".hidden", ""] {
+        assert_eq!(
+            get("GET /assets/{file}", hostile).await["statusCode"],
+            404,
+            "{hostile}"
+        );
+    }
+    let config = get("GET /page/config.json", "").await;
+    insta::assert_snapshot!(config["body"].as_str().unwrap());
+}
