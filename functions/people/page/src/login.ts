@@ -62,9 +62,10 @@ export class Login {
   }
 
   /** Without TLS only the machine itself is spoken to. */
-  private options(): { [oauth.allowInsecureRequests]: boolean } {
+  private options(): Record<symbol, boolean> {
     const { hostname } = new URL(this.config.issuer);
     const isLocal = hostname === 'localhost' || hostname === '127.0.0.1' || hostname === '[::1]';
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- marked so to stand out, which it shall
     return { [oauth.allowInsecureRequests]: isLocal };
   }
 

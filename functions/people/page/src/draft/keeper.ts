@@ -130,10 +130,11 @@ export class Keeper {
     if (phase !== 'offline') this.tell({ phase: 'saving' });
     const outcome = await this.ports.save(sent, this.etag);
     this.isSaving = false;
-    if (!this.isClosed) await this.took(sent, outcome);
+    await this.took(sent, outcome);
   }
 
   private async took(sent: Cues, outcome: Outcome): Promise<void> {
+    if (this.isClosed) return;
     if (outcome.kind !== 'offline') this.failures = 0;
     switch (outcome.kind) {
       case 'saved':

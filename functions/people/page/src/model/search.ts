@@ -53,12 +53,9 @@ export function replaceOne(cues: Cues, place: Found, by: string): Cues {
 export function replaceAll(cues: Cues, query: Query, by: string): Cues {
   const wanted = expression(query);
   if (wanted === null) return cues;
-  let isChanged = false;
   const replaced = cues.map((cue): Cue => {
     const text = cue.text.replace(wanted, () => by);
-    if (text === cue.text) return cue;
-    isChanged = true;
-    return { ...cue, text };
+    return text === cue.text ? cue : { ...cue, text };
   });
-  return isChanged ? replaced : cues;
+  return replaced.some((cue, index) => cue !== cues[index]) ? replaced : cues;
 }

@@ -5,7 +5,7 @@ import { eastAsianWidth } from 'get-east-asian-width';
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 const INVISIBLE = /^[\p{Cc}\p{Cf}\p{Mn}\p{Me}\p{Default_Ignorable_Code_Point}]+$/u;
 const EMOJI = /^(\p{Emoji_Presentation}|\p{Extended_Pictographic}\uFE0F|\p{Regional_Indicator}{2})/u;
-// eslint-disable-next-line no-control-regex -- the printable ones are the fast way
+/** The fast way. */
 const ASCII = /^[\x20-\x7e]*$/;
 
 /** Width in user-perceived characters: wide ones (CJK, emoji) count two, invisible ones none. */
