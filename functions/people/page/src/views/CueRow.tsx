@@ -161,12 +161,12 @@ export class CueRow extends Component<Props> {
               type="button"
               class="doubt"
               disabled={isReadOnly}
-              aria-label={say('spell_do', { word, entry: doubt.entry })}
               onClick={() => {
                 editor.type(cue.id, corrected(cue.text, doubt));
                 editor.goTo(this.props.index);
               }}
             >
+              <span class="unseen">{say('dictionary')}: </span>
               {say('spelling', { word, entry: doubt.entry })}
             </button>
           );

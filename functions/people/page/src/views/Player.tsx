@@ -26,7 +26,6 @@ interface Props {
 export function Player({ app, task, work, language }: Props) {
   const { editor } = work;
   const video = useRef<HTMLVideoElement>(null);
-  const track = useRef<HTMLTrackElement>(null);
   const link = useRef(work.media);
   const [trouble, setTrouble] = useState('');
   const [peaks, setPeaks] = useState<Peaks | null | 'asking'>('asking');
@@ -116,8 +115,8 @@ export function Player({ app, task, work, language }: Props) {
     });
   }, [task, app.logins.value]);
   useEffect(() => {
-    const text = track.current?.track;
-    return text === undefined ? undefined : showCues(text, work);
+    const track = video.current?.addTextTrack('captions', say('cues'), language);
+    return track === undefined ? undefined : showCues(track, work);
   }, [work]);
 
   const failed = (): void => {
@@ -132,9 +131,7 @@ export function Player({ app, task, work, language }: Props) {
   return (
     <section class="player" aria-label={say('player')}>
       {work.media?.has_picture === false && <p class="quiet">{say('sound_only')}</p>}
-      <video ref={video} class={work.media?.has_picture === false ? 'sound' : undefined} controls preload="metadata" onError={failed}>
-        <track ref={track} kind="captions" srclang={language} label={say('cues')} default />
-      </video>
+      <video ref={video} class={work.media?.has_picture === false ? 'sound' : undefined} controls preload="metadata" onError={failed} />
       {trouble !== '' && <p role="alert">{trouble}</p>}
       <label class="quiet">
         {say('speed')}{' '}

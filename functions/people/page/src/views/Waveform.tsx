@@ -6,6 +6,7 @@ import WaveSurfer from 'wavesurfer.js';
 import RegionsPlugin, { type Region } from 'wavesurfer.js/plugins/regions';
 import type { Peaks } from '../api/client';
 import type { Editor } from '../editor/editor';
+import type { Cues } from '../model/cue';
 import { say } from '../words';
 
 /** Pixels a second. */
@@ -43,9 +44,7 @@ export function Waveform({ editor, peaks, video }: { editor: Editor; peaks: Peak
     });
     wave.current = drawn;
     const here = new Map<string, Region>();
-    const show = (): void => {
-      const cues = editor.cues.value;
-      const selected = editor.selected.value;
+    const show = (cues: Cues, selected: string | null): void => {
       const index = cues.findIndex((cue) => cue.id === selected);
       const shown = index < 0 ? [] : cues.slice(Math.max(0, index - AROUND), index + AROUND + 1);
       const ids = new Set(shown.map(({ id }) => id));
@@ -66,11 +65,10 @@ export function Waveform({ editor, peaks, video }: { editor: Editor; peaks: Peak
     let stop: () => void = () => undefined;
     const ready = drawn.on('ready', () => {
       stop = effect(() => {
-        // Read here, so that this runs again; drawn after the key that caused it has been painted.
-        editor.cues.value;
-        editor.selected.value;
+        const [cues, selected] = [editor.cues.value, editor.selected.value];
         cancelAnimationFrame(frame);
-        frame = requestAnimationFrame(() => setTimeout(show));
+        // After the key that caused it has been painted.
+        frame = requestAnimationFrame(() => setTimeout(() => show(cues, selected)));
       });
     });
     regions.on('region-updated', (region) => editor.setTimes(region.id, region.start * 1_000, region.end * 1_000));

@@ -140,7 +140,6 @@ export const ar: Words = {
   speaker: 'المتحدث',
   source: 'المصدر',
   spelling: '«{word}» ← {entry}',
-  spell_do: 'اكتب «{word}» هكذا: {entry}',
   measure: '{widest}/{line} · {speed} حرف/ث',
   measure_label: 'أعرض سطر {widest} من {line} حرفًا؛ {speed} حرفًا في الثانية',
   empty: 'بلا نص',

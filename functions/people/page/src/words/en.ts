@@ -141,7 +141,6 @@ export const en = {
   speaker: 'Speaker',
   source: 'Source',
   spelling: '“{word}” → {entry}',
-  spell_do: 'Spell “{word}” as {entry}',
   measure: '{widest}/{line} · {speed} ch/s',
   measure_label: 'Widest line {widest} of {line} characters; {speed} characters a second',
   empty: 'No text',
