@@ -82,7 +82,7 @@ enum Command {
         #[arg(long, default_value_t = 200, value_name = "NUMBER")]
         limit: usize,
     },
-    /// Show one task, with its history.
+    /// Show one task, with its history and the customer's notes.
     Show {
         /// The task.
         task_id: TaskId,
@@ -233,8 +233,13 @@ async fn command(stack: &Stack, command: &Command, say: &Say) -> Result<String> 
         }
         Command::Show { task_id } => {
             let (record, execution) = operator.show(task_id).await?;
-            let json = show::record_json(&record, execution);
-            say.this(&json, || show::task(&record, execution, say.now))
+            // The task is shown all the same to whoever may not read the bucket.
+            let notes = stack.notes(&record).await;
+            let notes = notes.unwrap_or_else(|error| Some(format!("can't be read: {error}")));
+            let json = show::record_json(&record, execution, notes.as_deref());
+            say.this(&json, || {
+                show::task(&record, execution, notes.as_deref(), say.now)
+            })
         }
         Command::Retry { task_id } => say.held(&operator.retry(task_id).await?),
         Command::Park { task_id, time, why } => say.held(&operator.park(task_id, time.as_secs(), why).await?),

@@ -120,12 +120,13 @@ pub fn tasks(records: &[TaskRecord], now: Now) -> String {
     lines(&table)
 }
 
-/// A whole record, for scripts: as it is stored, without the access key.
-pub fn record_json(record: &TaskRecord, execution: ExecutionState) -> Value {
+/// A whole record, for scripts: as it is stored, without the access key, and with the customer's notes.
+pub fn record_json(record: &TaskRecord, execution: ExecutionState, notes: Option<&str>) -> Value {
     let mut value = serde_json::to_value(record).unwrap_or_default();
     if let Some(record) = value.as_object_mut() {
         record.insert("access_key".to_owned(), json!("redacted"));
         record.insert("execution".to_owned(), json!(execution_name(execution)));
+        record.insert("notes".to_owned(), json!(notes));
     }
     value
 }
@@ -138,8 +139,8 @@ fn execution_name(execution: ExecutionState) -> &'static str {
     }
 }
 
-/// One task with its history, for people.
-pub fn task(record: &TaskRecord, execution: ExecutionState, now: Now) -> String {
+/// One task with its history and the customer's notes, for people.
+pub fn task(record: &TaskRecord, execution: ExecutionState, notes: Option<&str>, now: Now) -> String {
     let mut facts = table(&[]);
     let mut fact = |name: &str, value: String| {
         if !value.is_empty() && value != "-" {
@@ -165,6 +166,7 @@ pub fn task(record: &TaskRecord, execution: ExecutionState, now: Now) -> String 
     fact("ordered", now.tell(record.created_epoch_s));
     fact("expected", now.tell_if(record.expected_finish_epoch_s));
     fact("ended", now.tell_if(record.ended_epoch_s));
+    fact("notes", notes.unwrap_or_default().to_owned());
     if let Some((duty, at_epoch_s)) = record.due() {
         let what = match duty {
             Duty::Send => "to be sent",
@@ -331,7 +333,8 @@ mod tests {
             customer_text: "The entry offers no playable flavor to fetch.".to_owned(),
             step: "fetch".to_owned(),
         });
-        insta::assert_snapshot!(task(&record, ExecutionState::Ended, NOW));
+        let notes = Some("Please spell Ödön as the speaker does.");
+        insta::assert_snapshot!(task(&record, ExecutionState::Ended, notes, NOW));
         record.fail_text = Some("We can't hear it.".to_owned());
         assert!(
             held(&record, NOW).contains("fails as attempt 2 in 5m"),
@@ -343,10 +346,10 @@ mod tests {
     #[test]
     fn a_task_for_scripts_has_no_key() {
         let record = record();
-        let json = record_json(&record, ExecutionState::Missing);
+        let json = record_json(&record, ExecutionState::Missing, Some("by hand"));
         assert_eq!(
-            (&json["access_key"], &json["execution"]),
-            (&json!("redacted"), &json!("none"))
+            (&json["access_key"], &json["execution"], &json["notes"]),
+            (&json!("redacted"), &json!("none"), &json!("by hand"))
         );
         assert!(!json.to_string().contains(record.access_key.reveal()));
     }

@@ -16,7 +16,9 @@ use pipeline::config::Env;
 use pipeline::context::Builder;
 use pipeline::handin::{self, Handed, HandedIn};
 use pipeline::operator::Operator;
+use pipeline::plan::Order;
 use pipeline::ports::{ObjectStore as _, SystemClock};
+use pipeline::record::TaskRecord;
 use pipeline::steps::extend_keys::ExtendReport;
 use serde::{Deserialize, Serialize};
 
@@ -127,22 +129,7 @@ impl Stack {
             source,
         };
         std::fs::File::open(file).map_err(unreadable)?;
-        let process = Settings::of(&self.lambda, &self.name, "process").await?;
-        let settings = process.variables.iter();
-        let mut settings: Vec<(&str, &str)> = settings
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect();
-        // A local run's stand-in has no certificate, and its functions know by the emulator. Kaltura isn't called here.
-        if process
-            .get("KALTURA_SERVICE_URL")?
-            .starts_with("http://127.0.0.1:")
-        {
-            settings.push(("REACH_ALLOW_LOOPBACK", "true"));
-        }
-        let ctx = Builder::of(Env::of(&settings), self.sdk.clone())?
-            .with_objects()?
-            .with_completions()
-            .build()?;
+        let ctx = self.builder().await?.with_objects()?.with_completions().build()?;
         let record = ctx
             .tasks
             .load(task_id)
@@ -190,6 +177,40 @@ impl Stack {
         }
         files.upload("page/index.html", &index, "text/html").await?;
         Ok(count + 1)
+    }
+
+    /// The customer's notes on a task, as claim has stored them with the order: `None` where there are none, before the claim, and
+    /// once the order was deleted. The operator's own credentials read the bucket.
+    pub async fn notes(&self, record: &TaskRecord) -> Result<Option<String>> {
+        let Some(key) = &record.order_key else {
+            return Ok(None);
+        };
+        let ctx = self.builder().await?.with_objects()?.build()?;
+        let Some(order) = ctx.objects()?.get(key).await? else {
+            return Ok(None);
+        };
+        let order: Order = serde_json::from_slice(&order).map_err(|error| StepError::RecordUnreadable {
+            what: key.clone(),
+            detail: error.to_string(),
+        })?;
+        Ok(order.notes)
+    }
+
+    /// What the functions of the stack work with, by their settings.
+    async fn builder(&self) -> Result<Builder> {
+        let process = Settings::of(&self.lambda, &self.name, "process").await?;
+        let settings = process.variables.iter();
+        let mut settings: Vec<(&str, &str)> = settings
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        // A local run's stand-in has no certificate, and its functions know by the emulator. Kaltura isn't called here.
+        if process
+            .get("KALTURA_SERVICE_URL")?
+            .starts_with("http://127.0.0.1:")
+        {
+            settings.push(("REACH_ALLOW_LOOPBACK", "true"));
+        }
+        Ok(Builder::of(Env::of(&settings), self.sdk.clone())?)
     }
 
     /// Has the extend-keys function extend a task's key now. It has the rights and the app token, which the operator needn't

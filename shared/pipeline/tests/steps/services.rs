@@ -9,7 +9,7 @@ use kaltura_sim::{
     OrderRequest, ProfileSpec,
 };
 use pipeline::handin::{self, Handed, HandedIn};
-use pipeline::ports::ObjectStore;
+use pipeline::ports::{Clock, ObjectStore, TaskStore};
 use pipeline::steps::{StepInput, fetch, finalize, render};
 use serde_json::{Value, json};
 
@@ -599,6 +599,23 @@ async fn what_can_not_be_used_is_refused_and_the_order_waits_on() {
         assert_eq!(record.failure, None);
         assert_eq!(world.states.failed(), []);
     }
+}
+
+/// What is held back takes nothing: the wait of that attempt is over.
+#[tokio::test]
+async fn a_task_that_is_parked_takes_nothing() {
+    let captions = b"1\n00:00:00,000 --> 00:00:02,000\nBy hand.\n";
+    let world = World::of_every_service(&[]).await;
+    let input = world.begin(for_people(of_service(1))).await;
+    fetch::run(&world.ctx, &input).await.unwrap();
+    world.process(&input).await.unwrap();
+    let mut record = world.record(&input.task_id).await;
+    record.park(world.clock.now_epoch_s(), "held by an operator");
+    assert!(world.table.save(&mut record).await.unwrap());
+    let told = submit(&world, &input, "c.srt", captions).await;
+    assert_eq!(told, HandedIn::NobodyWaits);
+    let record = world.record(&input.task_id).await;
+    assert!(record.accepted().is_some() && record.works.iter().all(|work| work.untold.is_none()));
 }
 
 /// Kaltura's calls for an order of each kind: what the task costs the customer's and the vendor's limits.

@@ -31,7 +31,10 @@ fn ids(listed: &Value) -> Vec<&str> {
 
 /// A parked task is found, looked at, its key extended, and at last failed with the operator's own words.
 pub async fn looks_and_fails(bed: &Bed) {
-    let placed = bed.place(bed.order_for(&bed.clip)).await;
+    let notes = "Please spell the names as on the slides.";
+    let mut order = bed.order_for(&bed.clip);
+    order.notes = Some(notes.to_owned());
+    let placed = bed.place(order).await;
     let down = Fault::new(FaultEffect::HttpStatus { status: 503 })
         .on("baseentry", "getPlaybackContext")
         .for_task(&placed.task_id);
@@ -48,6 +51,13 @@ pub async fn looks_and_fails(bed: &Bed) {
     assert_eq!(shown["state"], "Parked");
     assert_eq!(shown["execution"], "ended");
     assert_eq!(shown["access_key"], "redacted");
+    assert_eq!(shown["notes"], notes);
+    let history = shown["history"].as_array().unwrap().iter();
+    let history: Vec<&str> = history.map(|entry| entry["what"].as_str().unwrap()).collect();
+    assert!(
+        history.contains(&"kept") && history.contains(&"claimed"),
+        "{history:?}"
+    );
     let before = shown["key_expires_epoch_s"].as_u64().unwrap();
     let extended = reachctl(&["extend-key", id]).await;
     assert!(extended["key_expires_epoch_s"].as_u64().unwrap() >= before);
