@@ -1,15 +1,18 @@
 //! The AWS adapters of the pipeline's ports pass what the doubles in memory pass.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
     ProjectionType, ScalarAttributeType,
 };
-use media::sink::conformance as conformance_of_sinks;
+use media::sink::{MIN_PART_BYTES, conformance as conformance_of_sinks};
+use media::{FetchConfig, Fetcher, MediaSource, fetch_progressive};
 use pipeline::aws::{dynamodb::Table, s3::Bucket, sqs::Orders};
 use pipeline::conformance;
 use pipeline::ports::ObjectStore;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::bed::Bed;
 
@@ -31,6 +34,7 @@ pub async fn conform(bed: &Bed) {
     conformance::object_store(&bucket, folder.path()).await.unwrap();
     conformance::shared_objects(&bucket).await.unwrap();
     sinks(&bucket).await;
+    Uploads::of(bed).leave_nothing_behind(&bucket).await;
     let sqs = aws_sdk_sqs::Client::new(stack.sdk());
     let url = sqs
         .create_queue()
@@ -49,6 +53,107 @@ async fn sinks(bucket: &Bucket) {
     let made = async || bucket.sink(KEY, "video/mp4").await.unwrap();
     let read = async |_: &_| bucket.get(KEY).await.unwrap().map(|content| content.to_vec());
     conformance_of_sinks::an_upload_is_gone_on_with(&made().await, made, read).await;
+}
+
+/// The uploads that the bucket knows of.
+struct Uploads {
+    s3: aws_sdk_s3::Client,
+    bucket: String,
+}
+
+impl Uploads {
+    const FOLDER: &str = "media/conformance-uploads/";
+
+    fn of(bed: &Bed) -> Self {
+        let config = aws_sdk_s3::config::Builder::from(bed.stack.sdk())
+            .force_path_style(true)
+            .build();
+        Self {
+            s3: aws_sdk_s3::Client::from_conf(config),
+            bucket: bed.stack.output("WorkBucket").unwrap().to_owned(),
+        }
+    }
+
+    /// How many there are in the folder.
+    async fn open(&self) -> usize {
+        let listed = self.s3.list_multipart_uploads().bucket(&self.bucket);
+        let listed = listed.prefix(Self::FOLDER).send().await.unwrap();
+        let ours = listed.uploads().iter().filter_map(|upload| upload.key());
+        ours.filter(|key| key.starts_with(Self::FOLDER)).count()
+    }
+
+    /// Waits until one was begun.
+    async fn until_one_is_open(&self) {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        while self.open().await == 0 {
+            assert!(Instant::now() < deadline, "no upload was begun");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// A fetch that fails while its parts go up aborts its upload; one that is killed leaves it to the sweep.
+    async fn leave_nothing_behind(&self, bucket: &Bucket) {
+        let fetcher = Fetcher::new(FetchConfig {
+            limits: media::FetchLimits {
+                attempts: 1,
+                ..media::FetchLimits::default()
+            },
+            ..FetchConfig::loopback()
+        })
+        .unwrap();
+        let (address, release) = half_a_file().await;
+        let source = MediaSource::new(address);
+        let sink = bucket
+            .sink(&format!("{}failed.mp4", Self::FOLDER), "video/mp4")
+            .await
+            .unwrap();
+        let (outcome, ()) = tokio::join!(fetch_progressive(&fetcher, &source, sink.as_ref()), async {
+            self.until_one_is_open().await;
+            release.notify_one();
+        });
+        let error = outcome.unwrap_err();
+        assert_eq!(error.class(), media::Class::Retryable, "{error}");
+        assert_eq!(self.open().await, 0, "the failed fetch has aborted its upload");
+
+        let sink = bucket
+            .sink(&format!("{}killed.mp4", Self::FOLDER), "video/mp4")
+            .await
+            .unwrap();
+        tokio::select! {
+            outcome = fetch_progressive(&fetcher, &source, sink.as_ref()) => panic!("{outcome:?}"),
+            () = self.until_one_is_open() => {}
+        }
+        assert_eq!(self.open().await, 1);
+        bucket.delete_all(Self::FOLDER).await.unwrap();
+        assert_eq!(self.open().await, 0, "the sweep has aborted it");
+    }
+}
+
+/// A server of three parts of a file that is announced with six; then it waits for the word, and hangs up.
+async fn half_a_file() -> (String, std::sync::Arc<tokio::sync::Notify>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}/half.mp4", listener.local_addr().unwrap());
+    let release = std::sync::Arc::new(tokio::sync::Notify::new());
+    let word = std::sync::Arc::clone(&release);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let word = std::sync::Arc::clone(&word);
+            tokio::spawn(async move {
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request).await;
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n",
+                    6 * MIN_PART_BYTES
+                );
+                let half = vec![7; 3 * MIN_PART_BYTES];
+                // The other side may hang up first.
+                let _ = stream.write_all(head.as_bytes()).await;
+                let _ = stream.write_all(&half).await;
+                word.notified().await;
+            });
+        }
+    });
+    (address, release)
 }
 
 /// A table with the indexes of the template's.
