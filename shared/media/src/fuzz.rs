@@ -73,6 +73,53 @@ fn transport_stream() {
     });
 }
 
+/// Init sections and fragments, of noise inside the boxes that are entered.
+#[test]
+fn fragments() {
+    fn bx(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
+        let size = u32::try_from(body.len() + 8).unwrap();
+        [&size.to_be_bytes()[..], &kind, body].concat()
+    }
+    bolero::check!().for_each(|bytes: &[u8]| {
+        let wanted = Wanted {
+            picture: Picture::Take,
+            sound: true,
+        };
+        for init in [
+            bytes.to_vec(),
+            bx(*b"moov", bytes),
+            bx(*b"moov", &bx(*b"trak", bytes)),
+        ] {
+            let _ = Remuxer::new(&[wanted], 1_000).init(0, &init);
+        }
+        let init = include_bytes!("mp4/fixtures/init-of-picture-and-sound.mp4");
+        let indexes = [
+            bytes.to_vec(),
+            bx(*b"moof", bytes),
+            bx(*b"moof", &bx(*b"traf", bytes)),
+            // The fragment's head of the first track, and runs of noise.
+            bx(
+                *b"moof",
+                &bx(
+                    *b"traf",
+                    &[&bx(*b"tfhd", &[0, 0, 0, 0, 0, 0, 0, 1])[..], &bx(*b"trun", bytes)].concat(),
+                ),
+            ),
+        ];
+        for index in indexes {
+            let mut remuxer = Remuxer::new(&[wanted], 1_000);
+            remuxer.init(0, init).unwrap();
+            let segment = [index, bx(*b"mdat", bytes)].concat();
+            let read = remuxer.push(0, &segment).and_then(|()| remuxer.end_segment(0));
+            let _ = read.and_then(|()| remuxer.end_run());
+            let _ = (remuxer.presented_ms(), remuxer.duration_ms(), remuxer.head());
+            let mut payload = Vec::new();
+            remuxer.take_payload(&mut payload);
+            assert!(payload.len() <= 2 * bytes.len(), "no more than came");
+        }
+    });
+}
+
 #[test]
 fn boxes() {
     bolero::check!().for_each(|bytes: &[u8]| {

@@ -1,9 +1,8 @@
 //! HLS: from a manifest to one MP4 in the sink.
 
 mod converted;
-mod fragments;
+mod remuxed;
 mod source;
-mod transport;
 
 use std::sync::Arc;
 
@@ -18,11 +17,10 @@ use crate::{FetchReport, Fetcher, HlsRequest, MediaSource};
 ///
 /// `manifest` may be a master playlist (Kaltura: the playManifest URL, one flavor in it) or a media
 /// playlist. Of a master's variants the one with the highest bandwidth is taken. Transport-stream
-/// segments (H.264 or HEVC; AAC, MP3 or AC-3) become plain MP4 with the index in front; fragmented MP4 stays as it is. Other
-/// codecs in transport streams, packed sound and encrypted fragments go through
-/// [`ffmpeg`](FetchConfig::ffmpeg) where there is one, and come as fragmented MP4; without it, and with discontinuities or
-/// picture and sound apart in fragments, they are [`FetchError::Unsupported`]. Safe to repeat: a fetch starts from nothing, and
-/// on error the sink is aborted.
+/// segments (H.264 or HEVC; AAC, MP3 or AC-3) and fragmented MP4 (any codec) become plain MP4 with the index in front. Other
+/// codecs in transport streams and packed sound go through [`ffmpeg`](FetchConfig::ffmpeg) where there is one, and come as
+/// fragmented MP4; without it they are [`FetchError::Unsupported`], and so is a track that changes its codec, or from one kind
+/// of segments to the other. Safe to repeat: a fetch starts from nothing, and on error the sink is aborted.
 pub async fn fetch_hls(
     fetcher: &Fetcher,
     manifest: &MediaSource,
@@ -49,11 +47,7 @@ pub async fn resume_hls(
         // Told at once: what the playlist announces is what will come.
         session.check_entry(plan.announced_ms(), plan.at())?;
         let saver = kept.saver(resume, fetcher.config());
-        let outcome = if plan.is_fragmented() {
-            fragments::run(&session, &plan, sink, saver).await
-        } else {
-            transport::run(&session, &plan, sink, saver).await
-        };
+        let outcome = remuxed::run(&session, &plan, sink, saver).await;
         match (outcome, &fetcher.config().ffmpeg) {
             (Err(FetchError::Unsupported { at, what }), Some(program)) if converted::takes(&plan) => {
                 tracing::info!(at, what, "left to ffmpeg");

@@ -68,6 +68,8 @@ impl SegmentKey {
 pub(crate) struct InitSection {
     pub(crate) url: Url,
     pub(crate) span: Option<ByteSpan>,
+    /// The key in force, though the section may be plain all the same: its first bytes tell.
+    pub(crate) key: Option<Arc<SegmentKey>>,
 }
 
 /// Reads a playlist found at `url`.
@@ -182,7 +184,11 @@ fn media_segments(
                 })
                 .transpose()
                 .map_err(|what| invalid(format!("the init section of segment {number} has {what}")))?;
-            map = Some(Arc::new(InitSection { url: address, span }));
+            map = Some(Arc::new(InitSection {
+                url: address,
+                span,
+                key: key.clone(),
+            }));
         }
         run += u32::from(entry.discontinuity);
         let address = joined(url, &entry.uri, config.allow_loopback)?;

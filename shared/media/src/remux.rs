@@ -1,12 +1,13 @@
-//! From transport-stream segments to the payload and the index of one MP4.
+//! From segments, of transport streams or of fragmented MP4, to the payload and the index of one MP4.
 
 use serde::{Deserialize, Serialize};
 
 use crate::es::picture::PictureReader;
 use crate::es::sound::{Frame, SoundCodec, SoundConfig, SoundReader};
 use crate::fault::Fault;
-use crate::mp4::movie::{Format, TrackPlan, head};
-use crate::mp4::table::{CLOCK_HZ, Sample, Table};
+use crate::mp4::fragment::{FragmentFrame, FragmentReader, FrameSink, InitTrack};
+use crate::mp4::movie::{Format, RawEntries, TrackPlan, head};
+use crate::mp4::table::{CLOCK_HZ, Sample, Table, rescale};
 use crate::report::{Track, TrackKind};
 use crate::ts::{Demuxer, Pes, PesSink, Picture, PictureCodec, Stream, Wanted};
 
@@ -19,12 +20,23 @@ const SAME_CLOCK_TICKS: i64 = CLOCK_HZ / 2;
 /// Frames whose bytes lie together, at most.
 const CHUNK_BYTES: u64 = 1 << 20;
 
+/// Most sample entries of one track: as many as a playlist has kinds of inserts, and not one for each segment.
+const MAX_ENTRIES: usize = 64;
+
 /// One source of segments: the muxed playlist, or one of picture and sound.
 #[derive(Debug, Serialize, Deserialize)]
 struct Source {
     wanted: Wanted,
-    /// The demuxer of the current run; none before its first byte.
-    demuxer: Option<Demuxer>,
+    reader: Option<Reader>,
+}
+
+/// What reads a source's segments.
+#[derive(Debug, Serialize, Deserialize)]
+enum Reader {
+    /// Of the current run; there is none before its first byte.
+    Transport(Box<Demuxer>),
+    /// Since the last init section.
+    Fragments(Box<FragmentReader>),
 }
 
 /// Remuxes segments, in order, into an MP4's payload, and keeps its index.
@@ -44,7 +56,10 @@ struct Tracks {
     picture: Option<PictureReader>,
     frames: SoundReader,
     sound: Option<SoundConfig>,
-    video: Table,
+    /// The sample entries of picture and of sound that come in fragments.
+    raw_picture: Option<RawEntries>,
+    raw_sound: Option<RawEntries>,
+    video: Option<Table>,
     audio: Option<Table>,
     /// Presentation of picture that is not taken, in 90 kHz ticks: in the current run on its clock, and in
     /// all before on the timeline. It tells where the timeline starts and how much has gone by.
@@ -53,7 +68,7 @@ struct Tracks {
     clock: Option<i64>,
     payload: Vec<u8>,
     payload_start: u64,
-    last: Option<(Stream, u64)>,
+    last: Option<(TrackKind, u64)>,
 }
 
 impl Remuxer {
@@ -64,7 +79,7 @@ impl Remuxer {
                 .iter()
                 .map(|wanted| Source {
                     wanted: *wanted,
-                    demuxer: None,
+                    reader: None,
                 })
                 .collect(),
             tracks: Tracks {
@@ -72,7 +87,9 @@ impl Remuxer {
                 picture: None,
                 frames: SoundReader::default(),
                 sound: None,
-                video: Table::new(90_000, 0),
+                raw_picture: None,
+                raw_sound: None,
+                video: None,
                 audio: None,
                 picture_run: None,
                 picture_past: None,
@@ -86,15 +103,30 @@ impl Remuxer {
         }
     }
 
+    /// Takes an init section, whole: the segments of `source` that follow are fragments.
+    pub(crate) fn init(&mut self, source: usize, bytes: &[u8]) -> Result<(), Fault> {
+        let Some(source) = self.sources.get_mut(source) else {
+            return Ok(());
+        };
+        let reader = FragmentReader::new(bytes)?;
+        let has = |kind| reader.tracks().iter().any(|track| track.kind == kind);
+        // Told before more is fetched.
+        if source.wanted.sound && source.wanted.picture != Picture::Take && !has(TrackKind::Audio) {
+            return Err(Fault::NoSound);
+        }
+        source.reader = Some(Reader::Fragments(Box::new(reader)));
+        Ok(())
+    }
+
     /// Takes the next bytes of a segment of `source`.
     pub(crate) fn push(&mut self, source: usize, bytes: &[u8]) -> Result<(), Fault> {
         let (Some(source), Some(first)) = (self.sources.get_mut(source), bytes.first()) else {
             return Ok(());
         };
-        let demuxer = match &mut source.demuxer {
-            Some(demuxer) => demuxer,
+        let reader = match &mut source.reader {
+            Some(reader) => reader,
             none => none.insert(match first {
-                0x47 => Demuxer::new(source.wanted),
+                0x47 => Reader::Transport(Box::new(Demuxer::new(source.wanted))),
                 b'I' | 0xff => return Err(Fault::unsupported("packed sound without a container")),
                 other => {
                     return Err(Fault::NotMedia(format!(
@@ -103,7 +135,14 @@ impl Remuxer {
                 }
             }),
         };
-        demuxer.push(bytes, &mut self.tracks)
+        match reader {
+            Reader::Transport(demuxer) => demuxer.push(bytes, &mut self.tracks),
+            Reader::Fragments(fragments) => {
+                let wanted = source.wanted;
+                let tracks = &mut self.tracks;
+                fragments.push(bytes, &mut Taker { wanted, tracks })
+            }
+        }
     }
 
     /// Ends a segment of `source`.
@@ -111,9 +150,10 @@ impl Remuxer {
         match self
             .sources
             .get_mut(source)
-            .and_then(|source| source.demuxer.as_mut())
+            .and_then(|source| source.reader.as_mut())
         {
-            Some(demuxer) => demuxer.end_segment(),
+            Some(Reader::Transport(demuxer)) => demuxer.end_segment(),
+            Some(Reader::Fragments(fragments)) => fragments.end_segment(),
             None => Err(Fault::truncated("segment without a byte")),
         }
     }
@@ -121,8 +161,10 @@ impl Remuxer {
     /// Ends a run: a discontinuity follows, or nothing.
     pub(crate) fn end_run(&mut self) -> Result<(), Fault> {
         for source in &mut self.sources {
-            if let Some(mut demuxer) = source.demuxer.take() {
-                demuxer.end_run(&mut self.tracks)?;
+            match source.reader.take() {
+                Some(Reader::Transport(mut demuxer)) => demuxer.end_run(&mut self.tracks)?,
+                // An init section holds until the next one.
+                fragments => source.reader = fragments,
             }
         }
         let tracks = &mut self.tracks;
@@ -157,7 +199,8 @@ impl Remuxer {
         let tracks = &self.tracks;
         let closed = tracks.past_span().map_or(0, |(first, end)| end - first);
         let open = tracks.run_span().map_or(0, |(first, end)| end - first);
-        let frame = tracks.video.rows.last().map_or(0, |row| i64::from(row.delta));
+        let last = |table: &Table| table.rows.last().map(|row| table.on_clock(i64::from(row.delta)));
+        let frame = tracks.video.as_ref().and_then(last).unwrap_or_default();
         (clock_ms(closed + open), clock_ms(2 * frame))
     }
 
@@ -170,20 +213,26 @@ impl Remuxer {
 
     /// The tracks after the last run.
     pub(crate) fn tracks(&self) -> Vec<Track> {
-        let describe = |kind, codec: &str, table: &Table| Track {
+        let describe = |kind, codec: String, table: &Table| Track {
             kind,
-            codec: codec.to_owned(),
+            codec,
             duration_ms: table
                 .first_pts_clock()
                 .map(|first| clock_ms(table.end_clock() - first)),
             frames: Some(table.rows.len() as u64),
         };
         let tracks = &self.tracks;
-        let (video, audio) = (tracks.filled_video(), tracks.audio.as_ref());
-        let video = video.zip(tracks.picture.as_ref());
-        let audio = audio.zip(tracks.sound);
-        let video = video.map(|(table, picture)| describe(TrackKind::Video, picture.codec_name(), table));
-        let audio = audio.map(|(table, sound)| describe(TrackKind::Audio, sound.codec_name(), table));
+        let picture = tracks
+            .picture
+            .as_ref()
+            .map(|picture| picture.codec_name().to_owned());
+        let picture = picture.or_else(|| tracks.raw_picture.as_ref().map(RawEntries::codec));
+        let sound = tracks.sound.map(|sound| sound.codec_name().to_owned());
+        let sound = sound.or_else(|| tracks.raw_sound.as_ref().map(RawEntries::codec));
+        let video = tracks.video.as_ref().zip(picture);
+        let audio = tracks.audio.as_ref().zip(sound);
+        let video = video.map(|(table, codec)| describe(TrackKind::Video, codec, table));
+        let audio = audio.map(|(table, codec)| describe(TrackKind::Audio, codec, table));
         video.into_iter().chain(audio).collect()
     }
 
@@ -191,17 +240,19 @@ impl Remuxer {
     pub(crate) fn head(&self) -> Result<Vec<u8>, Fault> {
         let tracks = &self.tracks;
         let mut plans = Vec::with_capacity(2);
-        if let (Some(table), Some(picture)) = (tracks.filled_video(), &tracks.picture) {
-            plans.push(TrackPlan {
-                format: picture.format()?,
-                table,
-            });
+        if let Some(table) = &tracks.video {
+            let format = match (&tracks.picture, &tracks.raw_picture) {
+                (Some(picture), _) => Some(picture.format()?),
+                (None, raw) => raw.clone().map(Format::Raw),
+            };
+            plans.extend(format.map(|format| TrackPlan { format, table }));
         }
-        if let (Some(table), Some(config)) = (&tracks.audio, tracks.sound) {
-            plans.push(TrackPlan {
-                format: Format::Sound(config),
-                table,
-            });
+        if let Some(table) = &tracks.audio {
+            let format = match (tracks.sound, &tracks.raw_sound) {
+                (Some(config), _) => Some(Format::Sound(config)),
+                (None, raw) => raw.clone().map(Format::Raw),
+            };
+            plans.extend(format.map(|format| TrackPlan { format, table }));
         }
         if plans.is_empty() {
             let picture = self
@@ -221,11 +272,7 @@ impl Remuxer {
 
 impl Tracks {
     fn tables(&self) -> impl Iterator<Item = &Table> {
-        self.filled_video().into_iter().chain(&self.audio)
-    }
-
-    fn filled_video(&self) -> Option<&Table> {
-        (!self.video.rows.is_empty()).then_some(&self.video)
+        self.video.iter().chain(&self.audio)
     }
 
     /// First presentation time and end of the current run over all tracks.
@@ -252,10 +299,8 @@ impl Tracks {
             .take()
             .map(|(first, end)| (first + offset, end + offset));
         self.picture_past = self.picture_past.into_iter().chain(picture).reduce(joined);
-        self.video.close_run(offset)?;
-        self.audio
-            .as_mut()
-            .map_or(Ok(()), |table| table.close_run(offset))
+        let mut tables = self.video.iter_mut().chain(&mut self.audio);
+        tables.try_for_each(|table| table.close_run(offset))
     }
 
     /// The timestamp nearest to the clock among those that its 33 bits may mean.
@@ -275,38 +320,92 @@ impl Tracks {
         };
         let (pts, dts) = (self.unwrap(pts), pes.dts.map(|dts| self.unwrap(dts)));
         let offset = self.payload_start + self.payload.len() as u64;
+        if self.raw_picture.is_some() {
+            return Err(mixed());
+        }
         let picture = self.picture.get_or_insert_with(|| PictureReader::new(codec));
         let unit = picture.convert(codec, pes.data, &mut self.payload)?;
         let bytes = frame_bytes(unit.bytes)?;
-        let same_chunk = self.same_chunk(Stream::Picture(codec), offset);
+        let same_chunk = self.same_chunk(TrackKind::Video, offset);
         self.count_frame()?;
         let sample = Sample {
             dts: dts.unwrap_or(pts),
             pts,
+            length: 0,
             bytes,
             key: unit.key,
+            entry: 0,
         };
-        self.video.push(sample, offset, same_chunk)
+        let table = self.video.get_or_insert_with(|| Table::new(90_000, 0));
+        table.push(sample, offset, same_chunk)
     }
 
     fn picture_times(&mut self, pes: Pes<'_>) {
         if let Some(pts) = pes.pts {
             let pts = self.unwrap(pts);
-            self.picture_run = self.picture_run.into_iter().chain([(pts, pts)]).reduce(joined);
+            self.picture_seen(pts, pts);
         }
+    }
+
+    /// Notes picture that is not taken, in 90 kHz ticks.
+    fn picture_seen(&mut self, begin: i64, end: i64) {
+        self.picture_run = self.picture_run.into_iter().chain([(begin, end)]).reduce(joined);
+    }
+
+    /// A frame of a fragment.
+    fn fragment_frame(&mut self, track: &InitTrack, frame: FragmentFrame) -> Result<(), Fault> {
+        let (entries, table) = match track.kind {
+            TrackKind::Video if self.picture.is_some() => return Err(mixed()),
+            TrackKind::Audio if self.sound.is_some() => return Err(mixed()),
+            TrackKind::Video => (&mut self.raw_picture, &mut self.video),
+            TrackKind::Audio => (&mut self.raw_sound, &mut self.audio),
+        };
+        let entry = entry_number(entries, track, frame.entry)?;
+        let table = table.get_or_insert_with(|| Table::new(track.timescale, 0));
+        let (to, from) = (i64::from(table.timescale), i64::from(track.timescale));
+        let time = |ticks: i64| {
+            if to == from {
+                ticks
+            } else {
+                rescale(ticks, to, from)
+            }
+        };
+        let dts = time(frame.dts);
+        let end = time(frame.dts.saturating_add(i64::from(frame.length)));
+        let sample = Sample {
+            dts,
+            pts: time(frame.pts),
+            length: u32::try_from(end - dts).unwrap_or(frame.length),
+            bytes: frame.bytes,
+            key: track.kind == TrackKind::Video && frame.key,
+            entry,
+        };
+        self.count_frame()?;
+        let offset = self.payload_start + self.payload.len() as u64;
+        let same_chunk = self.same_chunk(track.kind, offset);
+        let tables = match track.kind {
+            TrackKind::Video => &mut self.video,
+            TrackKind::Audio => &mut self.audio,
+        };
+        tables
+            .as_mut()
+            .map_or(Ok(()), |table| table.push(sample, offset, same_chunk))
     }
 
     fn sound_pes(&mut self, codec: SoundCodec, pes: Pes<'_>) -> Result<(), Fault> {
         let pts = pes.pts.map(|pts| self.unwrap(pts));
         let mut frames = std::mem::take(&mut self.frames);
-        let outcome = frames.push(codec, pts, pes.data, |frame| self.sound_frame(codec, frame));
+        let outcome = frames.push(codec, pts, pes.data, |frame| self.sound_frame(frame));
         self.frames = frames;
         outcome
     }
 
-    fn sound_frame(&mut self, codec: SoundCodec, frame: Frame<'_>) -> Result<(), Fault> {
+    fn sound_frame(&mut self, frame: Frame<'_>) -> Result<(), Fault> {
+        if self.raw_sound.is_some() {
+            return Err(mixed());
+        }
         let offset = self.payload_start + self.payload.len() as u64;
-        let same_chunk = self.same_chunk(Stream::Sound(codec), offset);
+        let same_chunk = self.same_chunk(TrackKind::Audio, offset);
         self.count_frame()?;
         self.sound = Some(frame.config);
         let samples = frame.config.frame_samples();
@@ -325,20 +424,22 @@ impl Tracks {
         let sample = Sample {
             dts: time,
             pts: time,
+            length: 0,
             bytes: frame_bytes(frame.data.len())?,
             key: false,
+            entry: 0,
         };
         table.push(sample, offset, same_chunk)?;
         self.payload.extend_from_slice(frame.data);
         Ok(())
     }
 
-    /// Whether the frame at `offset` follows on one of its own stream; notes it.
-    fn same_chunk(&mut self, stream: Stream, offset: u64) -> bool {
+    /// Whether the frame at `offset` follows on one of its own track; notes it.
+    fn same_chunk(&mut self, kind: TrackKind, offset: u64) -> bool {
         match self.last {
-            Some((last, begin)) if last == stream && offset - begin < CHUNK_BYTES => true,
+            Some((last, begin)) if last == kind && offset - begin < CHUNK_BYTES => true,
             _ => {
-                self.last = Some((stream, offset));
+                self.last = Some((kind, offset));
                 false
             }
         }
@@ -365,6 +466,72 @@ impl PesSink for Tracks {
             }
         }
     }
+}
+
+/// Takes the frames of fragments that a source is to bring.
+struct Taker<'a> {
+    wanted: Wanted,
+    tracks: &'a mut Tracks,
+}
+
+impl FrameSink for Taker<'_> {
+    fn frame(&mut self, track: &InitTrack, frame: FragmentFrame) -> Result<bool, Fault> {
+        let is_wanted = match (track.kind, self.wanted.picture) {
+            (TrackKind::Audio, _) => self.wanted.sound,
+            (TrackKind::Video, Picture::Take) => true,
+            (TrackKind::Video, Picture::Ignore) => false,
+            (TrackKind::Video, Picture::Times) => {
+                let on_clock = |ticks| rescale(ticks, CLOCK_HZ, i64::from(track.timescale));
+                let end = frame.pts.saturating_add(i64::from(frame.length));
+                self.tracks.picture_seen(on_clock(frame.pts), on_clock(end));
+                false
+            }
+        };
+        if is_wanted {
+            self.tracks.fragment_frame(track, frame)?;
+        }
+        Ok(is_wanted)
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.tracks.payload.extend_from_slice(bytes);
+    }
+}
+
+/// The number that the finished track has for a sample entry of an init section.
+fn entry_number(known: &mut Option<RawEntries>, track: &InitTrack, index: usize) -> Result<u32, Fault> {
+    let entry = track
+        .entries
+        .get(index)
+        .ok_or_else(|| Fault::damaged("a frame of a sample entry that is not there"))?;
+    let known = known.get_or_insert_with(|| RawEntries {
+        kind: track.kind,
+        width: track.width,
+        height: track.height,
+        entries: Vec::new(),
+    });
+    if let Some(number) = known.entries.iter().position(|other| other == entry) {
+        return Ok(u32::try_from(number).unwrap_or(u32::MAX));
+    }
+    let codec = |entry: &Vec<u8>| entry.get(4..8).map(<[u8]>::to_vec);
+    if known
+        .entries
+        .first()
+        .is_some_and(|first| codec(first) != codec(entry))
+    {
+        return Err(Fault::unsupported("fragments whose codec changes midway"));
+    }
+    if known.entries.len() == MAX_ENTRIES {
+        return Err(Fault::unsupported(
+            "fragments of more sample entries than a track may have",
+        ));
+    }
+    known.entries.push(entry.clone());
+    Ok(u32::try_from(known.entries.len() - 1).unwrap_or(u32::MAX))
+}
+
+fn mixed() -> Fault {
+    Fault::unsupported("a track in transport streams and in fragments")
 }
 
 fn joined(a: (i64, i64), b: (i64, i64)) -> (i64, i64) {

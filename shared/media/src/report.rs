@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Container {
-    /// Plain MP4 (M4A when it holds sound only) with the index in front; what HLS with MPEG-TS segments
-    /// becomes, and what progressive files mostly are.
+    /// Plain MP4 (M4A when it holds sound only) with the index in front; what HLS becomes, and what progressive
+    /// files mostly are.
     Mp4,
-    /// Fragmented MP4: the init section and the segments of an fMP4 playlist, one after the other.
+    /// Fragmented MP4: a progressive file that is, and what came through an ffmpeg child.
     FragmentedMp4,
     /// MP3, progressive files only.
     Mp3,
@@ -69,8 +69,8 @@ pub enum TrackKind {
 pub struct Track {
     /// Picture or sound.
     pub kind: TrackKind,
-    /// The codec: `h264` or `aac` for remuxed media; the sample entry's four characters (`avc1`, `mp4a`,
-    /// `hvc1`, …) where a file was taken as it is.
+    /// The codec: its name (`h264`, `aac`) for media of transport streams; else the sample entry's four characters
+    /// (`avc1`, `mp4a`, `hvc1`, …).
     pub codec: String,
     /// The track's own length in milliseconds, as presented; `None` where the container doesn't say it in
     /// front (fragmented MP4).

@@ -72,8 +72,7 @@ impl From<String> for MediaSource {
 pub enum TrackChoice {
     /// Sound only, for recognisers: an audio rendition where the master names one, a packager's `-a1`
     /// playlist where the address has that shape, else the sound taken out of the muxed segments. Sound keeps
-    /// the time it has beside the picture. Muxed fragmented MP4 comes whole, picture included. Media without
-    /// sound is [`FetchError::NoSound`](crate::FetchError::NoSound).
+    /// the time it has beside the picture. Media without sound is [`FetchError::NoSound`](crate::FetchError::NoSound).
     AudioOnly,
     /// Picture and sound, for people. Sound may be missing: the report tells.
     AudioVideo,

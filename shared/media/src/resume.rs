@@ -20,7 +20,7 @@ use crate::parts::{Head, PartWriter};
 use crate::sink::{PartSink, SinkError};
 
 /// The shape of a checkpoint. One of another shape is not read: the fetch starts from nothing.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// Keeps the checkpoint of one fetch.
 #[async_trait]
@@ -75,7 +75,7 @@ impl<'a> Resume<'a> {
 /// What is fetched, as far as a checkpoint depends on it. Addresses don't count: they carry sessions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Source {
-    /// `transport`, `fragments` or `file`.
+    /// `segments` or `file`.
     pub(crate) kind: String,
     /// Segments in all; 0 for a file.
     pub(crate) segments: usize,

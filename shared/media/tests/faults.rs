@@ -332,15 +332,6 @@ async fn key_of_other_media() {
 }
 
 #[tokio::test]
-async fn fragment_truncated_upstream() {
-    let server = Server::of(clips::fragmented())
-        .await
-        .with("index1.m4s", Fault::CutShort(50));
-    let error = fails(&server, "index.m3u8", &HlsRequest::audio_video()).await;
-    assert_eq!(error.name(), "MediaTruncated", "{error:?}");
-}
-
-#[tokio::test]
 async fn a_playlist_shorter_than_its_entry_is_told_before_a_segment_is_fetched() {
     for clip in [clips::muxed(), clips::fragmented()] {
         let server = Server::of(&clip).await;

@@ -11,9 +11,8 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{ChildStdin, Command};
 
-use super::fragments::check_tracks;
+use super::remuxed::cipher;
 use super::source::{Plan, Step};
-use super::transport::cipher;
 use super::{check_duration, refused};
 use crate::crypto::SegmentCipher;
 use crate::error::FetchError;
@@ -21,7 +20,7 @@ use crate::fault::Fault;
 use crate::mp4::probe::Probe;
 use crate::net::{Piece, SLAB_BYTES, Session, Want, Window};
 use crate::parts::{Head, PartWriter};
-use crate::report::{Container, FetchReport};
+use crate::report::{Container, FetchReport, TrackKind};
 use crate::sink::PartSink;
 use crate::ts::{Demuxer, Pes, PesSink, Picture, Stream, Wanted};
 
@@ -282,6 +281,26 @@ impl PesSink for Nobody {
     fn pes(&mut self, _: Stream, _: Pes<'_>) -> Result<(), Fault> {
         Ok(())
     }
+}
+
+/// What the child made must fit the request.
+fn check_tracks(probe: &Probe, plan: &Plan, at: &str) -> Result<(), FetchError> {
+    let at = || at.to_owned();
+    if probe.is_encrypted() {
+        return Err(FetchError::Protected {
+            at: at(),
+            method: "common encryption".to_owned(),
+        });
+    }
+    let tracks = probe.tracks();
+    if tracks.is_empty() {
+        let what = "the init section has no track of picture or sound".to_owned();
+        return Err(FetchError::Damaged { at: at(), what });
+    }
+    if plan.sound_only && !tracks.iter().any(|track| track.kind == TrackKind::Audio) {
+        return Err(FetchError::NoSound { at: at() });
+    }
+    Ok(())
 }
 
 /// Reads what the child makes into parts, and looks at its boxes.

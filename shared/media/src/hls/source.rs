@@ -1,5 +1,7 @@
 //! Which playlists to fetch, and their segments in the order in which they are taken.
 
+use std::sync::Arc;
+
 use url::Url;
 
 use crate::address::redact;
@@ -28,11 +30,46 @@ pub(super) struct Step<'a> {
     pub(super) segment: &'a Segment,
 }
 
+/// One file of a plan.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum File<'a> {
+    /// The init section that this segment needs.
+    Init(Step<'a>, &'a InitSection),
+    Segment(Step<'a>),
+}
+
+impl File<'_> {
+    pub(super) fn want(&self, limit: u64) -> Want {
+        match self {
+            Self::Init(_, init) => init.want(limit),
+            Self::Segment(step) => step.want(limit),
+        }
+    }
+}
+
 impl Plan {
     pub(super) fn is_fragmented(&self) -> bool {
         self.sources
             .iter()
             .any(|list| list.segments.iter().any(|segment| segment.map.is_some()))
+    }
+
+    /// What is fetched after `taken` segments, in order: each segment, and before it the init section that it needs, where
+    /// its source's last one was another.
+    pub(super) fn files_after(&self, taken: usize) -> Vec<File<'_>> {
+        let mut maps: Vec<Option<&Arc<InitSection>>> = vec![None; self.sources.len()];
+        let mut files = Vec::new();
+        for (number, step) in self.steps().into_iter().enumerate() {
+            let map = step.segment.map.as_ref();
+            let is_new = map.is_some() && map != maps[step.source];
+            maps[step.source] = map;
+            if number < taken {
+                continue;
+            }
+            files.extend(map.filter(|_| is_new).map(|init| File::Init(step, init)));
+            files.push(File::Segment(step));
+        }
+        files
     }
 
     /// The first playlist's address, redacted.
@@ -116,7 +153,7 @@ impl InitSection {
             url: self.url.clone(),
             span: self.span,
             whole: None,
-            opaque: false,
+            opaque: self.key.is_some(),
             limit,
         }
     }

@@ -1,5 +1,7 @@
 //! The head of a plain faststart MP4: `ftyp`, `moov` and the `mdat` header, written when all is known.
 
+use serde::{Deserialize, Serialize};
+
 use mp4_atom::{
     Ac3, Ac3SpecificBox, Audio, Avc1, Avcc, AvccExt, Co64, Codec, Ctts, CttsEntry, Dinf, Dref, DrefEntry,
     Edts, Elst, ElstEntry, Encode as _, Esds, FixedPoint, FourCC, Ftyp, Hdlr, Hev1, HvcCArray, Hvcc, Mdhd,
@@ -7,11 +9,13 @@ use mp4_atom::{
     SttsEntry, Tkhd, Trak, Url, Visual, Vmhd, esds,
 };
 
+use super::boxes::boxes;
 use super::table::{CLOCK_HZ, Table};
 use crate::es::h264::AvcConfig;
 use crate::es::hevc::HevcConfig;
 use crate::es::sound::SoundConfig;
 use crate::fault::Fault;
+use crate::report::TrackKind;
 
 /// Timescale of the movie header: that of the source's clock, so that starts are exact.
 const MOVIE_TIMESCALE: u32 = 90_000;
@@ -22,6 +26,27 @@ pub(crate) enum Format {
     Avc(AvcConfig),
     Hevc(HevcConfig),
     Sound(SoundConfig),
+    /// Entries of another file, as they stand.
+    Raw(RawEntries),
+}
+
+/// Sample entries as they stand in another file, for a track of this kind and size.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RawEntries {
+    pub(crate) kind: TrackKind,
+    pub(crate) width: u16,
+    pub(crate) height: u16,
+    pub(crate) entries: Vec<Vec<u8>>,
+}
+
+impl RawEntries {
+    /// The codec's four characters: the first entry's.
+    pub(crate) fn codec(&self) -> String {
+        let name = self.entries.first().and_then(|entry| entry.get(4..8));
+        String::from_utf8_lossy(name.unwrap_or_default())
+            .trim_end()
+            .to_owned()
+    }
 }
 
 /// A finished track.
@@ -32,6 +57,14 @@ pub(crate) struct TrackPlan<'a> {
 }
 
 impl TrackPlan<'_> {
+    fn is_sound(&self) -> bool {
+        match &self.format {
+            Format::Sound(_) => true,
+            Format::Raw(raw) => raw.kind == TrackKind::Audio,
+            Format::Avc(_) | Format::Hevc(_) => false,
+        }
+    }
+
     /// From where to where the track is presented, in 90 kHz ticks of the timeline.
     fn span(&self) -> (i64, i64) {
         (self.table.first_pts_clock().unwrap_or(0), self.table.end_clock())
@@ -44,7 +77,7 @@ impl TrackPlan<'_> {
 /// taken included, so that sound alone keeps the time it has beside its picture. A later track waits in an empty edit, and reordered
 /// picture starts at its first frame's presentation time.
 pub(crate) fn head(tracks: &[TrackPlan<'_>], origin: i64, payload_bytes: u64) -> Result<Vec<u8>, Fault> {
-    let sound_only = tracks.iter().all(|t| matches!(t.format, Format::Sound(_)));
+    let sound_only = tracks.iter().all(TrackPlan::is_sound);
     let brand = |text: &[u8; 4]| FourCC::new(text);
     let ftyp = Ftyp {
         major_brand: if sound_only {
@@ -92,10 +125,9 @@ pub(crate) fn head(tracks: &[TrackPlan<'_>], origin: i64, payload_bytes: u64) ->
     }
     // Offsets don't change the index's length, so a first pass tells where the payload begins.
     let mut out = Vec::new();
-    let unwritable = |e: mp4_atom::Error| Fault::unsupported(format!("index can't be written: {e}"));
-    ftyp.encode(&mut out).map_err(unwritable)?;
+    ftyp.encode(&mut out).map_err(|error| unwritable(&error))?;
     let start = out.len();
-    moov.encode(&mut out).map_err(unwritable)?;
+    out.extend(index(&moov, tracks)?);
     let base = (out.len() + mdat.len()) as u64;
     out.truncate(start);
     for trak in &mut moov.trak {
@@ -110,9 +142,61 @@ pub(crate) fn head(tracks: &[TrackPlan<'_>], origin: i64, payload_bytes: u64) ->
             }
         }
     }
-    moov.encode(&mut out).map_err(unwritable)?;
+    out.extend(index(&moov, tracks)?);
     out.extend(mdat);
     Ok(out)
+}
+
+fn unwritable(error: &mp4_atom::Error) -> Fault {
+    Fault::unsupported(format!("index can't be written: {error}"))
+}
+
+/// The index, with the entries that come from another file in their places.
+fn index(moov: &Moov, tracks: &[TrackPlan<'_>]) -> Result<Vec<u8>, Fault> {
+    let mut bytes = Vec::new();
+    moov.encode(&mut bytes).map_err(|error| unwritable(&error))?;
+    let mut raw = tracks.iter().map(|track| match &track.format {
+        Format::Raw(raw) => Some(&raw.entries[..]),
+        _ => None,
+    });
+    let mut out = Vec::with_capacity(bytes.len() + 1024);
+    with_entries(&bytes, &mut raw, &mut out)?;
+    Ok(out)
+}
+
+/// Copies boxes, each track's `stsd` with the next of `raw` in place of its entries.
+fn with_entries(
+    bytes: &[u8],
+    raw: &mut dyn Iterator<Item = Option<&[Vec<u8>]>>,
+    out: &mut Vec<u8>,
+) -> Result<(), Fault> {
+    for found in boxes(bytes) {
+        let found = found?;
+        let begin = out.len();
+        match &found.kind {
+            b"moov" | b"trak" | b"mdia" | b"minf" | b"stbl" => {
+                out.extend([0; 4]);
+                out.extend(found.kind);
+                with_entries(found.body, raw, out)?;
+            }
+            b"stsd" => match raw.next().flatten() {
+                Some(entries) => {
+                    out.extend([0; 4]);
+                    out.extend(found.kind);
+                    out.extend([0; 4]);
+                    out.extend(u32::try_from(entries.len()).unwrap_or(u32::MAX).to_be_bytes());
+                    for entry in entries {
+                        out.extend(entry);
+                    }
+                }
+                None => out.extend(found.whole),
+            },
+            _ => out.extend(found.whole),
+        }
+        let size = u32::try_from(out.len() - begin).map_err(|_| Fault::unsupported("index over 4 GiB"))?;
+        out[begin..begin + 4].copy_from_slice(&size.to_be_bytes());
+    }
+    Ok(())
 }
 
 fn trak(id: u32, track: &TrackPlan<'_>, origin: i64, large: bool) -> Result<Trak, Fault> {
@@ -140,9 +224,19 @@ fn trak(id: u32, track: &TrackPlan<'_>, origin: i64, large: bool) -> Result<Trak
         ..Tkhd::default()
     };
     let (codec, size) = match &track.format {
-        Format::Avc(config) => (Codec::from(avc1(config)?), Some((config.width, config.height))),
-        Format::Hevc(config) => (Codec::from(hev1(config)), Some((config.width, config.height))),
-        Format::Sound(config) => (sound_entry(*config), None),
+        Format::Avc(config) => (
+            Some(Codec::from(avc1(config)?)),
+            Some((config.width, config.height)),
+        ),
+        Format::Hevc(config) => (
+            Some(Codec::from(hev1(config))),
+            Some((config.width, config.height)),
+        ),
+        Format::Sound(config) => (Some(sound_entry(*config)), None),
+        Format::Raw(raw) => (
+            None,
+            (raw.kind == TrackKind::Video).then_some((raw.width, raw.height)),
+        ),
     };
     let (handler, name) = if let Some((width, height)) = size {
         tkhd.width = FixedPoint::new(width, 0);
@@ -185,7 +279,7 @@ fn trak(id: u32, track: &TrackPlan<'_>, origin: i64, large: bool) -> Result<Trak
     })
 }
 
-fn stbl(table: &Table, codec: Codec, large: bool) -> Result<Stbl, Fault> {
+fn stbl(table: &Table, codec: Option<Codec>, large: bool) -> Result<Stbl, Fault> {
     let rows = &table.rows;
     let stts = runs(rows.iter().map(|row| row.delta))
         .map(|(sample_count, sample_delta)| SttsEntry {
@@ -203,11 +297,13 @@ fn stbl(table: &Table, codec: Codec, large: bool) -> Result<Stbl, Fault> {
     });
     let mut first_chunk = 1;
     let mut stsc = Vec::new();
-    for (chunks, samples_per_chunk) in runs(table.chunks.iter().map(|chunk| chunk.samples)) {
+    for (chunks, (samples_per_chunk, entry)) in
+        runs(table.chunks.iter().map(|chunk| (chunk.samples, chunk.entry)))
+    {
         stsc.push(StscEntry {
             first_chunk,
             samples_per_chunk,
-            sample_description_index: 1,
+            sample_description_index: entry + 1,
         });
         first_chunk += chunks;
     }
@@ -227,7 +323,9 @@ fn stbl(table: &Table, codec: Codec, large: bool) -> Result<Stbl, Fault> {
     // Sound has no list of entry points: every frame is one.
     let entry_points = !table.keys.is_empty() && table.keys.len() < rows.len();
     Ok(Stbl {
-        stsd: Stsd { codecs: vec![codec] },
+        stsd: Stsd {
+            codecs: codec.into_iter().collect(),
+        },
         stts: Stts { entries: stts },
         ctts,
         stss: entry_points.then(|| Stss {

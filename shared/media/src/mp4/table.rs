@@ -12,8 +12,12 @@ pub(crate) const CLOCK_HZ: i64 = 90_000;
 pub(crate) struct Sample {
     pub(crate) dts: i64,
     pub(crate) pts: i64,
+    /// How long it lasts; 0 where only the next frame tells.
+    pub(crate) length: u32,
     pub(crate) bytes: u32,
     pub(crate) key: bool,
+    /// Which of the track's sample entries describes it.
+    pub(crate) entry: u32,
 }
 
 /// What is kept of a frame: 12 bytes, so that an hour of picture and sound stays under 4 MB.
@@ -32,6 +36,7 @@ pub(crate) struct Chunk {
     /// From the beginning of the media payload.
     pub(crate) offset: u64,
     pub(crate) samples: u32,
+    pub(crate) entry: u32,
 }
 
 /// The part of a track between two discontinuities, on the source's own clock.
@@ -83,7 +88,8 @@ impl Table {
         rescale(ticks, i64::from(self.timescale), CLOCK_HZ)
     }
 
-    fn on_clock(&self, time: i64) -> i64 {
+    /// Ticks of this timescale on the 90 kHz clock.
+    pub(crate) fn on_clock(&self, time: i64) -> i64 {
         rescale(time, CLOCK_HZ, i64::from(self.timescale))
     }
 
@@ -96,7 +102,12 @@ impl Table {
     pub(crate) fn push(&mut self, sample: Sample, offset: u64, same_chunk: bool) -> Result<(), Fault> {
         let shift = i32::try_from(sample.pts - sample.dts)
             .map_err(|_| Fault::damaged("decoding and presentation time are hours apart"))?;
-        let mut delta = self.nominal;
+        let own = if sample.length > 0 {
+            sample.length
+        } else {
+            self.nominal
+        };
+        let mut delta = own;
         if let Some(run) = &mut self.run {
             let step = sample.dts - run.last_dts;
             delta = u32::try_from(step).ok().filter(|step| *step > 0).ok_or_else(|| {
@@ -108,8 +119,8 @@ impl Table {
             if let Some(last) = self.rows.last_mut() {
                 last.delta = delta;
             }
-            // Picture has no nominal length: the last frame lasts as long as the one before.
-            delta = if self.nominal == 0 { delta } else { self.nominal };
+            // Picture of transport streams tells no length: the last frame lasts as long as the one before.
+            delta = if own == 0 { delta } else { own };
             run.last_dts = sample.dts;
             run.end_pts = run.end_pts.max(sample.pts + i64::from(delta));
         } else {
@@ -130,8 +141,12 @@ impl Table {
             self.keys.push(u32::try_from(self.rows.len()).unwrap_or(u32::MAX));
         }
         match self.chunks.last_mut() {
-            Some(chunk) if same_chunk => chunk.samples += 1,
-            _ => self.chunks.push(Chunk { offset, samples: 1 }),
+            Some(chunk) if same_chunk && chunk.entry == sample.entry => chunk.samples += 1,
+            _ => self.chunks.push(Chunk {
+                offset,
+                samples: 1,
+                entry: sample.entry,
+            }),
         }
         Ok(())
     }
@@ -186,7 +201,7 @@ impl Table {
 }
 
 /// `value * to / from`, rounded to the nearest.
-fn rescale(value: i64, to: i64, from: i64) -> i64 {
+pub(crate) fn rescale(value: i64, to: i64, from: i64) -> i64 {
     let (scaled, from) = (i128::from(value) * i128::from(to), i128::from(from.max(1)));
     i64::try_from((scaled + from / 2).div_euclid(from)).unwrap_or(i64::MAX)
 }
@@ -202,8 +217,10 @@ mod tests {
                 Sample {
                     dts,
                     pts,
+                    length: 0,
                     bytes: 1,
                     key,
+                    entry: 0,
                 },
                 table.rows.len() as u64,
                 true,
@@ -231,8 +248,10 @@ mod tests {
             Sample {
                 dts: 3600,
                 pts: 3600,
+                length: 0,
                 bytes: 1,
                 key: false,
+                entry: 0,
             },
             1,
             true,

@@ -146,6 +146,122 @@ pub fn fragmented() -> PathBuf {
     hls("fragmented", &[], &["-hls_segment_type", "fmp4"])
 }
 
+/// The same with its fragments in one file.
+pub fn fragments_by_byte_range() -> PathBuf {
+    hls(
+        "fragments-by-byte-range",
+        &[],
+        &["-hls_segment_type", "fmp4", "-hls_flags", "single_file"],
+    )
+}
+
+/// Fragments of codecs that no transport stream here has.
+pub fn fragmented_hevc_opus() -> PathBuf {
+    let codecs = [
+        "-c:v",
+        "libx265",
+        "-preset",
+        "ultrafast",
+        "-g",
+        "50",
+        "-x265-params",
+        "log-level=error:bframes=2",
+        "-tag:v",
+        "hvc1",
+        "-c:a",
+        "libopus",
+        "-hls_segment_type",
+        "fmp4",
+    ];
+    hls("fragmented-hevc-opus", &[], &codecs)
+}
+
+/// Fragments of a picture half as wide and high.
+pub fn fragmented_smaller() -> PathBuf {
+    let smaller = ["-s", "160x90", "-hls_segment_type", "fmp4"];
+    let movie = movie().join("movie.mp4");
+    fixture("fragmented-smaller", |dir| {
+        let input = ["-i", movie.to_str().unwrap(), "-c:a", "copy"];
+        ffmpeg(dir, &args(&[&input, &H264, &HLS, &smaller, &["index.m3u8"]]));
+    })
+}
+
+/// Both, one after the other: another init section, and a clock that starts over.
+pub fn fragmented_discontinuity() -> PathBuf {
+    let (first, second) = (fragmented(), fragmented_smaller());
+    fixture("fragmented-discontinuity", |dir| {
+        let copied = |from: &Path, prefix: &str| {
+            for entry in std::fs::read_dir(from).unwrap() {
+                let path = entry.unwrap().path();
+                let name = path.file_name().unwrap().to_str().unwrap();
+                std::fs::copy(&path, dir.join(format!("{prefix}{name}"))).unwrap();
+            }
+            let list = std::fs::read_to_string(from.join("index.m3u8")).unwrap();
+            let list = list.replace("URI=\"init", &format!("URI=\"{prefix}init"));
+            list.replace("\nindex", &format!("\n{prefix}index"))
+        };
+        let (first, second) = (copied(&first, "a-"), copied(&second, "b-"));
+        let first = first.replace("#EXT-X-ENDLIST\n", "");
+        let second = &second[second.find("#EXT-X-MAP").unwrap()..];
+        let both = format!("{first}#EXT-X-DISCONTINUITY\n{second}");
+        std::fs::write(dir.join("index.m3u8"), both).unwrap();
+    })
+}
+
+/// Fragments and their init section under AES-128, with an IV stated.
+pub fn fragmented_encrypted() -> PathBuf {
+    let plain = fragmented();
+    fixture("fragmented-encrypted", |dir| {
+        std::fs::write(dir.join("encryption.key"), [7; 16]).unwrap();
+        for entry in std::fs::read_dir(&plain).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if name == "index.m3u8" {
+                let list = std::fs::read_to_string(&path).unwrap();
+                let key = format!(
+                    "#EXT-X-KEY:METHOD=AES-128,URI=\"encryption.key\",IV=0x{}\n#EXT-X-MAP",
+                    "09".repeat(16)
+                );
+                std::fs::write(dir.join(name), list.replace("#EXT-X-MAP", &key)).unwrap();
+            } else {
+                use cbc::cipher::{BlockEncryptMut as _, KeyIvInit as _, block_padding::Pkcs7};
+                let cipher = cbc::Encryptor::<aes::Aes128>::new(&[7; 16].into(), &[9; 16].into());
+                let secret = cipher.encrypt_padded_vec_mut::<Pkcs7>(&std::fs::read(&path).unwrap());
+                std::fs::write(dir.join(name), secret).unwrap();
+            }
+        }
+    })
+}
+
+/// Fragments whose sound is a rendition of its own.
+pub fn fragmented_apart() -> PathBuf {
+    let movie = movie().join("movie.mp4");
+    fixture("fragmented-apart", |dir| {
+        let input = [
+            "-i",
+            movie.to_str().unwrap(),
+            "-map",
+            "0:v",
+            "-map",
+            "0:a",
+            "-c",
+            "copy",
+        ];
+        let apart = [
+            "-hls_segment_type",
+            "fmp4",
+            "-hls_fmp4_init_filename",
+            "init-%v.mp4",
+            "-var_stream_map",
+            "v:0,agroup:sound a:0,agroup:sound,default:yes",
+            "-master_pl_name",
+            "master.m3u8",
+            "rendition-%v.m3u8",
+        ];
+        ffmpeg(dir, &args(&[&input, &HLS, &apart]));
+    })
+}
+
 /// Picture without sound.
 pub fn no_sound() -> PathBuf {
     hls("no-sound", &[], &["-an"])
@@ -252,6 +368,26 @@ pub fn discontinuity() -> PathBuf {
         let segments = segments.replace("#EXT-X-ENDLIST\n", "");
         let twice = format!("{head}{segments}#EXT-X-DISCONTINUITY\n{segments}#EXT-X-ENDLIST\n");
         std::fs::write(dir.join("index.m3u8"), twice).unwrap();
+    })
+}
+
+/// The movie twice in one playlist, the second time with other packet identifiers, as inserts from another packager have.
+pub fn discontinuity_of_streams() -> PathBuf {
+    let (movie, muxed) = (movie().join("movie.mp4"), muxed());
+    fixture("discontinuity-of-streams", |dir| {
+        for entry in std::fs::read_dir(&muxed).unwrap() {
+            let path = entry.unwrap().path();
+            std::fs::copy(&path, dir.join(path.file_name().unwrap())).unwrap();
+        }
+        let input = ["-i", movie.to_str().unwrap(), "-c", "copy"];
+        let other = ["-hls_segment_options", "mpegts_start_pid=512", "other.m3u8"];
+        ffmpeg(dir, &args(&[&input, &HLS, &other]));
+        let list = |name: &str| std::fs::read_to_string(dir.join(name)).unwrap();
+        let (first, second) = (list("index.m3u8"), list("other.m3u8"));
+        let first = first.replace("#EXT-X-ENDLIST\n", "");
+        let second = &second[second.find("#EXTINF").unwrap()..];
+        let both = format!("{first}#EXT-X-DISCONTINUITY\n{second}");
+        std::fs::write(dir.join("index.m3u8"), both).unwrap();
     })
 }
 

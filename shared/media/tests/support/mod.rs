@@ -9,6 +9,7 @@
 )]
 
 pub mod clips;
+pub mod likeness;
 pub mod oracle;
 pub mod server;
 

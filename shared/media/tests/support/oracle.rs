@@ -94,6 +94,22 @@ pub fn stream_hash(path: &Path, kind: &str, copy: bool) -> String {
     text.trim().rsplit('=').next().unwrap().to_owned()
 }
 
+/// The hash of every frame of picture that a file decodes to, in order.
+pub fn decoded_frames(path: &Path) -> Vec<String> {
+    let mut args = Vec::new();
+    if path.extension().is_some_and(|extension| extension == "m3u8") {
+        args.extend(["-allowed_extensions", "ALL"]);
+    }
+    args.extend(["-i", path.to_str().unwrap(), "-map", "0:v:0"]);
+    args.extend(["-fps_mode", "passthrough", "-autoscale", "0"]);
+    args.extend(["-f", "framehash", "-hash", "md5", "-"]);
+    let text = String::from_utf8(ffmpeg(Path::new("."), &args)).unwrap();
+    let frames = text.lines().filter(|line| !line.starts_with('#'));
+    frames
+        .map(|line| line.rsplit(',').next().unwrap().trim().to_owned())
+        .collect()
+}
+
 /// What ffmpeg makes of a playlist with `-c copy`, beside `ours`.
 pub fn remuxed_by_ffmpeg(playlist: &Path, ours: &Path, extra: &[&str]) -> std::path::PathBuf {
     let path = ours.with_file_name("ffmpeg.mp4");

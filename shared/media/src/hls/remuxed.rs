@@ -1,19 +1,24 @@
-//! Transport-stream segments: through the remuxer into one plain MP4.
+//! Segments of transport streams and of fragmented MP4: through the remuxer into one plain MP4.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::check_duration;
-use super::source::{Plan, Step, seconds_to_ms};
+use super::source::{File, Plan, Step, seconds_to_ms};
+use crate::address::redact;
 use crate::crypto::SegmentCipher;
 use crate::error::FetchError;
-use crate::net::{Piece, Session, Window};
+use crate::net::{Piece, Session, Want, Window};
 use crate::parts::{Head, PartWriter};
+use crate::playlist::InitSection;
 use crate::remux::Remuxer;
 use crate::report::{Container, FetchReport};
 use crate::resume::{Saver, Source};
 use crate::sink::PartSink;
+
+/// Largest init section: it holds no media.
+const MAX_INIT_BYTES: usize = 4 << 20;
 
 pub(super) async fn run(
     session: &Arc<Session>,
@@ -21,7 +26,7 @@ pub(super) async fn run(
     sink: &dyn PartSink,
     mut saver: Saver<'_>,
 ) -> Result<FetchReport, FetchError> {
-    let source = plan.source("transport");
+    let source = plan.source("segments");
     let (mut state, mut parts) = match saver.load(&source, session, sink).await? {
         Some(stood) => stood,
         None => (
@@ -68,24 +73,31 @@ async fn drive(
     parts: &mut PartWriter<'_>,
     (source, saver): (&Source, &mut Saver<'_>),
 ) -> Result<Remuxed, FetchError> {
-    let steps = plan.steps();
-    let steps = steps.get(state.taken..).unwrap_or_default();
+    let files = plan.files_after(state.taken);
     let limit = session.limits().segment_bytes;
-    let wants: Vec<_> = steps.iter().map(|step| step.want(limit)).collect();
+    let wants: Vec<_> = files.iter().map(|file| file.want(limit)).collect();
     let mut window = Window::new(
         Arc::clone(session),
         wants.into_iter(),
         session.config().buffer_bytes,
     );
     let mut payload = Vec::new();
-    for step in steps {
+    for file in files {
+        let step = match file {
+            File::Init(step, init) => {
+                let at = redact(&init.url);
+                let bytes = init_section(session, &mut window, step, init, &at).await?;
+                enter_run(state, step, &at)?;
+                let read = state.remuxer.init(step.source, &bytes);
+                read.map_err(|fault| fault.at(&at))?;
+                continue;
+            }
+            File::Segment(step) => step,
+        };
         let at = step.at();
-        if step.segment.run != state.run {
-            state.remuxer.end_run().map_err(|fault| fault.at(&at))?;
-            state.run = step.segment.run;
-        }
+        enter_run(state, step, &at)?;
         let remuxer = &mut state.remuxer;
-        let mut cipher = cipher(session, step).await?;
+        let mut cipher = cipher(session, &step).await?;
         let mut opened = Vec::new();
         loop {
             let piece = tokio::select! {
@@ -109,10 +121,7 @@ async fn drive(
                     false
                 }
                 Piece::End => true,
-                Piece::Done => {
-                    let what = "fewer downloads than segments".to_owned();
-                    return Err(FetchError::Truncated { at, what });
-                }
+                Piece::Done => return Err(too_few(at)),
             };
             if ended {
                 if let Some(cipher) = cipher.take() {
@@ -142,6 +151,59 @@ async fn drive(
     parts.write(&payload).await?;
     parts.drain().await?;
     finish(session, plan, &state.remuxer, state.taken)
+}
+
+/// Ends the run before, where `step` begins another.
+fn enter_run(state: &mut State, step: Step<'_>, at: &str) -> Result<(), FetchError> {
+    if step.segment.run != state.run {
+        state.remuxer.end_run().map_err(|fault| fault.at(at))?;
+        state.run = step.segment.run;
+    }
+    Ok(())
+}
+
+fn too_few(at: String) -> FetchError {
+    let what = "fewer downloads than segments".to_owned();
+    FetchError::Truncated { at, what }
+}
+
+/// The window's next file, whole: an init section, opened where it is encrypted.
+async fn init_section<I: Iterator<Item = Want>>(
+    session: &Session,
+    window: &mut Window<I>,
+    step: Step<'_>,
+    init: &InitSection,
+    at: &str,
+) -> Result<Vec<u8>, FetchError> {
+    let mut bytes = Vec::new();
+    loop {
+        match window.next().await? {
+            Piece::Bytes(slab) => bytes.extend_from_slice(slab.as_ref()),
+            Piece::End => break,
+            Piece::Done => return Err(too_few(at.to_owned())),
+        }
+        if bytes.len() > MAX_INIT_BYTES {
+            return Err(FetchError::SegmentTooLarge {
+                at: at.to_owned(),
+                limit: MAX_INIT_BYTES as u64,
+            });
+        }
+    }
+    let is_plain = bytes
+        .get(4..8)
+        .is_some_and(|kind| kind.iter().all(u8::is_ascii_alphanumeric));
+    let Some(key) = init.key.as_ref().filter(|_| !is_plain) else {
+        return Ok(bytes);
+    };
+    let secret = session.key(&key.url).await?;
+    let mut cipher = SegmentCipher::new(&secret, &key.iv(step.segment.sequence));
+    let mut opened = Vec::with_capacity(bytes.len());
+    cipher.push(&bytes, &mut opened);
+    cipher.finish(&mut opened).map_err(|what| FetchError::Key {
+        at: at.to_owned(),
+        what,
+    })?;
+    Ok(opened)
 }
 
 /// The media may not fall behind its playlist: a segment that was cut short upstream shows as time that
