@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 pub struct Answer {
     /// The status.
     pub status: u16,
-    headers: HeaderMap,
+    headers: Vec<(HeaderName, HeaderValue)>,
     content: Vec<u8>,
 }
 
@@ -29,7 +29,7 @@ impl Answer {
     pub fn of(status: u16, content_type: &str, content: Vec<u8>) -> Self {
         let answer = Self {
             status,
-            headers: HeaderMap::new(),
+            headers: Vec::new(),
             content,
         };
         answer
@@ -41,7 +41,7 @@ impl Answer {
     #[must_use]
     pub fn with(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.insert(name, value);
+            self.headers.push((name, value));
         }
         self
     }
@@ -50,7 +50,7 @@ impl Answer {
     pub fn into_response(self) -> ApiGatewayV2httpResponse {
         let mut response = ApiGatewayV2httpResponse::default();
         response.status_code = i64::from(self.status);
-        response.headers = self.headers;
+        response.headers = HeaderMap::from_iter(self.headers);
         match String::from_utf8(self.content) {
             Ok(text) => response.body = Some(Body::from(text)),
             Err(binary) => {

@@ -181,7 +181,7 @@ async fn an_order_is_taken_drafted_and_handed_in() {
     let bench = Bench::new().await;
     let input = bench.waiting(for_people()).await;
     let id = input.task_id.as_str().to_owned();
-    assert_eq!(bench.list(ANA, &json!({})).await, [id.clone()]);
+    assert_eq!(bench.list(ANA, &json!({})).await, std::slice::from_ref(&id));
     assert!(bench.list(ANA, &json!({ "state": "mine" })).await.is_empty());
     let order = bench.on(ANA, &input, "GET", &Value::Null).await;
     assert_eq!(order.json["notes"], "Dr. Mueller speaks <b>first</b>.");

@@ -9,6 +9,7 @@ use kaltura::PartnerId;
 
 use crate::admission::Capacity;
 use crate::error::{Result, StepError};
+use crate::people::deadline::DeadlineRules;
 use crate::plan::{OutputObject, PlanRules};
 
 /// The environment, or a stand-in for it.
@@ -153,6 +154,8 @@ pub struct Config {
     pub people_accuracy_percent: u8,
     /// From this confidence on, another language than was ordered refuses the order.
     pub language_mismatch_percent: u8,
+    /// The deadlines of people's orders.
+    pub deadline_rules: DeadlineRules,
 }
 
 impl Config {
@@ -197,6 +200,7 @@ impl Config {
             plan_rules: plan_rules(env)?,
             people_accuracy_percent: percent(env, "PEOPLE_ACCURACY_PERCENT", 99, 99)?,
             language_mismatch_percent: percent(env, "LANGUAGE_MISMATCH_PERCENT", 80, 50)?,
+            deadline_rules: deadline_rules(env)?,
         })
     }
 }
@@ -228,6 +232,43 @@ fn plan_rules(env: &Env) -> Result<PlanRules> {
         drafts_for_people: env.flag("DRAFTS_FOR_PEOPLE", default.drafts_for_people)?,
         translation_output,
         description_as_caption,
+    })
+}
+
+fn deadline_rules(env: &Env) -> Result<DeadlineRules> {
+    let default = DeadlineRules::default();
+    let warn_at_percent = match env.optional("PEOPLE_WARN_AT_PERCENT") {
+        None => default.warn_at_percent,
+        Some(list) => {
+            let wrong = || {
+                setting(
+                    "PEOPLE_WARN_AT_PERCENT",
+                    &format!("is `{list}`, expected numbers from 1 to 100, separated by commas"),
+                )
+            };
+            let percents = list.split(',').map(|percent| match percent.trim().parse() {
+                Ok(percent @ 1..=100) => Ok(percent),
+                _ => Err(wrong()),
+            });
+            let mut percents = percents.collect::<Result<Vec<u8>>>()?;
+            percents.sort_unstable();
+            percents.dedup();
+            percents
+        }
+    };
+    let fails_after = match env.optional("PEOPLE_AFTER_DEADLINE").as_deref() {
+        None | Some("wait") => false,
+        Some("fail") => true,
+        Some(other) => {
+            return Err(setting(
+                "PEOPLE_AFTER_DEADLINE",
+                &format!("is `{other}`, expected wait or fail"),
+            ));
+        }
+    };
+    Ok(DeadlineRules {
+        warn_at_percent,
+        fails_after,
     })
 }
 
@@ -305,6 +346,16 @@ mod tests {
                 "PEOPLE_ACCURACY_PERCENT",
                 "90",
                 "setting PEOPLE_ACCURACY_PERCENT: is `90`, expected a whole number from 99 to 100",
+            ),
+            (
+                "PEOPLE_WARN_AT_PERCENT",
+                "50,0",
+                "setting PEOPLE_WARN_AT_PERCENT: is `50,0`, expected numbers from 1 to 100, separated by commas",
+            ),
+            (
+                "PEOPLE_AFTER_DEADLINE",
+                "cry",
+                "setting PEOPLE_AFTER_DEADLINE: is `cry`, expected wait or fail",
             ),
             (
                 "KEY_MARGIN_S",

@@ -190,6 +190,10 @@ pub enum Refusal {
         /// That time.
         hours: u64,
     },
+    /// People had not done the order when the customer expected it, and the vendor lets no order be late
+    /// (`PeopleAfterDeadline`).
+    #[error("people had not done it by its deadline")]
+    Late,
     /// An operator of ours has ended the order.
     #[error("ended by an operator")]
     ByOperator {
@@ -235,6 +239,7 @@ impl Refusal {
             Self::EntryGone { .. } => "EntryGone",
             Self::EventOver { .. } => "EventOver",
             Self::GivenUp { .. } => "GivenUp",
+            Self::Late => "Late",
             Self::ByOperator { .. } => "ByOperator",
             Self::NoSpeech => "NoSpeech",
             Self::Kaltura { .. } => "KalturaRefused",
@@ -323,6 +328,7 @@ impl Refusal {
             Self::GivenUp { hours } => {
                 format!("The order could not be fulfilled within {hours} hours. Please order it again later.")
             }
+            Self::Late => "The order could not be done by the time that was agreed. Please order it again.".into(),
             Self::ByOperator { text } => text.clone(),
             Self::NoSpeech => "No speech was found in the media, so there is nothing to caption.".into(),
             Self::Kaltura { code, .. } => {

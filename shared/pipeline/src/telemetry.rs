@@ -82,12 +82,15 @@ pub mod names {
     pub const RECORD_CONFLICTS: &str = "RecordConflicts";
     /// Sounds in another language than was ordered, by `Outcome`: refused, or doubted and worked on.
     pub const LANGUAGE_MISMATCHES: &str = "LanguageMismatches";
+    /// Orders of people's that came near their deadline, by `Percent` of their time that is over.
+    pub const PEOPLE_DEADLINE_WARNINGS: &str = "PeopleDeadlineWarnings";
     /// What people did with orders, by `What`.
     pub const PEOPLE_ACTS: &str = "PeopleActs";
 
     /// All of them.
-    pub const ALL: [&str; 33] = [
+    pub const ALL: [&str; 34] = [
         EVENTS_OVER,
+        PEOPLE_DEADLINE_WARNINGS,
         PEOPLE_ACTS,
         LANGUAGE_MISMATCHES,
         TASKS_LISTED,

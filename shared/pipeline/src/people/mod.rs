@@ -7,6 +7,7 @@
 //!
 //! Nobody who works here learns who the customer is: neither account nor entry is in anything that these types give out.
 
+pub mod deadline;
 pub mod desk;
 pub mod draft;
 mod hold;

@@ -258,6 +258,7 @@ async fn accepted(
         job_id: accepted.job_id.clone(),
         external_id: accepted.external_id.clone(),
     });
+    let rules = &task.ctx.config.deadline_rules;
     task.change(|record| {
         // People are no engine: nothing is kept by them, and nobody asks them how far they are.
         if !record.is_of_people(index) {
@@ -270,6 +271,9 @@ async fn accepted(
             if let Some(job) = kept.as_ref().filter(|job| !record.jobs.contains(job)) {
                 record.jobs.push(job.clone());
             }
+        } else if let Some(warn_at_epoch_s) = rules.next_epoch_s(record, now_epoch_s) {
+            let check_at_epoch_s = record.check_at_epoch_s.unwrap_or(warn_at_epoch_s);
+            record.check_at_epoch_s = Some(check_at_epoch_s.min(warn_at_epoch_s));
         }
         record.note(
             now_epoch_s,

@@ -18,6 +18,7 @@ use super::{StepInput, Task, fail, process, sweep};
 use crate::Refusal;
 use crate::context::Context;
 use crate::error::{Class, Result, StepError};
+use crate::people::deadline;
 use crate::ports::ExecutionState;
 use crate::record::{
     AcceptedWork, CHECK_EVERY_S, CHECK_JOBS_EVERY_S, Duty, FIRST_CHECK_AFTER_S, FUNCTION_ENDS_WITHIN_S,
@@ -53,6 +54,8 @@ pub enum Found {
     Untold,
     /// It waited for an event that is over: ERROR, which gives the customer the money back.
     EventOver,
+    /// People had not done it by its deadline: failed, as the vendor has it.
+    Late,
 }
 
 impl Found {
@@ -66,6 +69,7 @@ impl Found {
             Self::Overdue => "Overdue",
             Self::Untold => "Untold",
             Self::EventOver => "EventOver",
+            Self::Late => "Late",
         }
     }
 }
@@ -208,6 +212,7 @@ async fn execution(task: &mut Task<'_>) -> Result<Found> {
             Ok(Found::Orphaned)
         }
         ExecutionState::Running if job_has_ended(task).await? => Ok(Found::Untold),
+        ExecutionState::Running if deadline::tell(task).await? => Ok(Found::Late),
         ExecutionState::Running if is_overdue(task) => {
             executions.stop(&task_id, attempt, "it runs for too long").await?;
             fail::park_for(task, "its execution ran for too long", FUNCTION_ENDS_WITHIN_S).await?;
@@ -218,6 +223,12 @@ async fn execution(task: &mut Task<'_>) -> Result<Found> {
                 Some(_) => CHECK_JOBS_EVERY_S,
                 None => CHECK_EVERY_S,
             };
+            let now_epoch_s = task.ctx.clock.now_epoch_s();
+            let rules = &task.ctx.config.deadline_rules;
+            let warning_in_s = rules
+                .next_epoch_s(&task.record, now_epoch_s)
+                .map_or(u64::MAX, |at| at - now_epoch_s);
+            let pause_s = pause_s.min(warning_in_s);
             look_again_after(task, pause_s).await?;
             Ok(Found::Well)
         }

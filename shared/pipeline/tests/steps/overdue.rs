@@ -5,6 +5,7 @@ use kaltura_sim::ProfileSpec;
 use pipeline::Class;
 use pipeline::ports::{ObjectStore, TaskStore};
 use pipeline::record::{CHECK_JOBS_EVERY_S, FIRST_CHECK_AFTER_S, FUNCTION_ENDS_WITHIN_S, TaskState};
+use pipeline::steps::fail::{self, Ending};
 use pipeline::steps::reconcile::{self, ReconcileReport};
 use pipeline::steps::{StepInput, fetch, finalize, render, sweep};
 use step_world::{Amazon, World, order};
@@ -13,6 +14,59 @@ const HOUR_S: u64 = 60 * 60;
 const DAY_S: u64 = 24 * HOUR_S;
 /// `DELETE_AFTER_WEEK`.
 const AFTER_WEEK: i64 = 3;
+
+/// An order of captions that people are at, ordered a day before it is expected.
+async fn with_people(world: &World) -> StepInput {
+    let mut request = order();
+    request.service_type = 1;
+    let input = world.begin(request).await;
+    fetch::run(&world.ctx, &input).await.unwrap();
+    // The machine's draft, and then the wait.
+    world.process(&input).await.unwrap();
+    let mut record = world.record(&input.task_id).await;
+    assert!(record.accepted().is_some());
+    record.expected_finish_epoch_s = Some(record.queue_time_epoch_s + DAY_S);
+    world.ctx.tasks.save(&mut record).await.unwrap();
+    input
+}
+
+#[tokio::test]
+async fn an_order_of_peoples_is_warned_of_as_its_time_goes_by_and_waits_on() {
+    let world = World::of_every_service(&[]).await;
+    let input = with_people(&world).await;
+    let mut told = Vec::new();
+    for _ in 0..30 {
+        world.advance(HOUR_S);
+        looked(&world).await;
+        let record = world.record(&input.task_id).await;
+        if told.last() != Some(&record.people.warned_percent) {
+            told.push(record.people.warned_percent.clone());
+        }
+        assert!(record.check_at_epoch_s.unwrap() <= world.ctx.clock.now_epoch_s() + HOUR_S);
+    }
+    assert_eq!(told, [vec![], vec![50], vec![50, 80], vec![50, 80, 100]]);
+    let record = world.record(&input.task_id).await;
+    assert!(
+        record.accepted().is_some() && record.failure.is_none(),
+        "it waits on, late"
+    );
+    assert!(world.states.failed().is_empty());
+}
+
+#[tokio::test]
+async fn an_order_of_peoples_fails_after_its_deadline_where_the_vendor_has_it_so() {
+    let world = World::of_every_service(&[("PEOPLE_AFTER_DEADLINE", "fail")]).await;
+    let input = with_people(&world).await;
+    world.advance(23 * HOUR_S);
+    looked(&world).await;
+    assert!(world.states.failed().is_empty());
+    world.advance(2 * HOUR_S);
+    assert_eq!(looked(&world).await, put_right(1, 1));
+    assert_eq!(world.states.failed(), [("a-token".to_owned(), Class::Terminal)]);
+    fail::run(&world.ctx, &input, Ending::Error).await.unwrap();
+    let report = world.report(&input.task_id);
+    assert_eq!(report.status, 6, "{:?}", report.task);
+}
 
 async fn looked(world: &World) -> ReconcileReport {
     reconcile::run(&world.ctx).await.unwrap()

@@ -18,6 +18,7 @@ mod endings;
 mod killed;
 mod life;
 mod operator;
+mod people;
 mod services;
 mod signed_get;
 
@@ -58,6 +59,9 @@ fn main() -> ExitCode {
         life::withdrawn_and_stopped_from_outside,
         life::deleted_in_time,
         operator::looks_and_fails,
+        people::captions_by_a_person,
+        people::files_are_checked,
+        people::nobody_gets_in_unverified,
         services::one_of_each_kind,
         signed_get::opens_just_what_was_signed,
         adapters::conform,
