@@ -8,8 +8,13 @@ const target = `${process.env.CARGO_TARGET_DIR ?? '../../target'}/page`;
 export default defineConfig({
   testDir: 'cases',
   outputDir: `${target}/results`,
-  // Two processors, one of which the browser's rendering takes.
-  workers: 1,
+  fullyParallel: true,
+  workers: base === undefined ? 2 : 1,
+  // What is measured is measured alone.
+  projects: [
+    { name: 'orders', testIgnore: 'speed.spec.ts' },
+    { name: 'speed', testMatch: 'speed.spec.ts', dependencies: ['orders'] },
+  ],
   timeout: 30_000,
   expect: { timeout: 5_000 },
   reporter: [['list']],

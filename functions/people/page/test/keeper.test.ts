@@ -96,6 +96,20 @@ describe('what is typed', () => {
   });
 });
 
+test('a save that is asked for while another runs comes after it', async () => {
+  let release = (): void => undefined;
+  world.hold = new Promise((resolve) => (release = resolve));
+  const keeper = world.keeper();
+  keeper.edited(draft('One'));
+  await vi.advanceTimersByTimeAsync(2_100);
+  keeper.edited(draft('One two'));
+  const asked = keeper.saveNow();
+  release();
+  await asked;
+  expect(world.stored).toEqual(draft('One two'));
+  expect(world.saves).toBe(2);
+});
+
 describe('a lost connection', () => {
   test('keeps typing on the machine and saves once it is back', async () => {
     world.trouble = { kind: 'offline' };

@@ -62,7 +62,8 @@ export type SaveResult =
 
 export interface Media {
   readonly url: string;
-  readonly expires_epoch_s: number;
+  /** How long the link is good, from when it came; by the API's clock, since a person's may be wrong. */
+  readonly good_for_ms: number;
   readonly has_picture: boolean;
   readonly duration_ms: number | null;
 }
@@ -231,10 +232,11 @@ export class Api {
   }
 
   async media(task: string): Promise<Media> {
-    const { duration_ms = null, ...media } = take(
-      await this.client.GET('/api/orders/{task}/media', { params: { path: { task } } }),
-    );
-    return { ...media, duration_ms };
+    const answer = await this.client.GET('/api/orders/{task}/media', { params: { path: { task } } });
+    const { url, has_picture, expires_epoch_s, duration_ms = null } = take(answer);
+    const sent_ms = Date.parse(answer.response.headers.get('date') ?? '');
+    const now_ms = Number.isNaN(sent_ms) ? Date.now() : sent_ms;
+    return { url, has_picture, duration_ms, good_for_ms: expires_epoch_s * 1_000 - now_ms };
   }
 
   /** The waveform; null where the stack has none. */

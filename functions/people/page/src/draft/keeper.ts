@@ -61,7 +61,7 @@ export class Keeper {
   private state: State = { phase: 'saved' };
   private unsaved_since_ms = 0;
   private failures = 0;
-  private isSaving = false;
+  private saving: Promise<void> | null = null;
   private isClosed = false;
   private cancelKeep: (() => void) | null = null;
   private cancelSave: (() => void) | null = null;
@@ -119,17 +119,21 @@ export class Keeper {
     await this.ports.keep({ base: this.base, etag: this.etag, cues: this.cues, typed_epoch_ms: this.ports.now_ms() });
   }
 
-  /** Saves at the API now, where there is something to save and nothing in the way. */
+  /** Saves at the API now, where there is something to save and nothing in the way; after a save that runs already. */
   async saveNow(): Promise<void> {
+    await this.saving;
     const { phase } = this.state;
-    if (this.isClosed || this.isSaving || phase === 'saved' || phase === 'stale' || phase === 'ended') return;
+    if (this.isClosed || this.saving !== null || phase === 'saved' || phase === 'stale' || phase === 'ended') return;
+    this.saving = this.save(phase).finally(() => (this.saving = null));
+    await this.saving;
+  }
+
+  private async save(phase: State['phase']): Promise<void> {
     this.cancelSave?.();
     this.cancelSave = null;
-    this.isSaving = true;
     const sent = this.cues;
     if (phase !== 'offline') this.tell({ phase: 'saving' });
     const outcome = await this.ports.save(sent, this.etag);
-    this.isSaving = false;
     await this.took(sent, outcome);
   }
 

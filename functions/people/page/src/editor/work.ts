@@ -1,22 +1,27 @@
 /** Opens an order for work: its draft, what is still on this machine, its source, and the keeper of what will be typed. */
 
-import { type Api, ApiError, type Media, type Order, rulesOf, type Source } from '../api/client';
+import { type Api, ApiError, type Draft, type Media, type Order, rulesOf, type Source } from '../api/client';
 import { Keeper, opened, type Outcome } from '../draft/keeper';
 import type { Cues } from '../model/cue';
 import { readDictionary } from '../model/spelling';
 import { Editor } from './editor';
-import { readKept, writeKept } from './local';
+import { LocalDraft } from './local';
 
 export interface Work {
   readonly editor: Editor;
   readonly keeper: Keeper;
   readonly media: Media | null;
+  /** When that was, by `performance.now`. */
+  readonly opened_ms: number;
   readonly source: Source;
   /** Where the cues came from. */
   readonly origin: 'saved' | 'machine' | 'source' | 'empty' | 'restored';
   /** Ends what runs beside the views. */
   readonly close: () => Promise<void>;
 }
+
+/** Orders that are being closed: whoever comes back at once waits for what is still being saved. */
+const closing = new Map<string, Promise<void>>();
 
 /** What the views want to hear of failed saves. */
 export interface Listener {
@@ -46,9 +51,9 @@ async function saved(api: Api, task: string, cues: Cues, etag: string | null, li
   }
 }
 
-export async function openWork(api: Api, person: string, order: Order, listener: Listener): Promise<Work> {
-  const { task } = order;
-  const [draft, source, media, kept] = await Promise.all([
+/** Draft, source and media of an order. */
+async function read(api: Api, task: string): Promise<[Draft, Source, Media | null]> {
+  return Promise.all([
     api.draft(task),
     api.source(task),
     // Without its media an order can still be written and saved; the player says what is wrong.
@@ -56,15 +61,26 @@ export async function openWork(api: Api, person: string, order: Order, listener:
       if (error instanceof ApiError && (error.kind === 'offline' || error.kind === 'missing')) return null;
       throw error;
     }),
-    readKept(person, task),
   ]);
+}
+
+export async function openWork(api: Api, person: string, order: Order, listener: Listener): Promise<Work> {
+  const { task } = order;
+  await closing.get(task);
+  const local = await LocalDraft.open(person, task);
+  const kept = local.read();
+  const [draft, source, media] = await read(api, task).catch((error: unknown) => {
+    local.close();
+    throw error;
+  });
+  const opened_ms = performance.now();
   const { cues, state } = opened(kept, draft);
   const editor = new Editor(cues, rulesOf(order, media?.duration_ms ?? null), readDictionary(order.dictionary));
   editor.keeping.value = state;
   const keeper = new Keeper(
     {
       save: (cues, etag) => saved(api, task, cues, etag, listener),
-      keep: (kept) => writeKept(person, task, kept),
+      keep: (kept) => local.write(kept),
       now_ms: () => Date.now(),
       after: (ms, callback) => {
         const timer = setTimeout(callback, ms);
@@ -87,15 +103,23 @@ export async function openWork(api: Api, person: string, order: Order, listener:
     editor,
     keeper,
     media,
+    opened_ms,
     source,
     origin: kept === null ? draft.origin : 'restored',
-    close: async () => {
-      stop();
-      window.removeEventListener('online', online);
-      window.removeEventListener('pagehide', hidden);
-      document.removeEventListener('visibilitychange', hidden);
-      await keeper.saveNow();
-      await keeper.close(keeper.isSaved());
+    close: () => {
+      const done = close().finally(() => closing.delete(task));
+      closing.set(task, done);
+      return done;
     },
   };
+
+  async function close(): Promise<void> {
+    stop();
+    window.removeEventListener('online', online);
+    window.removeEventListener('pagehide', hidden);
+    document.removeEventListener('visibilitychange', hidden);
+    await keeper.saveNow();
+    await keeper.close(keeper.isSaved());
+    local.close();
+  }
 }

@@ -143,16 +143,6 @@ export class CueRow extends Component<Props> {
           <span aria-hidden="true">{say('measure', values)}</span>
           <span class="unseen">{say('measure_label', values)}</span>
         </span>
-        {limits.map(({ name, level, is, limit }) => (
-          <span key={name} class={level} data-limit={name}>
-            {say(name, { is: short(is), limit: short(limit) })}
-          </span>
-        ))}
-        {said.map(({ finding }) => (
-          <span key={finding.name + finding.text} class={finding.level} dir="auto" data-finding={finding.name}>
-            {finding.text}
-          </span>
-        ))}
         {doubts.map((doubt) => {
           const word = cue.text.slice(doubt.start, doubt.end);
           return (
@@ -171,6 +161,16 @@ export class CueRow extends Component<Props> {
             </button>
           );
         })}
+        {limits.map(({ name, level, is, limit }) => (
+          <span key={name} class={level} data-limit={name}>
+            {say(name, { is: short(is), limit: short(limit) })}
+          </span>
+        ))}
+        {said.map(({ finding }) => (
+          <span key={finding.name + finding.text} class={finding.level} dir="auto" data-finding={finding.name}>
+            {finding.text}
+          </span>
+        ))}
       </div>
     );
   }

@@ -51,6 +51,7 @@ export function List({ app }: { app: App }) {
   const [shown, setShown] = useState<Shown | null>(null);
   const [trouble, setTrouble] = useState('');
   const asked = useRef(0);
+  const isLong = useRef(false);
   const read = async (from: Shown | null): Promise<void> => {
     const turn = (asked.current += 1);
     try {
@@ -58,6 +59,7 @@ export function List({ app }: { app: App }) {
       // An answer to what is no longer asked is dropped.
       if (turn !== asked.current) return;
       setShown({ orders: [...(from?.orders ?? []), ...answer.orders], next: answer.next });
+      isLong.current = from !== null;
       setTrouble('');
     } catch (error) {
       if (turn === asked.current) setTrouble(app.explain(error));
@@ -67,7 +69,10 @@ export function List({ app }: { app: App }) {
   useEffect(() => {
     lastChosen = chosen;
     void read(null);
-    const timer = setInterval(() => void read(null), FRESH_MS);
+    // Who has asked for more of the list is not thrown back to its start.
+    const timer = setInterval(() => {
+      if (!isLong.current) void read(null);
+    }, FRESH_MS);
     return () => clearInterval(timer);
   }, [chosen, logins]);
   const choose = (part: Partial<Chosen>): void => setChosen({ ...chosen, ...part });

@@ -1,6 +1,6 @@
 /** One order: what the customer says, what the person may do, and the place to do it. */
 
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { ApiError, type Order } from '../api/client';
 import type { App } from '../app';
 import { dateTime, say } from '../words';
@@ -18,16 +18,29 @@ export function OrderPage({ app, task }: { app: App; task: string }) {
   const [trouble, setTrouble] = useState('');
   const [notice, setNotice] = useState('');
   const [isRejecting, setRejecting] = useState(false);
-  const [hasEnded, setEnded] = useState(false);
+  /** Whether the order has gone from this person: to another one (it may be taken again), or for good. */
+  const [gone, setGone] = useState<'no' | 'lost' | 'for good'>('no');
+  const wasWorking = useRef(false);
+  /** Saves what is typed; set by the workspace while there is one. */
+  const flush = useRef<() => Promise<void>>(() => Promise.resolve());
   const failed = (error: unknown): void => {
     setTrouble(app.explain(error));
-    if (error instanceof ApiError && (error.kind === 'gone' || error.kind === 'held' || error.kind === 'forbidden')) setEnded(true);
+    if (!(error instanceof ApiError)) return;
+    if (error.kind === 'gone') setGone('for good');
+    else if (error.kind === 'held' || error.kind === 'forbidden') setGone('lost');
   };
   const read = async (): Promise<void> => {
     try {
       const now = await app.api.order(task);
       setOrder(now);
-      setTrouble('');
+      if (now.can.includes('work')) {
+        wasWorking.current = true;
+        setGone('no');
+        setTrouble('');
+      } else if (wasWorking.current) {
+        // Released by a supervisor, or the time is over: what was typed stays to be seen.
+        failed(new ApiError('held', now.holder === null ? 'NotHeld' : 'HeldByAnother', '', now.holder?.name ?? null));
+      } else setTrouble('');
     } catch (error) {
       failed(error);
     }
@@ -42,7 +55,8 @@ export function OrderPage({ app, task }: { app: App; task: string }) {
     try {
       const now = await call();
       setOrder(now);
-      setEnded(false);
+      wasWorking.current = now.can.includes('work');
+      setGone('no');
       setTrouble('');
       setNotice(say_after(now));
       return true;
@@ -51,12 +65,18 @@ export function OrderPage({ app, task }: { app: App; task: string }) {
       return false;
     }
   };
-  const can = (what: Order['can'][number]): boolean => !hasEnded && order !== null && order.can.includes(what);
+  const hasEnded = gone !== 'no';
+  const can = (what: Order['can'][number]): boolean => {
+    if (order === null || gone === 'for good') return false;
+    return order.can.includes(what) && (gone === 'no' || what === 'take');
+  };
   const release = async (): Promise<void> => {
+    await flush.current();
     if (await act(() => app.api.release(task), () => '')) app.go({ name: 'list' }, say('released'));
   };
   const reject = async (reason: string): Promise<void> => {
     setRejecting(false);
+    await flush.current();
     if (await act(() => app.api.reject(task, reason), () => '')) app.go({ name: 'list' }, say('rejected'));
   };
   const extend = (now: Order): void => {
@@ -84,7 +104,7 @@ export function OrderPage({ app, task }: { app: App; task: string }) {
             <Due due_epoch_s={order.due_epoch_s} left_s={order.left_s} />
             <Held order={order} />
             <div class="actions">
-              {can('take') && order.holder?.is_me !== true && (
+              {can('take') && (hasEnded || order.holder?.is_me !== true) && (
                 <button type="button" class="main" onClick={() => void act(() => app.api.take(task), () => '')}>
                   {say('take')}
                 </button>
@@ -110,7 +130,7 @@ export function OrderPage({ app, task }: { app: App; task: string }) {
             {notice}
           </p>
           <Brief order={order} />
-          {(can('work') || hasEnded) && <Workspace app={app} order={order} hasEnded={hasEnded} onEnded={failed} />}
+          {(can('work') || hasEnded) && <Workspace app={app} order={order} hasEnded={hasEnded} onEnded={failed} flush={flush} />}
         </>
       )}
       {isRejecting && <Reject onReject={(reason) => void reject(reason)} onClose={() => setRejecting(false)} />}

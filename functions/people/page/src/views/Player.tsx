@@ -10,7 +10,7 @@ import { say } from '../words';
 import { Waveform } from './Waveform';
 
 /** Links are asked for anew so long before they end. */
-const MARGIN_S = 20;
+const MARGIN_MS = 20_000;
 /** A link that fails is not asked for more often. */
 const AGAIN_MS = 5_000;
 const SPEEDS = ['0.5', '0.75', '1', '1.25', '1.5', '2'];
@@ -26,7 +26,8 @@ interface Props {
 export function Player({ app, task, work, language }: Props) {
   const { editor } = work;
   const video = useRef<HTMLVideoElement>(null);
-  const link = useRef(work.media);
+  /** When the link ends, by `performance.now`. The one that came with the order may be some time old by now. */
+  const ends_ms = useRef((work.media?.good_for_ms ?? 0) + work.opened_ms);
   const [trouble, setTrouble] = useState('');
   const [peaks, setPeaks] = useState<Peaks | null | 'asking'>('asking');
 
@@ -38,7 +39,7 @@ export function Player({ app, task, work, language }: Props) {
     asked_ms.current = Date.now();
     try {
       const now = await app.api.media(task);
-      link.current = now;
+      ends_ms.current = performance.now() + now.good_for_ms;
       const [at_s, isPaused, rate] = [element.currentTime, element.paused, element.playbackRate];
       element.src = now.url;
       element.currentTime = at_s;
@@ -51,14 +52,14 @@ export function Player({ app, task, work, language }: Props) {
     }
   };
   const renewIfOld = (): void => {
-    if ((link.current?.expires_epoch_s ?? 0) - MARGIN_S < Date.now() / 1_000) void renew();
+    if (ends_ms.current - MARGIN_MS < performance.now()) void renew();
   };
 
   useEffect(() => {
     const element = video.current;
     if (element === null) return;
-    if (link.current === null) void renew();
-    else element.src = link.current.url;
+    if (work.media === null || ends_ms.current - MARGIN_MS < performance.now()) void renew();
+    else element.src = work.media.url;
     let stop_ms: number | null = null;
     editor.player = {
       now_ms: () => Math.round(element.currentTime * 1_000),

@@ -16,9 +16,11 @@ interface Props {
   /** The order has gone from this person: what was typed is shown, and changed no more. */
   readonly hasEnded: boolean;
   readonly onEnded: (error: unknown) => void;
+  /** Set to what saves the draft now. */
+  readonly flush: { current: () => Promise<void> };
 }
 
-export function Workspace({ app, order, hasEnded, onEnded }: Props) {
+export function Workspace({ app, order, hasEnded, onEnded, flush }: Props) {
   const [work, setWork] = useState<Work | null>(null);
   const [trouble, setTrouble] = useState('');
   const [attempt, setAttempt] = useState(0);
@@ -44,6 +46,7 @@ export function Workspace({ app, order, hasEnded, onEnded }: Props) {
           return;
         }
         opened.current = now;
+        flush.current = () => now.keeper.saveNow();
         setTrouble('');
         setWork(now);
       },
@@ -55,6 +58,7 @@ export function Workspace({ app, order, hasEnded, onEnded }: Props) {
   }, [logins, attempt, hasEnded]);
   useEffect(
     () => () => {
+      flush.current = () => Promise.resolve();
       void opened.current?.close();
       opened.current = null;
     },
@@ -70,7 +74,7 @@ export function Workspace({ app, order, hasEnded, onEnded }: Props) {
       const old = opened.current;
       opened.current = null;
       setWork(null);
-      void Promise.resolve(old?.keeper.close(false)).then(() => setAttempt((now) => now + 1));
+      void Promise.resolve(old?.close()).then(() => setAttempt((now) => now + 1));
     }
   }, [hasEnded]);
 
