@@ -21,7 +21,7 @@ export function Brief({ order }: { order: Order }) {
   return (
     <details class="brief" open>
       <summary>{say('brief')}</summary>
-      <div class="parts">
+      <div class="parts" tabIndex={0} role="group" aria-label={say('brief')}>
         <section>
           <h2>{say('notes')}</h2>
           {order.notes === null || order.notes === '' ? (

@@ -61,7 +61,7 @@ export function Checks({ app, task, work: { editor }, onDone }: Props) {
       {trouble !== '' && <p role="alert">{trouble}</p>}
       <p role="status">{checked !== null && summary(checked.result)}</p>
       {placed !== null && placed.length > 0 && (
-        <ul class="findings">
+        <ul class="findings" tabIndex={0} aria-label={say('findings')}>
           {placed.map(({ finding, cue }, number) => {
             const index = cue === null ? -1 : cues.findIndex(({ id }) => id === cue.id);
             return (

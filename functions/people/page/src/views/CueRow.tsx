@@ -121,7 +121,7 @@ export class CueRow extends Component<Props> {
     const { beside, sourceLanguage } = this.props;
     if (beside === null) return null;
     return (
-      <div class="source" lang={sourceLanguage} dir={directionOf(sourceLanguage)} role="group" aria-label={say('source')}>
+      <div class="source" lang={sourceLanguage} dir={directionOf(sourceLanguage)} role="group" tabIndex={0} aria-label={say('source')}>
         {beside.map(({ id, text, speaker }) => (
           <p key={id}>
             {speaker !== '' && <b>{speaker}: </b>}

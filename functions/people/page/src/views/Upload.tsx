@@ -96,7 +96,7 @@ export function Upload({ app, task, kinds, onDone }: Props) {
           <p role="status">
             {say('uploaded', { name: uploaded.name })} {summary(uploaded.checked)}
           </p>
-          <ul class="findings">
+          <ul class="findings" tabIndex={0} aria-label={say('findings')}>
             {uploaded.checked.findings.map((finding, number) => (
               <li key={number} class={finding.level}>
                 <FindingText finding={finding} />
