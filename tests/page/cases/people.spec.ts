@@ -112,6 +112,25 @@ test('a login that expires is renewed in a window of its own, without losing tex
   await expectSaved(page);
 });
 
+test('a login that the issuer renews by itself is renewed without a word', async ({ page }) => {
+  await work(page, 'Ana', { service: 'captions', cues: talk(3) });
+  await expect(text(page, 1)).toBeVisible();
+  await page.evaluate(() => {
+    const tokens = JSON.parse(sessionStorage.getItem('reach.tokens') ?? '{}') as object;
+    sessionStorage.setItem('reach.tokens', JSON.stringify({ ...tokens, access: 'expired' }));
+  });
+  await text(page, 1).fill('Typed with an old token.');
+  await expectSaved(page);
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+});
+
+test('who logs out is out', async ({ page }) => {
+  await logIn(page, 'Ana');
+  await page.getByRole('button', { name: 'Log out' }).click();
+  await expect(page.getByRole('button', { name: 'Log in' })).toBeVisible();
+  expect(await page.evaluate(() => Object.keys(sessionStorage).length + Object.keys(localStorage).length)).toBe(0);
+});
+
 test('an order that the customer withdraws says so to who holds it, and keeps the text', async ({ page }) => {
   const task = await work(page, 'Ana', { service: 'captions', cues: talk(3) });
   await expect(text(page, 1)).toBeVisible();

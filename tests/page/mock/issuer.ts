@@ -27,6 +27,7 @@ const part = (value: object): string => Buffer.from(JSON.stringify(value)).toStr
 export class Issuer {
   private readonly codes = new Map<string, Code>();
   private readonly tokens = new Map<string, Person>();
+  private readonly refreshes = new Map<string, Person>();
 
   constructor(
     readonly address: string,
@@ -70,8 +71,12 @@ export class Issuer {
     return { location: back.href };
   }
 
-  /** Tokens for a code, which is good once. */
+  /** Tokens for a code, which is good once, or for a refresh token. */
   token(form: URLSearchParams): object | null {
+    if (form.get('grant_type') === 'refresh_token') {
+      const person = this.refreshes.get(form.get('refresh_token') ?? '');
+      return person === undefined ? null : { access_token: this.access(person), token_type: 'Bearer', expires_in: 3_600 };
+    }
     const code = this.codes.get(form.get('code') ?? '');
     this.codes.delete(form.get('code') ?? '');
     const challenge = createHash('sha256').update(form.get('code_verifier') ?? '').digest('base64url');
@@ -80,9 +85,16 @@ export class Issuer {
     const head = part({ alg: 'RS256', kid: 'mock', typ: 'JWT' });
     const claims = part({ iss: this.address, aud: this.client_id, sub: code.person.id, iat: now, exp: now + 3_600, nonce: code.nonce });
     const signature = sign('RSA-SHA256', Buffer.from(`${head}.${claims}`), privateKey).toString('base64url');
-    const access_token = randomBytes(24).toString('hex');
-    this.tokens.set(access_token, code.person);
-    return { access_token, token_type: 'Bearer', expires_in: 3_600, id_token: `${head}.${claims}.${signature}` };
+    const refresh_token = randomBytes(24).toString('hex');
+    this.refreshes.set(refresh_token, code.person);
+    const access_token = this.access(code.person);
+    return { access_token, refresh_token, token_type: 'Bearer', expires_in: 3_600, id_token: `${head}.${claims}.${signature}` };
+  }
+
+  private access(person: Person): string {
+    const token = randomBytes(24).toString('hex');
+    this.tokens.set(token, person);
+    return token;
   }
 
   /** Whose token it is; null where it is nobody's. */

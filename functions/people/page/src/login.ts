@@ -206,7 +206,12 @@ export class Login {
       return;
     }
     const url = new URL(end);
-    url.search = new URLSearchParams({ client_id: this.client.client_id, post_logout_redirect_uri: this.page.href }).toString();
+    // Cognito has a name of its own for the way back.
+    url.search = new URLSearchParams({
+      client_id: this.client.client_id,
+      post_logout_redirect_uri: this.page.href,
+      logout_uri: this.page.href,
+    }).toString();
     location.replace(url);
   }
 }
