@@ -22,6 +22,9 @@ interface Settings {
   readonly media: string;
 }
 
+/** Under `npm run dev` the page has another origin than issuer and bucket. */
+const ANYWHERE = { 'access-control-allow-origin': '*', 'access-control-allow-methods': 'GET, PUT, POST', 'access-control-allow-headers': '*' };
+
 async function bodyOf(request: IncomingMessage): Promise<Buffer> {
   const parts: Buffer[] = [];
   for await (const part of request) parts.push(part as Buffer);
@@ -29,7 +32,7 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer> {
 }
 
 function json(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
-  response.writeHead(status, { 'content-type': 'application/json', ...headers });
+  response.writeHead(status, { 'content-type': 'application/json', ...ANYWHERE, ...headers });
   response.end(JSON.stringify(body));
 }
 
@@ -64,7 +67,7 @@ export function serve({ port, openapi, dist, media }: Settings): Promise<void> {
   function file(request: IncomingMessage, response: ServerResponse, path: string): void {
     if (!existsSync(path)) return void response.writeHead(404).end();
     const { size } = statSync(path);
-    const head = { 'content-type': KINDS[extname(path)] ?? 'application/octet-stream', 'accept-ranges': 'bytes', 'access-control-allow-origin': '*' };
+    const head = { 'content-type': KINDS[extname(path)] ?? 'application/octet-stream', 'accept-ranges': 'bytes', ...ANYWHERE };
     const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
     if (range === null) {
       response.writeHead(200, { ...head, 'content-length': size });
@@ -121,6 +124,7 @@ export function serve({ port, openapi, dist, media }: Settings): Promise<void> {
     const url = new URL(request.url ?? '/', origin);
     const path = decodeURIComponent(url.pathname);
     if (path === '/') return void response.writeHead(302, { location: `${STAGE}/` }).end();
+    if (request.method === 'OPTIONS') return void response.writeHead(204, ANYWHERE).end();
     if (path.startsWith('/_mock')) return control(request, response, path.slice('/_mock'.length));
     if (path === '/oidc/.well-known/openid-configuration') return json(response, 200, issuer.discovery());
     if (path === '/oidc/jwks') return json(response, 200, issuer.jwks());
@@ -138,7 +142,7 @@ export function serve({ port, openapi, dist, media }: Settings): Promise<void> {
     if (path.startsWith('/bucket/put/') && request.method === 'PUT') {
       const checksum = request.headers['x-amz-checksum-sha256'];
       const status = world.put(path.slice('/bucket/put/'.length), typeof checksum === 'string' ? checksum : undefined, await bodyOf(request));
-      return void response.writeHead(status).end();
+      return void response.writeHead(status, ANYWHERE).end();
     }
     if (path.startsWith('/bucket/')) return file(request, response, join(media, path.slice('/bucket/'.length).replaceAll('/', '')));
     // `npm run dev` asks for the API without the stage.
