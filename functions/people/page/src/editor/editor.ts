@@ -64,6 +64,11 @@ export class Editor {
     this.cues = computed(() => this.history.value.now.cues);
   }
 
+  /** Has a screen reader say something; the same once more is said once more. */
+  announce(text: string): void {
+    this.spoken.value = this.spoken.value === text ? `${text}\u00a0` : text;
+  }
+
   /** Calls back with the cues of each edit; the answer ends that. */
   onEdit(callback: (cues: Cues) => void): () => void {
     let last = this.cues.peek();
@@ -125,12 +130,12 @@ export class Editor {
 
   setIn(id: string, ms: number): void {
     const index = this.cues.value.findIndex((cue) => cue.id === id);
-    if (this.change(edits.setIn(this.cues.value, index, ms))) this.spoken.value = say('did_in', { time: clock(ms) });
+    if (this.change(edits.setIn(this.cues.value, index, ms))) this.announce(say('did_in', { time: clock(ms) }));
   }
 
   setOut(id: string, ms: number): void {
     const index = this.cues.value.findIndex((cue) => cue.id === id);
-    if (this.change(edits.setOut(this.cues.value, index, ms))) this.spoken.value = say('did_out', { time: clock(ms) });
+    if (this.change(edits.setOut(this.cues.value, index, ms))) this.announce(say('did_out', { time: clock(ms) }));
   }
 
   setTimes(id: string, start_ms: number, end_ms: number): void {
@@ -153,7 +158,7 @@ export class Editor {
     const isPlaced = this.change(edits.split(this.cues.value, index, caret, this.player?.now_ms() ?? null, id));
     if (!isPlaced) return;
     this.goTo(this.cues.value.findIndex((cue) => cue.id === id), [0, 0]);
-    this.spoken.value = say('did_split', { number: index + 1 });
+    this.announce(say('did_split', { number: index + 1 }));
   }
 
   merge(): void {
@@ -161,7 +166,7 @@ export class Editor {
     const cue = this.cues.value[index];
     if (cue === undefined || !this.change(edits.merge(this.cues.value, index))) return;
     this.goTo(index, [cue.text.length, cue.text.length]);
-    this.spoken.value = say('did_merge', { number: index + 1 });
+    this.announce(say('did_merge', { number: index + 1 }));
   }
 
   insert(): void {
@@ -171,14 +176,14 @@ export class Editor {
     if (!this.change(edits.insertAfter(this.cues.value, index, now_ms, id))) return;
     const place = this.cues.value.findIndex((cue) => cue.id === id);
     this.goTo(place, [0, 0]);
-    this.spoken.value = say('did_insert', { number: place + 1 });
+    this.announce(say('did_insert', { number: place + 1 }));
   }
 
   remove(): void {
     const index = this.index();
     if (!this.change(edits.remove(this.cues.value, index))) return;
     this.goTo(Math.min(index, this.cues.value.length - 1));
-    this.spoken.value = say('did_remove', { number: index + 1 });
+    this.announce(say('did_remove', { number: index + 1 }));
   }
 
   /** Goes to the next cue, and the media with it. */
@@ -198,7 +203,7 @@ export class Editor {
       const cue = this.cues.value[(from + 1 + step) % length];
       if (cue !== undefined && doubtsOf(cue.text, this.dictionary).length > 0) best = step;
     }
-    if (best === Infinity) this.spoken.value = say('no_fault');
+    if (best === Infinity) this.announce(say('no_fault'));
     else this.goTo((from + 1 + best) % length);
   }
 
@@ -216,7 +221,7 @@ export class Editor {
     const isThere = to.now.cues.some((cue) => cue.id === this.selected.value);
     const id = to.now.selected ?? to.now.cues[0]?.id ?? null;
     if (!isThere && id !== null) this.goTo(Math.max(0, to.now.cues.findIndex((cue) => cue.id === id)));
-    this.spoken.value = say(word);
+    this.announce(say(word));
   }
 
   toggle(): void {

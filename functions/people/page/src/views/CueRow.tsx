@@ -196,7 +196,7 @@ function Time({ label, ms, isReadOnly, editor, onChange }: TimeProps) {
       onChange={(event) => {
         const typed = event.currentTarget.value;
         const wanted = parseClock(typed);
-        if (wanted === null) editor.spoken.value = say('bad_time', { text: typed });
+        if (wanted === null) editor.announce(say('bad_time', { text: typed }));
         else onChange(wanted);
         event.currentTarget.value = clock(wanted ?? ms);
       }}
