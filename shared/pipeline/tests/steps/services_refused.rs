@@ -214,10 +214,15 @@ async fn a_clear_track_that_is_there_is_linked_and_left_as_it_is() {
     });
     let input = world.begin(order).await;
     let there = before(&world.report(&input.task_id), 302);
+    let bytes = world.flavor_bytes(&world.report(&input.task_id), &there.0).await;
     world.run_to_the_end(&input).await;
     let report = world.report(&input.task_id);
     assert_eq!(report.status, 2, "{:?}", report.task["errDescription"]);
     assert_eq!(before(&report, 302), there, "untouched");
+    assert!(
+        world.flavor_bytes(&report, &there.0).await == bytes,
+        "byte for byte"
+    );
     let tracks = assets(&report, AssetKind::Flavor);
     assert_eq!(tracks.len(), 1, "the dubbed one");
     assert_eq!(tracks[0].fields["language"], "Spanish");
@@ -262,12 +267,18 @@ async fn a_customers_own_flavor_is_never_written_over() {
         let order = dubbing_beside(flavor);
         let input = world.begin(order).await;
         let there = before(&world.report(&input.task_id), params);
+        let bytes = world.flavor_bytes(&world.report(&input.task_id), &there.0).await;
+        assert_eq!(&bytes[4..8], b"ftyp", "{name}");
         world.run_to_the_end(&input).await;
         let report = world.report(&input.task_id);
         assert_eq!((report.status, report.refunded), (6, true), "{name}");
         let text = report.task["errDescription"].as_str().unwrap();
         assert!(text.contains(&there.0), "{name}: which one is told: {text}");
         assert_eq!(before(&report, params), there, "{name}: untouched");
+        assert!(
+            world.flavor_bytes(&report, &there.0).await == bytes,
+            "{name}: byte for byte"
+        );
         let written = report
             .calls
             .iter()

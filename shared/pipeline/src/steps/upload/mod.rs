@@ -16,7 +16,7 @@ use super::process::plan_of;
 use super::{StepInput, Task};
 use crate::context::Context;
 use crate::error::Result;
-use crate::plan::{Deliverable, Plan};
+use crate::plan::{Deliverable, Plan, TranscriptForm};
 use crate::record::{DeliverableRecord, DeliveredAs};
 
 /// Waits between looks at an import: first, and at most.
@@ -67,8 +67,8 @@ async fn upload(task: &mut Task<'_>) -> Result<UploadOutcome> {
     })
 }
 
-/// Tells the captions which transcripts belong to them (guide, "Captions": `associatedTranscriptIds`). Safe to repeat: the
-/// same ids are set again.
+/// Tells the captions which transcripts belong to them: "the TXT and DFXP ID" (guide, "Captions", `associatedTranscriptIds`). The
+/// timed JSON is an asset of the entry and no related file of the captions. Safe to repeat: the same ids are set again.
 async fn link_transcripts(task: &mut Task<'_>, plan: &Plan) -> Result<()> {
     let ids_of = |wanted: fn(&Deliverable) -> bool| -> Vec<AssetId> {
         let both = plan.deliverables.iter().zip(&task.record.deliverables);
@@ -76,7 +76,9 @@ async fn link_transcripts(task: &mut Task<'_>, plan: &Plan) -> Result<()> {
             .filter_map(|(_, record)| record.asset_id.clone())
             .collect()
     };
-    let transcripts = ids_of(|deliverable| matches!(deliverable, Deliverable::Transcript { .. }));
+    let transcripts = ids_of(
+        |deliverable| matches!(deliverable, Deliverable::Transcript { form, .. } if *form != TranscriptForm::Json),
+    );
     let captions = ids_of(|deliverable| matches!(deliverable, Deliverable::Caption { .. }));
     let Some(caption) = captions.into_iter().next() else {
         return Ok(());
