@@ -18,8 +18,8 @@ The local run deploys the real template.yaml. This is all that differs, and why:
 8.  Alarms on several metrics together go: the emulator has no metric math.
 9.  The addresses of the door and of the people's API are the emulator's (ENDPOINT), which has no host of its own for an HTTP
     API, only a path.
-10. The layers with ffmpeg go, and REACH_FFMPEG names the machine's own, which is on the PATH of the functions' processes: the
-    emulator's native processes have no /opt of theirs.
+10. The layers with ffmpeg go, and REACH_FFMPEG and REACH_DESCRIBE_FFMPEG name the machine's own, which is on the PATH of the
+    functions' processes: the emulator's native processes have no /opt of theirs.
 
 Everything else (roles, queues, table, key, state machine, schedules, alarms) is deployed as it is written.
 """
@@ -45,6 +45,8 @@ def localise(template: dict, root: Path, binaries: Path, out: Path, machine: str
     parameters["Architecture"]["Default"] = "arm64" if machine in ("aarch64", "arm64") else "x86_64"
     for url in (parameters["KalturaServiceUrl"], parameters["HttpEngineUrl"], parameters["PeopleIssuer"]):
         url["AllowedPattern"] = f"{url['AllowedPattern']}|{LOOPBACK_URL}"
+    describing = template["Globals"]["Function"]["Environment"]["Variables"]["REACH_DESCRIBE_FFMPEG"]["Fn::If"]
+    describing[1] = shutil.which("ffmpeg") or ""
     template = with_address(template, DOOR_URL, {"Fn::Sub": f"{endpoint}/_aws/execute-api/${{DoorApi}}/$default"})
     template = with_address(template, PEOPLE_ORIGIN, {"Fn::Sub": endpoint})
     template = with_address(template, PEOPLE_URL, {"Fn::Sub": f"{endpoint}/_aws/execute-api/${{PeopleApi}}/$default/"})

@@ -45,7 +45,8 @@ class LocalTemplate(unittest.TestCase):
             r"|/Resources/\w+/Metadata"
             r"|/Resources/\w+/Properties/(CodeUri|DefinitionUri)"
             r"|/Resources/Ffmpeg(Arm64|X8664)Layer"
-            r"|/Resources/(Fetch|People|Render)/Properties/Layers"
+            r"|/Resources/(Fetch|People|Process|Render)/Properties/Layers"
+            r"|/Globals/Function/Environment/Variables/REACH_DESCRIBE_FFMPEG/Fn::If/1"
             r"|/Resources/Fetch/Properties/Environment/Variables/REACH_FFMPEG"
             r"|/Resources/(Work|PageFiles)Policy"
             r"|/Resources/(ErrorRate|KalturaRefuses|Orphaned|Invariant)Alarm"
@@ -88,7 +89,7 @@ class LocalTemplate(unittest.TestCase):
             self.assertIn(f'exec "/built/{bootstrap.parent.name}"', bootstrap.read_text())
 
     def test_functions_that_need_ffmpeg_have_it_from_a_layer_and_here_from_the_machine(self):
-        for name in ("Fetch", "Render", "People"):
+        for name in ("Fetch", "People", "Process", "Render"):
             self.assertEqual(
                 self.real["Resources"][name]["Properties"]["Layers"],
                 [{"Fn::If": ["OnArm64", {"Ref": "FfmpegArm64Layer"}, {"Ref": "FfmpegX8664Layer"}]}],
@@ -96,6 +97,7 @@ class LocalTemplate(unittest.TestCase):
         self.assertNotIn("Ffmpeg", json.dumps(self.local))
         fetch = self.local["Resources"]["Fetch"]["Properties"]["Environment"]["Variables"]
         self.assertNotIn("/opt/", fetch["REACH_FFMPEG"])
+        self.assertNotIn("/opt/", json.dumps(self.local["Globals"]))
 
     def test_no_role_gains_another_service(self):
         for name, resource in self.local["Resources"].items():

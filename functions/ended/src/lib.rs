@@ -4,7 +4,7 @@
 //! and its answer counts, so an event may come late, twice or never (reconcile asks, too). The unit of failure is the event: one
 //! whose job can't be looked at now fails, and Lambda brings it again. The logic is `pipeline::steps::complete`.
 
-use engines::JobId;
+use engines::aws::job_at_transcribe;
 use lambda_runtime::Context as Invocation;
 use pipeline::steps::complete;
 use pipeline::{Builder, Class, Context, Result};
@@ -20,7 +20,7 @@ pub struct Ended {
 /// The job that has ended.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Detail {
-    /// Its name, which is ours.
+    /// Its name, which tells the stack and the job.
     #[serde(rename = "TranscriptionJobName")]
     pub job_name: String,
 }
@@ -36,9 +36,15 @@ pub async fn context() -> Result<Context> {
         .build()
 }
 
-/// Has the task go on whose job has ended. A job of nobody's is left alone.
+/// Has the task go on whose job has ended. A job of nobody's, or of another stack's, is left alone.
 pub async fn handle(ctx: &Context, event: Ended, _invocation: &Invocation) -> Result<()> {
-    let job_id = JobId::named(event.detail.job_name);
+    let Some(job_id) = job_at_transcribe(&ctx.config.stack_name, &event.detail.job_name) else {
+        tracing::debug!(
+            job_name = event.detail.job_name,
+            "a job of somebody else's has ended"
+        );
+        return Ok(());
+    };
     match complete::run(ctx, &job_id).await {
         Ok(outcome) => {
             tracing::info!(%job_id, ?outcome, "a job is said to have ended");
@@ -84,7 +90,7 @@ mod tests {
         let input = world.begin(order()).await;
         pipeline::steps::fetch::run(&world.ctx, &input).await.unwrap();
         world.work(&input, "the-token").await.unwrap();
-        let job_name = format!("reach-{}-1-recognise", input.task_id);
+        let job_name = format!("reach.{}-1-recognise", input.task_id);
         (world, amazon, input, job_name)
     }
 
@@ -128,9 +134,18 @@ mod tests {
 
     #[tokio::test]
     async fn jobs_of_others_are_left_alone() {
-        let (world, amazon, _input, _) = taken_on().await;
+        let (world, amazon, input, _) = taken_on().await;
         let before = amazon.called("GetTranscriptionJob");
-        for stranger in ["reach-4711-1-recognise", "reach-", "somebodys", "reach-1-1-dance"] {
+        let others = [
+            // Another stack's, whose task has the number of one of ours.
+            format!("reach-vendor.{}-1-recognise", input.task_id),
+            format!("reach-{}-1-recognise", input.task_id),
+            "reach.4711-1-recognise".to_owned(),
+            "reach.".to_owned(),
+            "somebodys".to_owned(),
+            "reach.1-1-dance".to_owned(),
+        ];
+        for stranger in &others {
             told(&world, stranger).await.unwrap();
         }
         assert_eq!(amazon.called("GetTranscriptionJob"), before);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use comfy_table::{ContentArrangement, Table, presets};
 use pipeline::ports::{ExecutionState, GateClosed};
-use pipeline::record::{Duty, TaskRecord};
+use pipeline::record::{AcceptedWork, Duty, TaskRecord};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -139,6 +139,20 @@ fn execution_name(execution: ExecutionState) -> &'static str {
     }
 }
 
+/// A job that an engine, or people, took on, and how far it is where they tell.
+fn taken_on(engine: &str, accepted: &AcceptedWork, now: Now) -> String {
+    let since = now.tell(accepted.since_epoch_s);
+    let taken_on = format!("taken on by {engine} as {} {since}", accepted.external_id);
+    match accepted.progress {
+        Some(progress) => format!(
+            "{taken_on}, {} % done {}",
+            progress.percent,
+            now.tell(progress.at_epoch_s)
+        ),
+        None => taken_on,
+    }
+}
+
 /// One task with its history and the customer's notes, for people.
 pub fn task(record: &TaskRecord, execution: ExecutionState, notes: Option<&str>, now: Now) -> String {
     let mut facts = table(&[]);
@@ -186,12 +200,7 @@ pub fn task(record: &TaskRecord, execution: ExecutionState, notes: Option<&str>,
     for (planned, work) in planned.zip(&record.works) {
         let state = match (&work.result, &work.accepted, &work.skipped) {
             (Some(result), ..) => format!("{} by {}", result.key, result.engine),
-            (None, Some(accepted), _) => format!(
-                "taken on by {} as {} {}",
-                planned.engine,
-                accepted.external_id,
-                now.tell(accepted.since_epoch_s)
-            ),
+            (None, Some(accepted), _) => taken_on(&planned.engine, accepted, now),
             (None, None, Some(why)) => format!("not needed: {why}"),
             (None, None, None) => format!("to be done by {}", planned.engine),
         };
@@ -288,7 +297,7 @@ pub fn letters(letters: &[DeadLetters]) -> String {
 mod tests {
     use pipeline::error::Failure;
     use pipeline::memory::sample_record;
-    use pipeline::record::{Import, TaskState};
+    use pipeline::record::{Import, TaskState, WorkProgress};
 
     use super::*;
     use crate::queues::Which;
@@ -340,6 +349,29 @@ mod tests {
             held(&record, NOW).contains("fails as attempt 2 in 5m"),
             "{}",
             held(&record, NOW)
+        );
+    }
+
+    #[test]
+    fn how_far_a_job_is_is_told_where_its_engine_tells() {
+        let job = json!({
+            "job_id": "reach-9292-1-recognise",
+            "external_id": "transcript/0",
+            "token": "a-token",
+            "since_epoch_s": NOW.epoch_s - 3_600,
+        });
+        let mut job: AcceptedWork = serde_json::from_value(job).unwrap();
+        assert_eq!(
+            taken_on("http", &job, NOW),
+            "taken on by http as transcript/0 1h ago"
+        );
+        job.progress = Some(WorkProgress {
+            percent: 40,
+            at_epoch_s: NOW.epoch_s - 60,
+        });
+        assert_eq!(
+            taken_on("http", &job, NOW),
+            "taken on by http as transcript/0 1h ago, 40 % done 1m ago"
         );
     }
 

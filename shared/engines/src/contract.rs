@@ -130,6 +130,8 @@ pub enum Progress {
 pub enum Look {
     /// It runs, or waits.
     Running,
+    /// It runs, and the engine tells how far it is, in percent from 0 to 100.
+    RunningAt(u8),
     /// It has ended well.
     Done(Box<JobResult>),
 }
@@ -150,6 +152,13 @@ pub trait Engine: Send + Sync {
     /// checked against [`Engine::capabilities`] first. When the returned future is dropped, what it runs on this
     /// machine is ended.
     async fn start(&self, request: &JobRequest, files: &dyn JobFiles) -> Result<Progress>;
+
+    /// By what external id the engine is told to forget what a start of this job leaves there, even one that never answered;
+    /// `None` where nothing is left. Asked before the start; asks nobody.
+    fn traces(&self, request: &JobRequest) -> Option<String> {
+        let _ = request;
+        None
+    }
 
     /// How a job is that was accepted: asked when its end was told, and when the end is overdue. An error is the job's own:
     /// it failed, or the engine doesn't know it any more. Safe to repeat.

@@ -124,6 +124,8 @@ pub struct Config {
     pub vendor_partner_id: PartnerId,
     /// Our name in client tags.
     pub vendor_name: String,
+    /// The stack's name, by which it knows its own jobs at Amazon.
+    pub stack_name: String,
     /// Our version in client tags.
     pub application_version: String,
     /// The table.
@@ -181,6 +183,7 @@ impl Config {
             kaltura_service_url: env.required("KALTURA_SERVICE_URL")?,
             vendor_partner_id,
             vendor_name: env.required("VENDOR_NAME")?,
+            stack_name: env.optional("STACK_NAME").unwrap_or_else(|| "reach".to_owned()),
             application_version: env
                 .optional("APPLICATION_VERSION")
                 .unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned()),

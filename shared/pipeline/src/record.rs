@@ -184,6 +184,18 @@ pub struct AcceptedWork {
     pub token: CompletionToken,
     /// When it was taken on.
     pub since_epoch_s: u64,
+    /// How far it is, where the engine tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<WorkProgress>,
+}
+
+/// How far a job is, as its engine told when it was asked last and had something new to tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkProgress {
+    /// From 0 to 100.
+    pub percent: u8,
+    /// When it was told first.
+    pub at_epoch_s: u64,
 }
 
 /// A job that an engine keeps something of, running or ended, until it is told to forget it.
@@ -399,7 +411,8 @@ pub struct TaskRecord {
     /// The work, in the order of the plan's.
     #[serde(default)]
     pub works: Vec<WorkRecord>,
-    /// The jobs that engines have taken on, over all attempts, and not yet been told to forget.
+    /// The jobs that engines keep something of, over all attempts, and have not yet been told to forget. They stand here before
+    /// they are begun.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub jobs: Vec<KeptJob>,
     /// When engines that could not forget a job are told again; set once all else was deleted.
@@ -499,6 +512,15 @@ impl TaskRecord {
                 .find_map(|(index, work)| Some((index, work.untold.as_ref()?)))
         };
         untold().or_else(|| self.accepted())
+    }
+
+    /// Writes down that an engine keeps something of a job; of one that stands here, the later external id holds.
+    pub fn keep_job(&mut self, job: &KeptJob) {
+        let known = |kept: &&mut KeptJob| kept.engine == job.engine && kept.job_id == job.job_id;
+        match self.jobs.iter_mut().find(known) {
+            Some(kept) => kept.external_id.clone_from(&job.external_id),
+            None => self.jobs.push(job.clone()),
+        }
     }
 
     /// Adds a line to the history; the oldest go when it is full. The same again is counted.

@@ -302,7 +302,7 @@ fn functions_that_run_programs_have_the_layer_with_them() {
             .join("\n")
     };
     let makefile = read("infra/layers/ffmpeg/Makefile");
-    for function in ["Render", "Fetch", "People"] {
+    for function in ["Render", "Fetch", "People", "Process"] {
         let layers = "Layers: [!If [OnArm64, !Ref FfmpegArm64Layer, !Ref FfmpegX8664Layer]]";
         assert!(block(function).contains(layers), "{function}");
     }

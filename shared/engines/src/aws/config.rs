@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use crate::error::{EngineError, Result};
+use crate::language::amazon::TRANSCRIBE;
 
+const STACK: &str = "STACK_NAME";
+const MISMATCH: &str = "LANGUAGE_MISMATCH_PERCENT";
 const DATA_ACCESS_ROLE: &str = "REACH_TRANSCRIBE_ROLE_ARN";
 const OUTPUT_KEY: &str = "REACH_TRANSCRIBE_KMS_KEY_ID";
 const MAX_SPEAKERS: &str = "REACH_TRANSCRIBE_MAX_SPEAKERS";
@@ -23,6 +26,9 @@ const KNOWN_ENGINES: [&str; 3] = ["generative", "neural", "standard"];
 /// and speaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AwsConfig {
+    /// What the names of our jobs, vocabularies and terminologies begin with, so that the stacks of an account don't take each
+    /// other's for their own.
+    pub stack_name: String,
     /// The role by which Transcribe reads the media and writes its output; with it, jobs over the account's limit wait at
     /// Transcribe. None: it works with the caller's rights, and a job over the limit is refused, to be tried again.
     pub data_access_role_arn: Option<String>,
@@ -33,6 +39,9 @@ pub struct AwsConfig {
     /// The languages, by Transcribe's codes, against which the ordered one is checked: the sound is given to the likeliest of
     /// all, and the result says which it was and how surely. Empty: the ordered language is believed.
     pub language_check: Vec<String>,
+    /// From this confidence on, in percent, the pipeline refuses the order of sound in another language. Below it the sound is
+    /// worked on once more, in the ordered language.
+    pub language_mismatch_percent: u8,
     /// The vocabulary filters by Transcribe's language code, used where profanity is to go.
     pub vocabulary_filters: Vec<(String, String)>,
     /// What a filter does: `remove`, `mask` or `tag`.
@@ -52,10 +61,12 @@ pub struct AwsConfig {
 impl Default for AwsConfig {
     fn default() -> Self {
         Self {
+            stack_name: "reach".to_owned(),
             data_access_role_arn: None,
             output_kms_key_id: None,
             max_speakers: 10,
             language_check: Vec::new(),
+            language_mismatch_percent: 80,
             vocabulary_filters: Vec::new(),
             vocabulary_filter_method: "remove".to_owned(),
             formality: None,
@@ -72,10 +83,12 @@ impl AwsConfig {
     ///
     /// | variable | meaning | if unset |
     /// | --- | --- | --- |
+    /// | `STACK_NAME` | what names at Amazon begin with | `reach` |
     /// | `REACH_TRANSCRIBE_ROLE_ARN` | the role by which Transcribe reads and writes the bucket | the caller's rights |
     /// | `REACH_TRANSCRIBE_KMS_KEY_ID` | the key for its output | the bucket's encryption |
     /// | `REACH_TRANSCRIBE_MAX_SPEAKERS` | the most voices told apart, 2 to 30 | 10 |
     /// | `REACH_TRANSCRIBE_LANGUAGE_CHECK` | languages to check the ordered one against: `en-US,es-US,fr-FR` | no check |
+    /// | `LANGUAGE_MISMATCH_PERCENT` | the confidence in another language that refuses an order | 80 |
     /// | `REACH_TRANSCRIBE_FILTERS` | vocabulary filters: `en-US=profanity-en,de-DE=profanity-de` | none |
     /// | `REACH_TRANSCRIBE_FILTER_METHOD` | `remove`, `mask` or `tag` | `remove` |
     /// | `REACH_TRANSLATE_FORMALITY` | `formal` or `informal` | Translate's choice |
@@ -98,6 +111,11 @@ impl AwsConfig {
         };
         let default = Self::default();
         Ok(Self {
+            stack_name: match var(STACK) {
+                None => default.stack_name,
+                Some(name) if is_stack_name(&name) => name,
+                Some(name) => return Err(wrong(STACK, &name, "letters, digits and hyphens, 128 at most")),
+            },
             data_access_role_arn: var(DATA_ACCESS_ROLE),
             output_kms_key_id: var(OUTPUT_KEY),
             max_speakers: match var(MAX_SPEAKERS) {
@@ -107,7 +125,17 @@ impl AwsConfig {
                     _ => return Err(wrong(MAX_SPEAKERS, &text, "a number from 2 to 30")),
                 },
             },
-            language_check: var(LANGUAGE_CHECK).map(|text| list(&text)).unwrap_or_default(),
+            language_check: var(LANGUAGE_CHECK)
+                .map(|text| codes(&text))
+                .transpose()?
+                .unwrap_or_default(),
+            language_mismatch_percent: match var(MISMATCH) {
+                None => default.language_mismatch_percent,
+                Some(text) => match text.parse() {
+                    Ok(number @ 50..=100) => number,
+                    _ => return Err(wrong(MISMATCH, &text, "a number from 50 to 100")),
+                },
+            },
             vocabulary_filters: match var(FILTERS) {
                 None => Vec::new(),
                 Some(text) => list(&text)
@@ -153,6 +181,33 @@ fn list(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// Codes of Transcribe's, one variant of each language, as it takes them.
+fn codes(text: &str) -> Result<Vec<String>> {
+    let codes = list(text);
+    let language = |code: &str| code.split('-').next().unwrap_or_default().to_owned();
+    for (place, code) in codes.iter().enumerate() {
+        if !TRANSCRIBE.iter().any(|(_, known)| known == code) {
+            return Err(wrong(
+                LANGUAGE_CHECK,
+                code,
+                "codes of Transcribe's like `en-US,fr-FR`",
+            ));
+        }
+        if codes[..place]
+            .iter()
+            .any(|former| language(former) == language(code))
+        {
+            return Err(wrong(LANGUAGE_CHECK, code, "one variant of each language"));
+        }
+    }
+    Ok(codes)
+}
+
+/// A name of CloudFormation's: it has no dot, so that where it ends in another name is certain.
+fn is_stack_name(name: &str) -> bool {
+    (1..=128).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
 fn one_of(name: &'static str, value: String, allowed: &[&str]) -> Result<String> {
     if allowed.contains(&value.as_str()) {
         return Ok(value);
@@ -190,6 +245,8 @@ mod tests {
     #[test]
     fn every_setting_is_read() {
         let config = from(&[
+            (STACK, "reach-vendor-staging"),
+            (MISMATCH, "90"),
             (DATA_ACCESS_ROLE, "arn:aws:iam::111122223333:role/transcribe"),
             (OUTPUT_KEY, "alias/reach"),
             (MAX_SPEAKERS, "4"),
@@ -208,6 +265,10 @@ mod tests {
     #[test]
     fn a_wrong_setting_is_named_with_what_was_expected() {
         let errors: Vec<_> = [
+            (STACK, "reach.vendor"),
+            (MISMATCH, "40"),
+            (LANGUAGE_CHECK, "en-US,xx-XX"),
+            (LANGUAGE_CHECK, "fr-FR,en-US,fr-CA"),
             (MAX_SPEAKERS, "1"),
             (MAX_SPEAKERS, "many"),
             (FILTERS, "profanity"),

@@ -35,6 +35,10 @@ const PAUSES_AT_A_TIME: usize = 8;
 /// How long ffmpeg may take for a frame.
 const FRAME_TIMEOUT: Duration = Duration::from_mins(1);
 
+/// The containers that a picture may come in, as ffmpeg names its demuxers. Playlists are not among them: they would have it
+/// open whatever the media names.
+const CONTAINERS: &str = "mov,mp4,m4a,mpegts,mpeg,matroska,webm,flv,avi,asf,wav";
+
 /// A model that describes, and ffmpeg.
 #[derive(Debug, Clone)]
 pub(super) struct Describer {
@@ -158,7 +162,8 @@ impl Describer {
         let run = Command::new(&self.ffmpeg)
             .args(["-nostdin", "-v", "error", "-ss"])
             .arg(format!("{}.{:03}", at_ms / 1000, at_ms % 1000))
-            .arg("-i")
+            .args(["-protocol_whitelist", "file,pipe"])
+            .args(["-format_whitelist", CONTAINERS, "-i"])
             .arg(media)
             .args([
                 "-map",

@@ -14,6 +14,7 @@ mod describe;
 mod fault;
 #[cfg(feature = "bedrock")]
 mod model;
+mod name;
 mod output;
 mod plan;
 mod polly;
@@ -31,6 +32,7 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 
 pub use config::AwsConfig;
+pub use name::job_at_transcribe;
 
 use crate::contract::{Capabilities, Capability, Engine, JobFiles, Look, Progress};
 use crate::error::{EngineError, Result};
@@ -154,6 +156,14 @@ impl Engine for Aws {
         match job.kind {
             WorkKind::Recognise | WorkKind::Identify => self.recogniser.look(job, files).await,
             other => Err(Self::not_supported(other)),
+        }
+    }
+
+    fn traces(&self, request: &JobRequest) -> Option<String> {
+        match &request.work {
+            Work::Recognise(_) | Work::Identify(_) => self.recogniser.traces(request),
+            Work::Translate(work) if !work.dictionary.is_empty() => Some(request.job_id.to_string()),
+            _ => None,
         }
     }
 

@@ -7,6 +7,7 @@ use super::{NAME, vocabulary};
 use crate::error::{EngineError, Result};
 use crate::job::{JobId, MediaRef, Work};
 use crate::language::amazon::AmazonCodes;
+use crate::result::DetectedLanguage;
 
 /// What a job is started with: all of the request that matters, without its completion token.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,6 +15,9 @@ pub(super) struct Ticket {
     pub(super) job_id: JobId,
     pub(super) work: Work,
     pub(super) media: MediaRef,
+    /// What was heard the first time, not surely enough to refuse the order: the sound is given to the ordered language then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) doubted: Option<DetectedLanguage>,
 }
 
 /// What the job is to be asked for, worked out from the ticket; the same each time.
@@ -48,8 +52,11 @@ impl Plan {
                     .map(|(_, name)| name.clone());
                 Ok(Self {
                     language_code: Some(language_code),
-                    options: options(language_code, &config.language_check),
-                    vocabulary: vocabulary::name(&phrases.phrases, language_code),
+                    options: match ticket.doubted {
+                        None => options(language_code, &config.language_check),
+                        Some(_) => Vec::new(),
+                    },
+                    vocabulary: vocabulary::name(&config.stack_name, &phrases.phrases, language_code),
                     phrases,
                     filter,
                     speakers_wanted: work.speakers_wanted,

@@ -16,7 +16,7 @@ use super::config::AwsConfig;
 use super::fault::{code, is_missing, unavailable, unreadable};
 use super::plan::{Plan, Ticket};
 use super::verdict::{check_duration, failure, finish, is_silence};
-use super::{NAME, output, vocabulary};
+use super::{NAME, name, output, vocabulary};
 use crate::contract::{JobFiles, Look, StoredAt};
 use crate::error::{EngineError, Result};
 use crate::job::{AcceptedJob, JobId, JobRequest};
@@ -64,6 +64,7 @@ impl Recogniser {
             job_id: request.job_id.clone(),
             work: request.work.clone(),
             media: media.clone(),
+            doubted: None,
         };
         let plan = Plan::of(&ticket, &self.config)?;
         let id = ExternalId {
@@ -73,6 +74,21 @@ impl Recogniser {
         self.advance(&ticket, &plan, &output_key(&id.ticket)?, files)
             .await?;
         serde_json::to_string(&id).map_err(|error| files_failed("name the job", &error))
+    }
+
+    /// What a start leaves, even if it never answers: the job, and its vocabulary.
+    pub(super) fn traces(&self, request: &JobRequest) -> Option<String> {
+        let ticket = Ticket {
+            job_id: request.job_id.clone(),
+            work: request.work.clone(),
+            media: request.media.clone()?,
+            doubted: None,
+        };
+        let id = ExternalId {
+            ticket: String::new(),
+            vocabulary: Plan::of(&ticket, &self.config).ok()?.vocabulary,
+        };
+        serde_json::to_string(&id).ok()
     }
 
     /// Starts the job if its vocabulary is ready, or can't be had.
@@ -85,7 +101,9 @@ impl Recogniser {
     ) -> Result<()> {
         let mut vocabulary = plan.vocabulary.as_deref();
         if let (Some(name), Some(language_code)) = (vocabulary, plan.language_code) {
-            match vocabulary::ensure(&self.client, name, &plan.phrases.phrases, language_code).await? {
+            let phrases = &plan.phrases.phrases;
+            let stack = &self.config.stack_name;
+            match vocabulary::ensure(&self.client, stack, name, phrases, language_code).await? {
                 vocabulary::State::Ready => {}
                 vocabulary::State::Pending => {
                     tracing::info!(job_id = %ticket.job_id, vocabulary = name, "waits for its vocabulary");
@@ -113,7 +131,7 @@ impl Recogniser {
         let mut start = self
             .client
             .start_transcription_job()
-            .transcription_job_name(ticket.job_id.as_str())
+            .transcription_job_name(self.name(&ticket.job_id))
             .set_media_format(media_format(&ticket.media.container))
             .media(
                 Media::builder()
@@ -208,6 +226,13 @@ impl Recogniser {
             self.advance(&ticket, &plan, &output_key, files).await?;
             return Ok(Look::Running);
         };
+        let identified = identified(&found);
+        // The job of before the doubt, whose words are of another language.
+        if ticket.doubted.is_some() && identified.is_some() {
+            self.delete_job(&job.job_id).await?;
+            self.advance(&ticket, &plan, &output_key, files).await?;
+            return Ok(Look::Running);
+        }
         match status {
             Some(TranscriptionJobStatus::Completed) => {}
             Some(TranscriptionJobStatus::Failed) => {
@@ -231,13 +256,14 @@ impl Recogniser {
                 return Err(unreadable("transcribe", format!("job status {other:?}")));
             }
         }
-        let Some(language_code) = found.language_code() else {
+        if found.language_code().is_none() {
             return Err(unreadable("transcribe", "a completed job without `LanguageCode`"));
-        };
-        let identified = found.identified_language_score().map(|score| DetectedLanguage {
-            bcp47: language_code.as_str().to_owned(),
-            confidence: score.clamp(0.0, 1.0),
-        });
+        }
+        if let Some(doubted) = self.is_in_doubt(&plan, identified.as_ref()) {
+            return self
+                .hear_as_ordered(ticket, doubted, files, job, &output_key)
+                .await;
+        }
         let heard = if plan.language_code.is_none() {
             output::Heard {
                 transcript: Transcript::new(None, Vec::new(), ticket.media.duration_ms.unwrap_or(0)),
@@ -254,9 +280,40 @@ impl Recogniser {
             if plan.identifies() {
                 heard.language = identified.or(heard.language);
             }
+            if ticket.doubted.is_some() {
+                heard.language.clone_from(&ticket.doubted);
+            }
             heard
         };
         Ok(Look::Done(Box::new(finish(&ticket, &plan, &found, heard))))
+    }
+
+    /// What was heard, where that is another language than was ordered, and not surely enough to refuse the order.
+    fn is_in_doubt(&self, plan: &Plan, identified: Option<&DetectedLanguage>) -> Option<DetectedLanguage> {
+        let (ordered, heard) = (plan.language_code?, identified?);
+        let is_another = !crate::language::same_language(&heard.bcp47, ordered);
+        let least = f32::from(self.config.language_mismatch_percent) / 100.0;
+        (is_another && heard.confidence < least).then(|| heard.clone())
+    }
+
+    /// Transcribe has worked in the language that it took for the likelier. The order goes on in the ordered one, so the words
+    /// have to be heard in that: a job of the same name, begun again without a choice. Safe to repeat, since the ticket tells
+    /// of the doubt before the job goes.
+    async fn hear_as_ordered(
+        &self,
+        mut ticket: Ticket,
+        doubted: DetectedLanguage,
+        files: &dyn JobFiles,
+        job: &AcceptedJob,
+        output_key: &str,
+    ) -> Result<Look> {
+        tracing::info!(job_id = %job.job_id, heard = doubted.bcp47, confidence = doubted.confidence, "heard once more, as ordered");
+        ticket.doubted = Some(doubted);
+        keep(&ticket, files).await?;
+        let plan = Plan::of(&ticket, &self.config)?;
+        self.delete_job(&job.job_id).await?;
+        self.advance(&ticket, &plan, output_key, files).await?;
+        Ok(Look::Running)
     }
 
     /// Deletes the job and the vocabulary made for it, unless another job needs that. Transcribe can't end a job that runs: it
@@ -269,16 +326,21 @@ impl Recogniser {
             ..
         }) = ExternalId::of(job)
         {
-            vocabulary::delete_unused(&self.client, &vocabulary).await?;
+            vocabulary::delete_unused(&self.client, &self.config.stack_name, &vocabulary).await?;
         }
         Ok(())
+    }
+
+    /// The job's name at Transcribe.
+    fn name(&self, job_id: &JobId) -> String {
+        name::at_transcribe(&self.config.stack_name, job_id)
     }
 
     async fn job(&self, job_id: &JobId) -> Result<Option<TranscriptionJob>> {
         let found = self
             .client
             .get_transcription_job()
-            .transcription_job_name(job_id.as_str())
+            .transcription_job_name(self.name(job_id))
             .send()
             .await;
         match found {
@@ -292,7 +354,7 @@ impl Recogniser {
         let deleted = self
             .client
             .delete_transcription_job()
-            .transcription_job_name(job_id.as_str())
+            .transcription_job_name(self.name(job_id))
             .send()
             .await;
         match deleted {
@@ -301,6 +363,13 @@ impl Recogniser {
             Err(error) => Err(unavailable("delete a job")(error)),
         }
     }
+}
+
+/// The language that Transcribe chose, where it had the choice.
+fn identified(found: &TranscriptionJob) -> Option<DetectedLanguage> {
+    let confidence = found.identified_language_score()?.clamp(0.0, 1.0);
+    let bcp47 = found.language_code()?.as_str().to_owned();
+    Some(DetectedLanguage { bcp47, confidence })
 }
 
 /// The container as Transcribe names it; none where it is left to find out.

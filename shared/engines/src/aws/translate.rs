@@ -15,10 +15,10 @@ use aws_sdk_translate::types::{
 };
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::NAME;
 use super::config::AwsConfig;
 use super::fault::{code, is_missing, unavailable, unbuilt};
 use super::text::pieces;
+use super::{NAME, name};
 use crate::error::{EngineError, Result};
 use crate::job::{JobId, JobRequest, SourceLanguage, Translate, WorkKind};
 use crate::language::amazon::AmazonCodes;
@@ -146,7 +146,7 @@ impl Translator {
         let Some(csv) = csv(&work.dictionary, from, into) else {
             return Ok(None);
         };
-        let name = terminology_name(job_id);
+        let name = name::at_translate(&self.config.stack_name, job_id);
         let data = TerminologyData::builder()
             .file(Blob::new(csv))
             .format(TerminologyDataFormat::Csv)
@@ -180,7 +180,7 @@ impl Translator {
         match self
             .client
             .delete_terminology()
-            .name(terminology_name(job_id))
+            .name(name::at_translate(&self.config.stack_name, job_id))
             .send()
             .await
         {
@@ -211,11 +211,6 @@ fn not_supported(language: &SourceLanguage) -> EngineError {
         work: WorkKind::Translate.name(),
         language: language.catalog_name.clone(),
     }
-}
-
-/// A terminology's name may hold letters, digits, `-` and `_`: a job's without its periods.
-fn terminology_name(job_id: &JobId) -> String {
-    job_id.as_str().replace('.', "_")
 }
 
 /// The dictionary as a terminology of which each entry stays as it is.

@@ -15,10 +15,9 @@ use sha2::{Digest, Sha256};
 
 use super::charset;
 use super::fault::{code, is_missing, unavailable};
+use super::name::prefix;
 use crate::error::Result;
 
-/// What all vocabularies of ours are named with.
-const PREFIX: &str = "reach-";
 /// The most characters of a phrase.
 const MAX_PHRASE_CHARACTERS: usize = 256;
 /// The most bytes of a vocabulary.
@@ -71,12 +70,12 @@ pub(super) fn phrases(dictionary: &[String], language_code: &str) -> Phrases {
 }
 
 /// The name of the vocabulary with these phrases; none where there are none.
-pub(super) fn name(phrases: &[String], language_code: &str) -> Option<String> {
+pub(super) fn name(stack: &str, phrases: &[String], language_code: &str) -> Option<String> {
     if phrases.is_empty() {
         return None;
     }
     let hash = Sha256::digest(phrases.join("\n"));
-    let mut name = format!("{PREFIX}{language_code}-");
+    let mut name = format!("{}{language_code}-", prefix(stack));
     for byte in hash.iter().take(10) {
         // Writing to a string can't fail.
         let _ = write!(name, "{byte:02x}");
@@ -108,6 +107,7 @@ impl State {
 /// Sees that the vocabulary exists, and makes it if not. Safe to repeat.
 pub(super) async fn ensure(
     client: &Client,
+    stack: &str,
     name: &str,
     phrases: &[String],
     language_code: &str,
@@ -141,7 +141,7 @@ pub(super) async fn ensure(
                 ));
             }
             "LimitExceededException" => {
-                has_made_room = match make_room(client).await? {
+                has_made_room = match make_room(client, stack).await? {
                     Room::Made => true,
                     Room::None => {
                         return Ok(State::Unusable(
@@ -174,7 +174,7 @@ enum Room {
 }
 
 /// Deletes the oldest vocabulary of ours that isn't in the making or in use.
-async fn make_room(client: &Client) -> Result<Room> {
+async fn make_room(client: &Client, stack: &str) -> Result<Room> {
     let mut vocabularies = Vec::new();
     let mut pages = client.list_vocabularies().into_paginator().send();
     while let Some(page) = pages.next().await {
@@ -188,14 +188,14 @@ async fn make_room(client: &Client) -> Result<Room> {
         vocabulary.vocabulary_state() != Some(&VocabularyState::Pending)
             && vocabulary
                 .vocabulary_name()
-                .is_some_and(|name| name.starts_with(PREFIX))
+                .is_some_and(|name| name.starts_with(&prefix(stack)))
     });
     vocabularies.sort_by_key(|vocabulary| {
         vocabulary
             .last_modified_time()
             .map(|time| (time.secs(), time.subsec_nanos()))
     });
-    let used = in_use(client).await?;
+    let used = in_use(client, stack).await?;
     let oldest = vocabularies
         .iter()
         .filter_map(|vocabulary| vocabulary.vocabulary_name())
@@ -209,13 +209,13 @@ async fn make_room(client: &Client) -> Result<Room> {
 }
 
 /// The vocabularies of jobs that wait or run.
-async fn in_use(client: &Client) -> Result<HashSet<String>> {
+async fn in_use(client: &Client, stack: &str) -> Result<HashSet<String>> {
     let mut jobs = Vec::new();
     for status in [TranscriptionJobStatus::Queued, TranscriptionJobStatus::InProgress] {
         let mut pages = client
             .list_transcription_jobs()
             .status(status)
-            .job_name_contains(PREFIX)
+            .job_name_contains(prefix(stack))
             .into_paginator()
             .send();
         while let Some(page) = pages.next().await {
@@ -224,7 +224,8 @@ async fn in_use(client: &Client) -> Result<HashSet<String>> {
             jobs.extend(
                 summaries
                     .into_iter()
-                    .filter_map(|summary| summary.transcription_job_name),
+                    .filter_map(|summary| summary.transcription_job_name)
+                    .filter(|name| name.starts_with(&prefix(stack))),
             );
         }
     }
@@ -258,8 +259,8 @@ pub(super) fn vocabulary_of(job: &aws_sdk_transcribe::types::TranscriptionJob) -
 }
 
 /// Deletes a vocabulary, unless a job that waits or runs needs it. Safe to repeat.
-pub(super) async fn delete_unused(client: &Client, name: &str) -> Result<()> {
-    if in_use(client).await?.contains(name) {
+pub(super) async fn delete_unused(client: &Client, stack: &str, name: &str) -> Result<()> {
+    if in_use(client, stack).await?.contains(name) {
         return Ok(());
     }
     delete(client, name).await
@@ -331,12 +332,20 @@ mod tests {
     #[test]
     fn the_name_tells_the_content_and_the_language() {
         let phrases = |entries: &[&str]| of(entries, "en-US").phrases;
-        let one = name(&phrases(&["Kaltura", "Reach"]), "en-US").unwrap();
-        assert_eq!(Some(one.clone()), name(&phrases(&["Reach", "Kaltura"]), "en-US"));
-        assert_ne!(Some(one.clone()), name(&phrases(&["Reach"]), "en-US"));
-        assert!(one.starts_with("reach-en-US-"), "{one}");
-        assert!(one.len() <= 200 && one.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'));
-        assert_eq!(name(&[], "en-US"), None);
+        let one = name("reach", &phrases(&["Kaltura", "Reach"]), "en-US").unwrap();
+        assert_eq!(
+            Some(one.clone()),
+            name("reach", &phrases(&["Reach", "Kaltura"]), "en-US")
+        );
+        assert_ne!(Some(one.clone()), name("reach", &phrases(&["Reach"]), "en-US"));
+        assert!(one.starts_with("reach.en-US-"), "{one}");
+        assert!(
+            one.len() <= 200
+                && one
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'))
+        );
+        assert_eq!(name("reach", &[], "en-US"), None);
     }
 
     proptest! {

@@ -95,7 +95,10 @@ impl Http {
         }
         tracing::debug!(%job_id, state = ?answer.state, progress_percent = answer.progress_percent, "engine asked");
         match answer.state {
-            State::Queued | State::Running => Ok(Look::Running),
+            State::Queued | State::Running => Ok(match answer.progress_percent {
+                Some(percent) => Look::RunningAt(percent.min(100)),
+                None => Look::Running,
+            }),
             State::Done => {
                 let result = answer
                     .result
@@ -156,10 +159,14 @@ impl Engine for Http {
             .ok_or_else(|| not_known(&request.job_id))?;
         match self.read(answer, &request.job_id, expected, files).await? {
             Look::Done(result) => Ok(Progress::Done(result)),
-            Look::Running => Ok(Progress::Accepted {
+            Look::Running | Look::RunningAt(_) => Ok(Progress::Accepted {
                 external_id: expected.external_id(),
             }),
         }
+    }
+
+    fn traces(&self, request: &JobRequest) -> Option<String> {
+        Some(Expected::of(&request.work).external_id())
     }
 
     async fn look(&self, job: &AcceptedJob, files: &dyn JobFiles) -> Result<Look> {

@@ -21,7 +21,7 @@ use crate::material::{Material, PassagesOf};
 use crate::people;
 use crate::plan::{Order, Plan, PlanLanguage};
 use crate::ports::WorkState;
-use crate::record::{AcceptedWork, CHECK_JOBS_EVERY_S, KeptJob, StoredMedia, StoredResult};
+use crate::record::{AcceptedWork, CHECK_JOBS_EVERY_S, KeptJob, StoredMedia, StoredResult, WorkProgress};
 use crate::telemetry::names;
 
 /// The input of the process step: the state's task token with the task.
@@ -72,6 +72,7 @@ async fn process(task: &mut Task<'_>, token: &CompletionToken) -> Result<()> {
             people::peaks::prepare(task).await;
         }
         let request = request(task, index, token).await?;
+        leaves_traces(task, engine.as_ref(), &request).await?;
         let files = JobObjects::new(ctx, &task.record)?;
         match engine.start(&request, &files).await? {
             Progress::Done(result) => keep_result(task, index, &result).await?,
@@ -193,7 +194,25 @@ async fn ended_meanwhile(task: &mut Task<'_>, index: usize, engine: &dyn Engine)
     }
 }
 
-/// Asks the engine how an accepted job is, and keeps its result once there is one.
+/// Writes down what a start leaves at the engine, before it: what a crash then leaves there is deleted all the same.
+async fn leaves_traces(task: &mut Task<'_>, engine: &dyn Engine, request: &JobRequest) -> Result<()> {
+    let Some(external_id) = engine.traces(request) else {
+        return Ok(());
+    };
+    let job = KeptJob {
+        engine: engine.name().to_owned(),
+        kind: request.work.kind(),
+        job_id: request.job_id.to_string(),
+        external_id,
+    };
+    // One that is begun again may be known by a better name.
+    if task.record.jobs.iter().any(|kept| kept.job_id == job.job_id) {
+        return Ok(());
+    }
+    task.change(|record| record.keep_job(&job)).await
+}
+
+/// Asks the engine how an accepted job is, and keeps its result once there is one, or how far it is.
 pub(super) async fn has_ended(
     task: &mut Task<'_>,
     index: usize,
@@ -205,8 +224,34 @@ pub(super) async fn has_ended(
             keep_result(task, index, &result).await?;
             Ok(true)
         }
+        Look::RunningAt(percent) => {
+            note_progress(task, index, percent).await?;
+            Ok(false)
+        }
         _ => Ok(false),
     }
+}
+
+/// Keeps how far a job is, for those who look at the task. The same again is not written.
+async fn note_progress(task: &mut Task<'_>, index: usize, percent: u8) -> Result<()> {
+    let known = task.record.works[index].accepted.as_ref();
+    if known.is_none_or(|accepted| {
+        accepted
+            .progress
+            .is_some_and(|progress| progress.percent == percent)
+    }) {
+        return Ok(());
+    }
+    let progress = WorkProgress {
+        percent,
+        at_epoch_s: task.ctx.clock.now_epoch_s(),
+    };
+    task.change(|record| {
+        if let Some(accepted) = &mut record.works[index].accepted {
+            accepted.progress = Some(progress);
+        }
+    })
+    .await
 }
 
 /// Whether an error is the job's own, and not that of asking: it came to nothing, or to something that can't be used. Another
@@ -251,6 +296,7 @@ async fn accepted(
         external_id,
         token: request.completion.clone(),
         since_epoch_s: now_epoch_s,
+        progress: None,
     };
     let kept = plan_of(task, "process")?.works.get(index).map(|planned| KeptJob {
         engine: planned.engine.clone(),
@@ -268,8 +314,8 @@ async fn accepted(
                     .check_at_epoch_s
                     .map_or(look_by_epoch_s, |at| at.min(look_by_epoch_s)),
             );
-            if let Some(job) = kept.as_ref().filter(|job| !record.jobs.contains(job)) {
-                record.jobs.push(job.clone());
+            if let Some(job) = &kept {
+                record.keep_job(job);
             }
         } else if let Some(warn_at_epoch_s) = rules.next_epoch_s(record, now_epoch_s) {
             let check_at_epoch_s = record.check_at_epoch_s.unwrap_or(warn_at_epoch_s);

@@ -172,6 +172,32 @@ async fn a_job_that_ends_before_it_is_written_down_is_not_waited_for() {
     assert!(world.record(&input.task_id).await.works[0].is_done());
 }
 
+/// How far it is stands in the record, where `reachctl show` reads it; the same again is no write.
+#[tokio::test]
+async fn how_far_a_job_is_stands_in_the_record() {
+    let (world, engine, input) = waiting().await;
+    let job = job(&input, "recognise");
+    engine.tell(|_| Ok(Look::RunningAt(40)));
+    assert_eq!(hint(&world, &job).await.unwrap(), Completed::Running);
+    let record = world.record(&input.task_id).await;
+    let told = record.accepted().unwrap().1.progress.unwrap();
+    assert_eq!(told.percent, 40);
+    world.advance(60);
+    assert_eq!(hint(&world, &job).await.unwrap(), Completed::Running);
+    assert_eq!(world.record(&input.task_id).await.version, record.version);
+    engine.tell(|_| Ok(Look::RunningAt(75)));
+    hint(&world, &job).await.unwrap();
+    let now = world
+        .record(&input.task_id)
+        .await
+        .accepted()
+        .unwrap()
+        .1
+        .progress
+        .unwrap();
+    assert_eq!((now.percent, now.at_epoch_s), (75, told.at_epoch_s + 60));
+}
+
 #[tokio::test]
 async fn an_engine_that_can_not_be_asked_keeps_the_wait() {
     let (world, engine) = elsewhere().await;

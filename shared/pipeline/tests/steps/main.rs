@@ -8,6 +8,7 @@
 )]
 #![allow(missing_docs, reason = "a test")]
 
+mod amazon;
 mod bad_input;
 mod delivery;
 mod engines;

@@ -221,7 +221,7 @@ async fn engines_keep_nothing_beyond_the_deletion_policy() {
     assert_eq!(deleted.0, "DeleteTranscriptionJob");
     assert_eq!(
         deleted.1["TranscriptionJobName"],
-        format!("reach-{}-1-recognise", input.task_id)
+        format!("reach.{}-1-recognise", input.task_id)
     );
     let record = world.record(&input.task_id).await;
     assert!(record.jobs.is_empty() && record.due().is_none());

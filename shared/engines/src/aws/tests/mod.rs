@@ -107,7 +107,7 @@ impl World {
 
     fn job_is(&self, fields: &Value) {
         let mut job = json!({
-            "TranscriptionJobName": "reach-9292-1-recognise",
+            "TranscriptionJobName": "reach.9292-1-recognise",
             "TranscriptionJobStatus": "COMPLETED",
             "LanguageCode": "en-US",
         });
@@ -169,10 +169,10 @@ fn passage(start_ms: u64, end_ms: u64, text: &str) -> Passage {
 fn full_account(stub: &Stub) {
     stub.always("GetVocabulary", missing());
     let mut vocabularies = vec![
-        json!({"VocabularyName": "reach-en-US-new", "LastModifiedTime": 300.0, "VocabularyState": "READY"}),
-        json!({"VocabularyName": "reach-en-US-old", "LastModifiedTime": 200.0, "VocabularyState": "FAILED"}),
-        json!({"VocabularyName": "reach-en-US-used", "LastModifiedTime": 100.0, "VocabularyState": "READY"}),
-        json!({"VocabularyName": "reach-en-US-made", "LastModifiedTime": 50.0, "VocabularyState": "PENDING"}),
+        json!({"VocabularyName": "reach.en-US-new", "LastModifiedTime": 300.0, "VocabularyState": "READY"}),
+        json!({"VocabularyName": "reach.en-US-old", "LastModifiedTime": 200.0, "VocabularyState": "FAILED"}),
+        json!({"VocabularyName": "reach.en-US-used", "LastModifiedTime": 100.0, "VocabularyState": "READY"}),
+        json!({"VocabularyName": "reach.en-US-made", "LastModifiedTime": 50.0, "VocabularyState": "PENDING"}),
     ];
     vocabularies.extend((0..96).map(|number| {
         json!({"VocabularyName": format!("outreach-{number}"), "LastModifiedTime": 10.0, "VocabularyState": "READY"})
@@ -186,14 +186,14 @@ fn full_account(stub: &Stub) {
     });
     stub.on("ListTranscriptionJobs", |request| {
         let jobs = match request["Status"].as_str() {
-            Some("QUEUED") => json!([{"TranscriptionJobName": "reach-7-1-recognise"}]),
+            Some("QUEUED") => json!([{"TranscriptionJobName": "reach.7-1-recognise"}]),
             _ => json!([]),
         };
         Answer::Ok(json!({ "TranscriptionJobSummaries": jobs }))
     });
     stub.always(
         "GetTranscriptionJob",
-        Answer::Ok(json!({"TranscriptionJob": {"Settings": {"VocabularyName": "reach-en-US-used"}}})),
+        Answer::Ok(json!({"TranscriptionJob": {"Settings": {"VocabularyName": "reach.en-US-used"}}})),
     );
     stub.always("DeleteVocabulary", Answer::Ok(json!({})));
     stub.always("StartTranscriptionJob", Answer::Ok(json!({})));

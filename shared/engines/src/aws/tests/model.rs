@@ -118,6 +118,27 @@ async fn a_model_describes_what_ffmpeg_shows_it() {
     insta::assert_json_snapshot!(asked);
 }
 
+/// Media comes from outside: what names other files, or addresses, is not followed.
+#[tokio::test]
+async fn a_playlist_in_place_of_media_is_not_followed() {
+    let world = cinema(&["testsrc=size=64x48:rate=5:duration=2"]).await;
+    let folder = world.folder.path().join("media/9292");
+    std::fs::rename(folder.join("1.mp4"), folder.join("secret.mp4")).unwrap();
+    for playlist in [
+        "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nsecret.mp4\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile secret.mp4\n",
+    ] {
+        std::fs::write(folder.join("1.mp4"), playlist).unwrap();
+        let error = world
+            .engine
+            .start(&describe(&[(0, 2_000)]), &world.files)
+            .await
+            .unwrap_err();
+        assert_eq!(error.name(), "MediaUnreadable", "{error}");
+    }
+    assert_eq!(world.operations(), Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn sound_alone_can_t_be_described() {
     let world = cinema(&["sine=duration=2"]).await;

@@ -112,13 +112,85 @@ async fn a_checked_language_that_is_another_is_told_with_its_confidence() {
             "LanguageCode": "es-US",
             "IdentifyLanguage": true,
             "IdentifiedLanguageScore": 0.951_299_965_381_622_3,
-            "LanguageIdSettings": {"en-US": {"VocabularyName": "reach-en-US-x"}},
+            "LanguageIdSettings": {"en-US": {"VocabularyName": "reach.en-US-x"}},
         }),
     );
     let Look::Done(result) = world.engine.look(&job, &world.files).await.unwrap() else {
         panic!("it is done");
     };
     insta::assert_json_snapshot!(result);
+}
+
+/// Its words would be of the wrong language: they are heard once more, in the ordered one, and the doubt is told.
+#[tokio::test]
+async fn a_language_in_doubt_is_heard_once_more_as_ordered() {
+    let world = World::new(AwsConfig {
+        language_check: ["es-US", "fr-FR"].map(str::to_owned).to_vec(),
+        ..AwsConfig::default()
+    })
+    .await;
+    world.stub.always("StartTranscriptionJob", Answer::Ok(json!({})));
+    world.stub.always("DeleteTranscriptionJob", Answer::Ok(json!({})));
+    let job = world.accepted(&recognise(&[])).await;
+    let doubtful = json!({
+        "LanguageCode": "es-US",
+        "IdentifyLanguage": true,
+        "IdentifiedLanguageScore": 0.62,
+    });
+    world.completes("output-identified", &doubtful);
+    // Doubled, as after a crash between the two: the job of before the doubt is there still.
+    for _ in 0..2 {
+        let look = world.engine.look(&job, &world.files).await.unwrap();
+        assert_eq!(look, Look::Running);
+        let again = world.last("StartTranscriptionJob");
+        assert_eq!(
+            (&again["LanguageCode"], &again["IdentifyLanguage"]),
+            (&json!("en-US"), &Value::Null)
+        );
+        assert_eq!(again["TranscriptionJobName"], "reach.9292-1-recognise");
+    }
+    let operations = world.operations();
+    let begun = operations
+        .iter()
+        .filter(|called| *called == "StartTranscriptionJob")
+        .count();
+    let deleted = operations
+        .iter()
+        .filter(|called| *called == "DeleteTranscriptionJob")
+        .count();
+    assert_eq!((begun, deleted), (3, 2));
+
+    world.completes("output-speakers", &json!({}));
+    let Look::Done(result) = world.engine.look(&job, &world.files).await.unwrap() else {
+        panic!("it is done");
+    };
+    let heard = result.language.as_ref().unwrap();
+    assert_eq!(heard.bcp47, "es-US");
+    assert!((heard.confidence - 0.62).abs() < 1e-6, "{heard:?}");
+    assert_eq!(
+        result.transcript().unwrap().language.as_deref(),
+        Some("en-US"),
+        "the words are of the ordered one"
+    );
+}
+
+/// What a start leaves is known before it, so that a crash in between leaves nothing that nobody knows of.
+#[tokio::test]
+async fn what_a_start_leaves_is_known_before_it() {
+    let world = World::new(AwsConfig::default()).await;
+    let request = recognise(&["Kaltura"]);
+    let job = AcceptedJob {
+        job_id: request.job_id.clone(),
+        kind: WorkKind::Recognise,
+        external_id: world.engine.traces(&request).unwrap(),
+    };
+    assert_eq!(world.operations(), Vec::<String>::new());
+    world.stub.always("DeleteTranscriptionJob", missing());
+    world.stub.always("ListTranscriptionJobs", Answer::Ok(json!({})));
+    world.stub.always("DeleteVocabulary", Answer::Ok(json!({})));
+    world.engine.forget(&job).await.unwrap();
+    let deleted = world.last("DeleteVocabulary")["VocabularyName"].clone();
+    assert!(deleted.as_str().unwrap().starts_with("reach.en-US-"), "{deleted}");
 }
 
 #[tokio::test]

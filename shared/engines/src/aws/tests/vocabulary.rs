@@ -99,7 +99,7 @@ async fn the_oldest_unused_vocabulary_makes_room() {
     world.accepted(&recognise(&["Kaltura"])).await;
     assert_eq!(
         world.last("DeleteVocabulary"),
-        json!({"VocabularyName": "reach-en-US-old"})
+        json!({"VocabularyName": "reach.en-US-old"})
     );
     assert!(!world.operations().contains(&"StartTranscriptionJob".to_owned()));
 }
@@ -153,19 +153,19 @@ async fn what_is_forgotten_is_deleted_but_not_what_others_need() {
     let mut job = AcceptedJob {
         job_id: recognise(&[]).job_id,
         kind: WorkKind::Recognise,
-        external_id: r#"{"ticket":"t-ticket.json","vocabulary":"reach-en-US-used"}"#.to_owned(),
+        external_id: r#"{"ticket":"t-ticket.json","vocabulary":"reach.en-US-used"}"#.to_owned(),
     };
     world.engine.forget(&job).await.unwrap();
     assert!(!world.operations().contains(&"DeleteVocabulary".to_owned()));
-    job.external_id = r#"{"ticket":"t-ticket.json","vocabulary":"reach-en-US-mine"}"#.to_owned();
+    job.external_id = r#"{"ticket":"t-ticket.json","vocabulary":"reach.en-US-mine"}"#.to_owned();
     world.engine.forget(&job).await.unwrap();
     assert_eq!(
         world.last("DeleteVocabulary"),
-        json!({"VocabularyName": "reach-en-US-mine"})
+        json!({"VocabularyName": "reach.en-US-mine"})
     );
     assert_eq!(
         world.last("DeleteTranscriptionJob"),
-        json!({"TranscriptionJobName": "reach-9292-1-recognise"})
+        json!({"TranscriptionJobName": "reach.9292-1-recognise"})
     );
 }
 
