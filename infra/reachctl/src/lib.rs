@@ -244,28 +244,7 @@ async fn command(stack: &Stack, command: &Command, say: &Say) -> Result<String> 
         Command::Retry { task_id } => say.held(&operator.retry(task_id).await?),
         Command::Park { task_id, time, why } => say.held(&operator.park(task_id, time.as_secs(), why).await?),
         Command::Fail { task_id, text } => say.held(&operator.fail(task_id, text).await?),
-        Command::Submit { task_id, file } => match stack.hand_in(task_id, file).await? {
-            HandedIn::Taken { what, warnings } => {
-                let json = json!({ "task_id": task_id.as_str(), "taken": what, "warnings": warnings });
-                say.this(&json, || {
-                    let lines = warnings.iter().map(|finding| format!("  {}\n", finding.text));
-                    let lines: String = lines.collect();
-                    format!("taken as the {what} of task {task_id}, which goes on\n{lines}")
-                })
-            }
-            HandedIn::Refused(findings) => {
-                let lines = findings.iter().map(|finding| format!("\n  {}", finding.text));
-                return Err(ReachctlError::Refused {
-                    task_id: task_id.to_string(),
-                    findings: lines.collect(),
-                });
-            }
-            HandedIn::NobodyWaits => {
-                return Err(ReachctlError::NobodyWaits {
-                    task_id: task_id.to_string(),
-                });
-            }
-        },
+        Command::Submit { task_id, file } => submit(stack, task_id, file, say).await?,
         Command::Page { folder } => {
             let files = stack.upload_page(folder).await?;
             say.this(&json!({ "files": files }), || {
@@ -319,6 +298,30 @@ async fn command(stack: &Stack, command: &Command, say: &Say) -> Result<String> 
             )
         }
     })
+}
+
+/// Hands a file in; what the customer's order doesn't allow is an error that says why.
+async fn submit(stack: &Stack, task_id: &TaskId, file: &Path, say: &Say) -> Result<String> {
+    match stack.hand_in(task_id, file).await? {
+        HandedIn::Taken { what, warnings } => {
+            let json = json!({ "task_id": task_id.as_str(), "taken": what, "warnings": warnings });
+            Ok(say.this(&json, || {
+                let lines = warnings.iter().map(|finding| format!("  {}\n", finding.text));
+                let lines: String = lines.collect();
+                format!("taken as the {what} of task {task_id}, which goes on\n{lines}")
+            }))
+        }
+        HandedIn::Refused(findings) => {
+            let lines = findings.iter().map(|finding| format!("\n  {}", finding.text));
+            Err(ReachctlError::Refused {
+                task_id: task_id.to_string(),
+                findings: lines.collect(),
+            })
+        }
+        HandedIn::NobodyWaits => Err(ReachctlError::NobodyWaits {
+            task_id: task_id.to_string(),
+        }),
+    }
 }
 
 /// How answers are given.

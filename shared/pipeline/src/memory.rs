@@ -707,6 +707,7 @@ pub fn sample_people_record(task_id: &TaskId) -> TaskRecord {
         external_id: "people".to_owned(),
         token: engines::CompletionToken::new(format!("token of {task_id}")),
         since_epoch_s: 130,
+        progress: None,
     });
     record
 }
