@@ -219,9 +219,9 @@ pub async fn files_are_checked(bed: &Bed) {
     assert_eq!(bed.report(&placed).status, 2);
 }
 
-/// No token, a forged one, one of another audience's making; and what a login may not see.
+/// No token, a forged one, one of another audience's making; and what a login may not see and not do.
 pub async fn nobody_gets_in_unverified(bed: &Bed) {
-    let (_, path) = waiting(bed).await;
+    let (placed, path) = waiting(bed).await;
     let ana = Client::of(bed, "ana");
     let mut signature_off = ana.token.clone();
     let last = signature_off.pop();
@@ -253,4 +253,21 @@ pub async fn nobody_gets_in_unverified(bed: &Bed) {
         .unwrap();
     let config = json_of(config, StatusCode::OK).await;
     assert_eq!(config["issuer"], bed.stack.issuer());
+
+    // Who may do orders may not end them: that is final, and gives the customer the money back.
+    let ending = json!({
+        "reason": "Nobody speaks.", "ends_order": true, "text_for_customer": "Nobody speaks in this recording.",
+    });
+    let reject = format!("{path}/reject");
+    let refused = ana.post(&reject, &ending).await;
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    json_of(
+        Client::of(bed, "omar").post(&reject, &ending).await,
+        StatusCode::OK,
+    )
+    .await;
+    bed.ended(&placed, SOON).await;
+    let report = bed.report(&placed);
+    assert_eq!(report.task["errDescription"], "Nobody speaks in this recording.");
+    assert!(report.refunded);
 }
