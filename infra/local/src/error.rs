@@ -35,6 +35,12 @@ pub enum LocalError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// The browser test could not do an order.
+    #[error("the browser test failed ({status}): what it saw stands above")]
+    Browser {
+        /// How it ended.
+        status: std::process::ExitStatus,
+    },
     /// A program failed.
     #[error("{program} failed; all of its output is in {}:\n{tail}", log.display())]
     Program {
@@ -101,6 +107,7 @@ impl LocalError {
             Self::File { .. } => "File",
             Self::Taken { .. } => "Taken",
             Self::Start { .. } => "Start",
+            Self::Browser { .. } => "Browser",
             Self::Program { .. } => "Program",
             Self::Emulator { .. } => "Emulator",
             Self::Aws { .. } => "Aws",

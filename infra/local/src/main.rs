@@ -35,6 +35,9 @@ struct Arguments {
     /// made speech only.
     #[arg(long, conflicts_with_all = ["kaltura", "media", "orders", "services"])]
     people: bool,
+    /// Have the browser test do one order of captions on that page, in a person's place.
+    #[arg(long, requires = "people")]
+    browser: bool,
     /// Write the report as JSON too.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -225,8 +228,13 @@ async fn work(
         eprintln!("waiting for orders of the account; Ctrl-C ends the run");
         (at_least, Duration::MAX)
     } else if arguments.people {
-        order_of_people(stack).await?;
-        (0, Duration::MAX)
+        order_of_people(stack, arguments.browser).await?;
+        let deadline = if arguments.browser {
+            Duration::from_mins(10)
+        } else {
+            Duration::MAX
+        };
+        (0, deadline)
     } else if arguments.services == Services::All {
         order_each_kind(stack).await?;
         (0, Duration::from_mins(10))
@@ -272,25 +280,36 @@ async fn order_each_kind(stack: &LocalStack) -> Result<(), LocalError> {
     Ok(())
 }
 
-/// The orders of each kind that are people's, and where people find them.
-async fn order_of_people(stack: &LocalStack) -> Result<(), LocalError> {
+/// The orders of each kind that are people's, and where people find them. In a browser, captions alone are ordered, and done.
+async fn order_of_people(stack: &LocalStack, in_browser: bool) -> Result<(), LocalError> {
     let speech = stack.speech().await?;
     let speech = speech.first().ok_or_else(|| LocalError::NoOutput {
         name: "made speech".to_owned(),
     })?;
+    let mut captions = None;
     for order in reach_local::of_each_kind(stack, speech, 101).await? {
-        if order.hand_in.is_some() {
+        let is_captions = order.order.service_feature == 1;
+        if order.hand_in.is_some() && (is_captions || !in_browser) {
             let placed = stack.place_order(order.order).await?;
             println!("task {}: {}", placed.task_id, order.name);
+            if is_captions {
+                captions = Some(placed.task_id);
+            }
         }
     }
     if !stack.upload_page().await? {
-        eprintln!(
-            "the page is not built (npm ci && npm run build in functions/people/page): only the API is there"
-        );
+        eprintln!("the page is not built (infra/local/setup page): only the API is there");
     }
     println!("people's page: {}", stack.output("PeopleUrl")?);
     println!("log in as Ana (captions), Ben (captions, translation), Chloe (sound) or Omar (supervisor)");
+    if let Some(task_id) = captions.filter(|_| in_browser) {
+        stack.poll_now().await?;
+        let id = task_id.to_string();
+        stack
+            .until_people_are_waited_for(&id, Duration::from_mins(5))
+            .await?;
+        stack.do_in_browser(&id).await?;
+    }
     Ok(())
 }
 

@@ -303,11 +303,23 @@ impl LocalStack {
             task_id: id.to_owned(),
             detail,
         };
+        self.until_people_are_waited_for(id, deadline).await?;
+        let stack = reachctl::stack::Stack::find(&self.sdk, STACK, "local run").await;
+        let stack = stack.map_err(|error| refused(error.to_string()))?;
+        match stack.hand_in(&task_id, file).await {
+            Ok(HandedIn::Taken { .. }) => Ok(()),
+            Ok(other) => Err(refused(format!("{other:?}"))),
+            Err(error) => Err(refused(error.to_string())),
+        }
+    }
+
+    /// Waits until a task waits for people. It fails where the task ends before, or at `deadline`.
+    pub async fn until_people_are_waited_for(&self, id: &str, deadline: Duration) -> Result<()> {
         let begun = Instant::now();
         loop {
             let record = self.watcher.record(id).await?;
             if record.as_ref().is_some_and(pipeline::handin::is_waited_for) {
-                break;
+                return Ok(());
             }
             let place = record.as_ref().map(|record| record.state.name());
             if begun.elapsed() > deadline || record.as_ref().is_some_and(|record| record.state.has_ended()) {
@@ -318,12 +330,27 @@ impl LocalStack {
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
-        let stack = reachctl::stack::Stack::find(&self.sdk, STACK, "local run").await;
-        let stack = stack.map_err(|error| refused(error.to_string()))?;
-        match stack.hand_in(&task_id, file).await {
-            Ok(HandedIn::Taken { .. }) => Ok(()),
-            Ok(other) => Err(refused(format!("{other:?}"))),
-            Err(error) => Err(refused(error.to_string())),
+    }
+
+    /// Has the browser test do an order of people's, as a person would, on the page of this stack; its output goes to this
+    /// process's.
+    pub async fn do_in_browser(&self, id: &str) -> Result<()> {
+        let program = self.layout.root.join("tests/page/run");
+        let mut command = tokio::process::Command::new(&program);
+        command
+            .arg("stack")
+            .env("PAGE_URL", self.output("PeopleUrl")?)
+            .env("PAGE_TASK", id)
+            .env("CARGO_TARGET_DIR", &self.layout.target)
+            .kill_on_drop(true);
+        let status = command.status().await.map_err(|source| LocalError::Start {
+            program: program.display().to_string(),
+            source,
+        })?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(LocalError::Browser { status })
         }
     }
 
