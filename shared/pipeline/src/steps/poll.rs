@@ -24,6 +24,9 @@ const LEASE: &str = "poll";
 /// How long a poll may work. The lease lasts as long as the function's time-out in the template at least, so that a poll
 /// that was killed can't overlap the next.
 const LEASE_S: u64 = 120;
+/// How long a poll lists and keeps, so that there is time to send: what comes behind is the next poll's. Ten thousand new jobs take
+/// some seconds on AWS.
+const LIST_FOR_S: u64 = LEASE_S / 2;
 /// The largest page that the server gives (spec 1.2).
 const PAGE: u32 = 500;
 /// Records written at once.
@@ -101,8 +104,9 @@ struct Poll<'a> {
 
 impl Poll<'_> {
     async fn all(mut self) -> Result<PollReport> {
+        let list_until_epoch_s = self.ctx.clock.now_epoch_s() + LIST_FOR_S;
         for status in [TaskStatus::Pending, TaskStatus::Scheduled] {
-            self.list(status).await?;
+            self.list(status, list_until_epoch_s).await?;
         }
         match self.ctx.gate.closed().await? {
             None => {
@@ -132,8 +136,8 @@ impl Poll<'_> {
         Ok(self.report)
     }
 
-    /// Lists all jobs of a status, page by page, oldest first.
-    async fn list(&mut self, status: TaskStatus) -> Result<()> {
+    /// Lists all jobs of a status, page by page, oldest first, as long as there is time.
+    async fn list(&mut self, status: TaskStatus, until_epoch_s: u64) -> Result<()> {
         let mut query = JobQuery::new(status, PAGE);
         loop {
             let page = self
@@ -155,6 +159,14 @@ impl Poll<'_> {
             }
             self.keep_new(&page.jobs).await?;
             if in_page < PAGE as usize {
+                return Ok(());
+            }
+            if self.ctx.clock.now_epoch_s() >= until_epoch_s {
+                let listed = self.report.listed;
+                tracing::warn!(
+                    listed,
+                    "listing takes too long, the rest is left to the next poll"
+                );
                 return Ok(());
             }
             // The next page begins with the last second of this one, whose jobs are known by then. Only where a whole page

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kaltura::PartnerId;
 use kaltura_sim::{CustomerSpec, Fault, FaultEffect, OrderRequest, PartnerId as SimPartner, ProfileSpec};
-use pipeline::memory::{MemoryTable, sample_record};
+use pipeline::memory::{ManualClock, MemoryTable, sample_record};
 use pipeline::ports::{
     Clock, Deleted, KnownTask, LinkMethod, ObjectLinks, ObjectStore, OrderQueue, PresignedUrl, SignedGet,
     StagedTask, TaskIndex, TaskStore,
@@ -282,6 +282,32 @@ async fn a_flood_of_one_customers_orders_delays_nobody_elses() {
     }
     let worst = |flood: i64| sent_at[&flood].iter().max().copied().unwrap();
     assert!(worst(5_000) <= worst(0) + 1, "{sent_at:?}");
+}
+
+/// A clock by which each look at it takes half a minute.
+struct Hurried(Arc<ManualClock>);
+
+impl Clock for Hurried {
+    fn now_epoch_s(&self) -> u64 {
+        self.0.advance(30);
+        self.0.now_epoch_s()
+    }
+}
+
+/// A poll that is slow sends what it has kept before its time is over, and the next one goes on behind it.
+#[tokio::test]
+async fn a_slow_poll_stops_listing_and_sends() {
+    let mut world = World::with(&[("CAPACITY", "10"), ("CAPACITY_PER_CUSTOMER", "10")]).await;
+    let start_epoch_s = world.sim.now_ms() / 1_000 - 10_000;
+    for number in 0..520 {
+        world.place(of_customer(101, start_epoch_s + number)).await;
+    }
+    world.ctx.clock = Arc::new(Hurried(world.clock.clone()));
+    let report = world.poll().await;
+    assert_eq!((report.listed, report.kept, report.sent), (500, 500, 10));
+    world.ctx.clock = world.clock.clone();
+    let report = world.poll().await;
+    assert_eq!((report.kept, report.sent, report.waiting), (20, 0, 510));
 }
 
 /// A message that was lost, or lies in the dead-letter queue, keeps its place in flight and is sent again.
