@@ -29,6 +29,7 @@ mod fuzz;
 mod keywords;
 mod language;
 mod layout;
+pub mod live;
 mod paragraphs;
 mod passages;
 mod plain;

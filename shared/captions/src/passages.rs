@@ -220,7 +220,7 @@ pub(crate) fn check_count<S>(passages: &[Passage], texts: &[S]) -> Result<(), Ca
 }
 
 /// The words of `text`, each with the share of the time that its characters have of all.
-fn timed_words(text: &str, start_ms: u64, end_ms: u64) -> Vec<Word> {
+pub(crate) fn timed_words(text: &str, start_ms: u64, end_ms: u64) -> Vec<Word> {
     let mut words: Vec<String> = Vec::new();
     for word in plain::words(text) {
         // Words that are written together would lose a blank that is meant.

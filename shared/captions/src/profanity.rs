@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::language::primary;
 use crate::transcript::{Transcript, WordKind};
 
@@ -59,21 +61,25 @@ impl Profanity {
             .iter_mut()
             .filter(|word| word.kind == WordKind::Word)
         {
-            let pieces: Vec<String> = word
-                .text
-                .split(' ')
-                .map(|piece| {
-                    self.masked(piece, has_capitals)
-                        .unwrap_or_else(|| piece.to_owned())
-                })
-                .collect();
-            let text = pieces.join(" ");
+            let text = self.clean(&word.text, has_capitals);
             if text != word.text {
                 masked += 1;
                 word.text = text;
             }
         }
         masked
+    }
+
+    /// `text` with every listed word masked. `has_capitals` says whether names are capitalised in the words around it.
+    pub(crate) fn clean(&self, text: &str, has_capitals: bool) -> String {
+        let pieces: Vec<String> = text
+            .split(' ')
+            .map(|piece| {
+                self.masked(piece, has_capitals)
+                    .unwrap_or_else(|| piece.to_owned())
+            })
+            .collect();
+        pieces.join(" ")
     }
 
     /// Whether `word` is on the list, names or not.
@@ -97,12 +103,35 @@ impl Profanity {
     }
 }
 
-/// Whether the transcript is written with capitals: not only those of the pronoun `I` and of a dictionary's few words.
+/// Whether the transcript is written with capitals.
 fn has_capitals(transcript: &Transcript) -> bool {
-    let spoken = || transcript.words.iter().filter(|word| word.kind == WordKind::Word);
-    let is_capitalised =
-        |text: &str| text.starts_with(char::is_uppercase) && text.len() > 1 && !text.starts_with("I'");
-    spoken().filter(|word| is_capitalised(&word.text)).count() * LEAST_WORDS_A_CAPITAL >= spoken().count()
+    let mut capitals = Capitals::default();
+    for word in transcript.words.iter().filter(|word| word.kind == WordKind::Word) {
+        capitals.count(&word.text);
+    }
+    capitals.are_used()
+}
+
+/// Tells whether words are written with capitals: not only those of the pronoun `I` and of a dictionary's few words.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Capitals {
+    words: usize,
+    capitalised: usize,
+}
+
+impl Capitals {
+    /// Takes a spoken word into account.
+    pub fn count(&mut self, text: &str) {
+        self.words += 1;
+        let is_capitalised =
+            text.starts_with(char::is_uppercase) && text.len() > 1 && !text.starts_with("I'");
+        self.capitalised += usize::from(is_capitalised);
+    }
+
+    /// Whether the words so far have sentence case.
+    pub fn are_used(self) -> bool {
+        self.capitalised * LEAST_WORDS_A_CAPITAL >= self.words
+    }
 }
 
 /// Lower case, without hyphens: `Mother-Fucker` is `motherfucker`.

@@ -9,10 +9,10 @@ mod search;
 mod timing;
 mod tokens;
 
-use self::search::Search;
-pub(crate) use self::search::{Cost, cue_break, speed_cost};
+pub(crate) use self::search::{Cost, Search, cue_break, speed_cost};
+pub(crate) use self::timing::end_ms;
 use self::timing::settle;
-pub(crate) use self::tokens::{Token, tokens, tokens_of_text};
+pub(crate) use self::tokens::{Before, Token, chunks, tokens, tokens_of_text};
 use crate::cue::Cue;
 use crate::language::{Grammar, is_right_to_left};
 use crate::rules::LayoutRules;

@@ -36,7 +36,7 @@ const NUMBER_LINE: Cost = 1_500;
 const COMFORTABLE_MS: u64 = 1_300;
 
 /// The pieces and the cheapest way to each place between them.
-pub(super) struct Search<'a> {
+pub(crate) struct Search<'a> {
     tokens: &'a [Token],
     rules: &'a LayoutRules,
     /// Sums over the pieces before each place: widths with blanks, changes of speaker, words, ends of sentences.
@@ -165,8 +165,15 @@ impl<'a> Search<'a> {
         from < to && self.line_cost(from, to, self.rules.line_count()).is_some()
     }
 
+    /// What a first cue of the pieces before `to` costs with its lines; none where they don't fit.
+    pub fn first_cost(&self, to: usize) -> Option<Cost> {
+        let lines = self.line_cost(0, to, self.rules.line_count())?;
+        let spoken_until_ms = self.tokens[..to].iter().map(|token| token.end_ms).max()?;
+        Some(lines.saturating_add(self.cue_cost(0, to, spoken_until_ms)))
+    }
+
     /// The width of these pieces on one line.
-    fn width(&self, from: usize, to: usize) -> usize {
+    pub fn width(&self, from: usize, to: usize) -> usize {
         self.widths[to] - self.widths[from] - usize::from(self.tokens[from].blank_before)
     }
 

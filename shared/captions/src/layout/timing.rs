@@ -8,7 +8,7 @@ use crate::rules::LayoutRules;
 ///
 /// As late as reading it needs, but no later than `linger_ms` after its last word (or the shortest time allowed), nor
 /// than the next cue; up to the next cue where the gap would be a flicker; never longer than `max_ms`.
-pub(super) fn end_ms(
+pub(crate) fn end_ms(
     start_ms: u64,
     spoken_until_ms: u64,
     next_ms: Option<u64>,

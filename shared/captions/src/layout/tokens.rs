@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::language::{Break, Features, Grammar, is_spaceless, line_breaks, needs_dictionary, opens};
@@ -35,13 +36,64 @@ pub(crate) struct Token {
     pub break_before: Break,
     /// Whether the piece ends a sentence.
     pub ends_sentence: bool,
+    /// The place of the first word that is shown in it, or that it is the label of. Punctuation that closes belongs to the
+    /// piece before it.
+    pub word: usize,
+}
+
+/// What a layout that goes on has to know of the words before: who spoke, and whether a quotation is open.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Before {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    speaker: Option<SpeakerId>,
+    /// By first appearance.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    speakers: Vec<SpeakerId>,
+    #[serde(default)]
+    inside_quotes: bool,
+}
+
+impl Before {
+    /// The pieces of `words`, which follow, and how many of the words are in them: opening punctuation at the end, whose
+    /// word is yet to come, is not.
+    pub fn tokens(&self, words: &Transcript, rules: &LayoutRules, grammar: &Grammar) -> (Vec<Token>, usize) {
+        let mut builder = Builder::after(self, words, rules, grammar);
+        let shown = if builder.opening.is_empty() {
+            words.words.len()
+        } else {
+            builder.word
+        };
+        builder.opening.clear();
+        (builder.finish(), shown)
+    }
+
+    /// The pieces of `words`, which are the last.
+    pub fn last_tokens(&self, words: &Transcript, rules: &LayoutRules, grammar: &Grammar) -> Vec<Token> {
+        Builder::after(self, words, rules, grammar).finish()
+    }
+
+    /// What is to be known once `words` are before, too.
+    pub fn and(&self, words: &Transcript, rules: &LayoutRules, grammar: &Grammar) -> Self {
+        let builder = Builder::after(self, words, rules, grammar);
+        let mut speakers: Vec<(usize, SpeakerId)> = builder
+            .numbers
+            .iter()
+            .map(|(speaker, number)| (*number, (*speaker).clone()))
+            .collect();
+        speakers.sort_by_key(|(number, _)| *number);
+        Self {
+            speaker: builder.speaker.cloned(),
+            speakers: speakers.into_iter().map(|(_, speaker)| speaker).collect(),
+            inside_quotes: builder.inside_quotes,
+        }
+    }
 }
 
 /// Cuts the words of `transcript` into pieces of at most a line's width.
 pub(crate) fn tokens(transcript: &Transcript, rules: &LayoutRules, grammar: &Grammar) -> Vec<Token> {
     let mut builder = Builder::new(transcript, rules, grammar);
-    for word in &transcript.words {
-        builder.add(word);
+    for (place, word) in transcript.words.iter().enumerate() {
+        builder.add(place, word);
     }
     builder.finish()
 }
@@ -77,6 +129,8 @@ struct Builder<'a> {
     /// Opening punctuation that waits for its word.
     opening: String,
     inside_quotes: bool,
+    /// The place of the word at work, or of the opening punctuation before it.
+    word: usize,
 }
 
 impl<'a> Builder<'a> {
@@ -91,10 +145,33 @@ impl<'a> Builder<'a> {
             numbers: HashMap::new(),
             opening: String::new(),
             inside_quotes: false,
+            word: 0,
         }
     }
 
-    fn add(&mut self, word: &'a Word) {
+    /// With all words of `transcript`, which follow what was before.
+    fn after(
+        before: &'a Before,
+        transcript: &'a Transcript,
+        rules: &'a LayoutRules,
+        grammar: &'a Grammar,
+    ) -> Self {
+        let mut builder = Self {
+            speaker: before.speaker.as_ref(),
+            numbers: before.speakers.iter().zip(1..).collect(),
+            inside_quotes: before.inside_quotes,
+            ..Self::new(transcript, rules, grammar)
+        };
+        for (place, word) in transcript.words.iter().enumerate() {
+            builder.add(place, word);
+        }
+        builder
+    }
+
+    fn add(&mut self, place: usize, word: &'a Word) {
+        if self.opening.is_empty() {
+            self.word = place;
+        }
         match word.kind {
             WordKind::Punctuation => self.punctuation(word),
             WordKind::AudioTag if !self.rules.audio_tags => {}
@@ -108,6 +185,7 @@ impl<'a> Builder<'a> {
                         true,
                         false,
                     );
+                    self.word = place;
                 }
                 let is_marked = text.starts_with(['[', '(', '\u{266a}']);
                 let text = if is_marked {
@@ -242,6 +320,7 @@ impl<'a> Builder<'a> {
                     is_speech,
                     break_before: Break::Plain,
                     ends_sentence: false,
+                    word: self.word,
                 });
                 done += piece_width;
                 is_first = false;
@@ -347,4 +426,39 @@ fn split(word: &str, line_width: usize) -> Vec<(&str, bool)> {
     }
     pieces.push((&word[from..], may_begin));
     pieces
+}
+
+/// A word of a script without blanks, where it is long, as words of some characters each, between which a layout puts no
+/// blank; its time is shared out by width. Any other word as it is.
+pub(crate) fn chunks(word: Word, line_width: usize) -> Vec<Word> {
+    let total = width(&word.text);
+    if total < WIDE_SPACELESS || !word.text.contains(is_spaceless) {
+        return vec![word];
+    }
+    let mut texts: Vec<String> = Vec::new();
+    for (piece, may_begin) in split(&word.text, line_width) {
+        let goes_on = texts.last_mut().filter(|text| {
+            !may_begin
+                || width(text) < WIDE_SPACELESS
+                || !sticks(text.chars().next_back(), piece.chars().next())
+        });
+        match goes_on {
+            Some(text) => text.push_str(piece),
+            None => texts.push(piece.to_owned()),
+        }
+    }
+    let mut done = 0;
+    texts
+        .into_iter()
+        .map(|text| {
+            let from = done;
+            done += width(&text);
+            Word {
+                start_ms: share(&word, from, total),
+                end_ms: share(&word, done, total),
+                text,
+                ..word.clone()
+            }
+        })
+        .collect()
 }
