@@ -5,11 +5,12 @@
 
 use kaltura::{PartnerId, TaskId};
 
-use crate::memory::{sample_people_record, sample_record};
+use crate::live::{Bound, ConnectionId, LiveStream, Role};
+use crate::memory::{sample_people_record, sample_record, sample_stream_settings};
 use crate::people::{PeopleList, Person, PersonId, WaitingOrder};
 use crate::ports::{
-    Expected, Gate, GateClosed, Leases, ObjectStore, OrderQueue, PeopleIndex, SessionStore, SharedObjects,
-    StagedTask, TaskStore,
+    Expected, Gate, GateClosed, Leases, ObjectStore, OrderQueue, PeopleIndex, Sent, SessionStore, SharedObjects,
+    Sockets, StagedTask, StreamStore, TaskStore,
 };
 use crate::record::{Duty, RESEND_AFTER_S, Stage, TaskRecord, TaskState};
 use crate::session::CachedSession;
@@ -522,10 +523,113 @@ pub async fn order_queue(queue: &dyn OrderQueue) -> Verdict {
     )
 }
 
+/// A stream store keeps once, saves only on the version that was read, and knows whose a connection is. `task_id` is a task that
+/// has no stream there.
+pub async fn stream_store(store: &dyn StreamStore, task_id: &TaskId) -> Verdict {
+    let load = async || store.load(task_id).await.map_err(text);
+    hold(load().await?.is_none(), "an unknown task has no stream")?;
+    let mut stream = LiveStream::new(task_id.clone(), sample_stream_settings(), 500);
+    hold(store.keep(&stream).await.map_err(text)?, "a new stream is kept")?;
+    hold(
+        !store.keep(&stream).await.map_err(text)?,
+        "a second stream of the same task is not kept",
+    )?;
+    hold(
+        load().await?.as_ref() == Some(&stream),
+        "a stream is read as it was written",
+    )?;
+    let mut stale = stream.clone();
+    stream.heard_until_ms = 1_500;
+    hold(
+        store.save(&mut stream).await.map_err(text)? && stream.version == 2,
+        "a stream is saved on the version that was read, which it raises",
+    )?;
+    hold(
+        !store.save(&mut stale).await.map_err(text)? && stale.version == 1,
+        "a stale stream is not saved, and its version is left",
+    )?;
+    hold(
+        load().await?.as_ref() == Some(&stream),
+        "what was refused changed nothing",
+    )?;
+
+    let connection = ConnectionId::new("L0SM9cOFvHcCIhw=");
+    let bound = async || store.bound(&connection).await.map_err(text);
+    hold(bound().await?.is_none(), "an unknown connection is nobody's")?;
+    for role in [Role::Engine, Role::Reader] {
+        let to = Bound {
+            task_id: task_id.clone(),
+            role,
+            expires_epoch_s: 4_102_444_800,
+        };
+        store.bind(&connection, &to).await.map_err(text)?;
+        hold(bound().await? == Some(to), "a connection is whose it was noted to be")?;
+    }
+    for _ in 0..2 {
+        store.unbind(&connection).await.map_err(text)?;
+        hold(bound().await?.is_none(), "a forgotten connection is nobody's")?;
+        store.delete(task_id).await.map_err(text)?;
+        hold(load().await?.is_none(), "a deleted stream is not there")?;
+    }
+    hold(
+        !store.save(&mut stream).await.map_err(text)?,
+        "a deleted stream is not saved",
+    )
+}
+
+/// A websocket sends to connections that are there, in order, and knows when one is not. `open` is one that is; `received` waits
+/// for so many texts of its client and answers them.
+pub async fn sockets(
+    sockets: &dyn Sockets,
+    open: &ConnectionId,
+    received: impl AsyncFn(usize) -> Vec<String>,
+) -> Verdict {
+    let nobody = ConnectionId::new("L0SM9cOFvHcCIhw=");
+    hold(
+        sockets.send(&nobody, "one").await.map_err(text)? == Sent::Gone
+            && !sockets.is_open(&nobody).await.map_err(text)?,
+        "nothing is sent to a connection that is not there",
+    )?;
+    sockets.close(&nobody).await.map_err(text)?;
+    hold(
+        sockets.is_open(open).await.map_err(text)?,
+        "a connection that is there is open",
+    )?;
+    for message in ["one", "{\"two\":\"…\"}"] {
+        hold(
+            sockets.send(open, message).await.map_err(text)? == Sent::Sent,
+            "a text is sent",
+        )?;
+    }
+    hold(
+        received(2).await == ["one", "{\"two\":\"…\"}"],
+        "texts come in order, as they were sent",
+    )?;
+    for _ in 0..2 {
+        sockets.close(open).await.map_err(text)?;
+        hold(
+            !sockets.is_open(open).await.map_err(text)?
+                && sockets.send(open, "three").await.map_err(text)? == Sent::Gone,
+            "a closed connection is not there",
+        )?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::{MemoryObjects, MemoryQueue, MemoryTable};
+    use crate::memory::{MemoryObjects, MemoryQueue, MemorySockets, MemoryStreams, MemoryTable};
+
+    #[tokio::test]
+    async fn the_doubles_of_live_captions_conform() {
+        let task_id = TaskId::parse("9292").unwrap();
+        stream_store(&MemoryStreams::default(), &task_id).await.unwrap();
+        let memory = MemorySockets::default();
+        let open = ConnectionId::new("open");
+        memory.open(&open);
+        sockets(&memory, &open, async |_| memory.received(&open)).await.unwrap();
+    }
 
     #[tokio::test]
     async fn the_doubles_conform() {

@@ -14,9 +14,10 @@ use crate::aws;
 use crate::config::{Config, Env, setting};
 use crate::error::Result;
 use crate::links::Links;
+use crate::live::LiveTokens;
 use crate::ports::{
     Clock, Completions, Executions, Gate, Leases, MediaFetcher, ObjectStore, OrderQueue, PeopleIndex,
-    SharedObjects, SystemClock, TaskStore,
+    SharedObjects, Sockets, StreamStore, SystemClock, TaskStore,
 };
 use crate::session::VendorSessions;
 use crate::telemetry;
@@ -63,6 +64,12 @@ pub struct Parts {
     pub people: Option<Arc<dyn PeopleIndex>>,
     /// The drafts of people's work.
     pub drafts: Option<Arc<dyn SharedObjects>>,
+    /// The live streams.
+    pub streams: Option<Arc<dyn StreamStore>>,
+    /// The websocket's connections.
+    pub sockets: Option<Arc<dyn Sockets>>,
+    /// The tokens of live captions.
+    pub live_tokens: Option<Arc<LiveTokens>>,
 }
 
 macro_rules! part {
@@ -110,6 +117,18 @@ impl Context {
     part!(
         /// The drafts, where the function has them.
         drafts: &Arc<dyn SharedObjects>
+    );
+    part!(
+        /// The live streams, where the function has them.
+        streams: &Arc<dyn StreamStore>
+    );
+    part!(
+        /// The websocket's connections, where the function has them.
+        sockets: &Arc<dyn Sockets>
+    );
+    part!(
+        /// The tokens of live captions, where the function has them.
+        live_tokens: &Arc<LiveTokens>
     );
 }
 

@@ -378,6 +378,12 @@ pub enum StepError {
         /// How often the write was tried.
         times: u32,
     },
+    /// Another call hands out a live stream's messages, or died while it did.
+    #[error("messages of task {task_id} are being handed out by another call")]
+    HandOutBusy {
+        /// The task.
+        task_id: String,
+    },
     /// No record of the task.
     #[error("no record of task {task_id}")]
     RecordMissing {
@@ -487,7 +493,10 @@ impl StepError {
                 sound::ErrorClass::Retryable => Class::Retryable,
                 sound::ErrorClass::Terminal => Class::Terminal,
             },
-            Self::Aws { .. } | Self::RecordConflict { .. } | Self::SourceNotReady { .. } => Class::Retryable,
+            Self::Aws { .. }
+            | Self::RecordConflict { .. }
+            | Self::HandOutBusy { .. }
+            | Self::SourceNotReady { .. } => Class::Retryable,
             Self::StaleAttempt { .. } => Class::Stale,
             Self::Ended { .. } | Self::GoneAtKaltura { .. } => Class::Gone,
             Self::Captions(_)
@@ -511,6 +520,7 @@ impl StepError {
             Self::Captions(error) => error.name(),
             Self::Aws { .. } => "Aws",
             Self::RecordConflict { .. } => "RecordConflict",
+            Self::HandOutBusy { .. } => "HandOutBusy",
             Self::RecordMissing { .. } => "RecordMissing",
             Self::RecordUnreadable { .. } => "RecordUnreadable",
             Self::StaleAttempt { .. } => "StaleAttempt",

@@ -18,6 +18,7 @@ pub mod function;
 pub mod handin;
 pub mod invariants;
 pub mod links;
+pub mod live;
 pub mod material;
 pub mod memory;
 pub mod operator;

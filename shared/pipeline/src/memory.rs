@@ -1,7 +1,7 @@
 //! Doubles of the ports in memory, for tests of steps and handlers. They pass [`crate::conformance`], as the AWS adapters
 //! do, so that what a test shows with them holds with AWS.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,12 +16,14 @@ use media::{PartSink, SinkError};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Class, Result, StepError};
+use crate::live::{Bound, ConnectionId, LiveStream, StreamSettings};
 use crate::people::{PeopleList, PeopleRecord, WaitingOrder};
 use crate::plan::{CaptionStyle, DeletionPolicy, MediaNeed, Order, OutputObject, Plan, PlannedWork};
 use crate::ports::{
     AppTokenSource, Clock, Completions, Deleted, ExecutionState, Executions, Expected, Gate, GateClosed,
     KnownTask, Leases, LinkMethod, ObjectLinks, ObjectStore, OrderQueue, PeopleIndex, PresignedUpload,
-    PresignedUrl, SessionStore, SharedObjects, SignedGet, StagedTask, TaskIndex, TaskStore, WorkState,
+    PresignedUrl, Sent, SessionStore, SharedObjects, SignedGet, Sockets, StagedTask, StreamStore, TaskIndex,
+    TaskStore, WorkState,
 };
 use crate::record::{AcceptedWork, Duty, Parking, RECORD_VERSION, Stage, StoredMedia, TaskRecord, TaskState};
 use crate::session::CachedSession;
@@ -579,6 +581,131 @@ impl Completions for MemoryStates {
     }
 }
 
+/// The streams in memory, kept as JSON as the table's records are.
+#[derive(Debug, Default)]
+pub struct MemoryStreams {
+    streams: Mutex<HashMap<String, String>>,
+    bound: Mutex<HashMap<ConnectionId, Bound>>,
+}
+
+impl MemoryStreams {
+    fn read(&self, task_id: &TaskId) -> Result<Option<LiveStream>> {
+        let streams = lock(&self.streams);
+        let json = streams.get(task_id.as_str());
+        json.map(|json| serde_json::from_str(json).map_err(|error| unreadable("a stream", &error)))
+            .transpose()
+    }
+}
+
+#[async_trait]
+impl StreamStore for MemoryStreams {
+    async fn keep(&self, stream: &LiveStream) -> Result<bool> {
+        let json = serde_json::to_string(stream).map_err(|error| unreadable("a stream", &error))?;
+        let mut streams = lock(&self.streams);
+        if streams.contains_key(stream.task_id.as_str()) {
+            return Ok(false);
+        }
+        streams.insert(stream.task_id.to_string(), json);
+        Ok(true)
+    }
+
+    async fn load(&self, task_id: &TaskId) -> Result<Option<LiveStream>> {
+        self.read(task_id)
+    }
+
+    async fn save(&self, stream: &mut LiveStream) -> Result<bool> {
+        let stored = self.read(&stream.task_id)?;
+        if stored.is_none_or(|stored| stored.version != stream.version) {
+            return Ok(false);
+        }
+        stream.version += 1;
+        let json = serde_json::to_string(stream).map_err(|error| unreadable("a stream", &error))?;
+        lock(&self.streams).insert(stream.task_id.to_string(), json);
+        Ok(true)
+    }
+
+    async fn delete(&self, task_id: &TaskId) -> Result<()> {
+        lock(&self.streams).remove(task_id.as_str());
+        Ok(())
+    }
+
+    async fn bind(&self, connection: &ConnectionId, to: &Bound) -> Result<()> {
+        lock(&self.bound).insert(connection.clone(), to.clone());
+        Ok(())
+    }
+
+    async fn bound(&self, connection: &ConnectionId) -> Result<Option<Bound>> {
+        Ok(lock(&self.bound).get(connection).cloned())
+    }
+
+    async fn unbind(&self, connection: &ConnectionId) -> Result<()> {
+        lock(&self.bound).remove(connection);
+        Ok(())
+    }
+}
+
+/// A websocket whose connections are opened and dropped by the test.
+#[derive(Debug, Default)]
+pub struct MemorySockets {
+    open: Mutex<HashSet<ConnectionId>>,
+    slow: Mutex<HashSet<ConnectionId>>,
+    received: Mutex<HashMap<ConnectionId, Vec<String>>>,
+}
+
+impl MemorySockets {
+    /// A client's connection is there.
+    pub fn open(&self, connection: &ConnectionId) {
+        lock(&self.open).insert(connection.clone());
+    }
+
+    /// A client has gone.
+    pub fn drop(&self, connection: &ConnectionId) {
+        lock(&self.open).remove(connection);
+    }
+
+    /// From now on, this client takes nothing, and its connection stays; or takes what comes again.
+    pub fn slow(&self, connection: &ConnectionId, is_slow: bool) {
+        let mut slow = lock(&self.slow);
+        if is_slow {
+            slow.insert(connection.clone());
+        } else {
+            slow.remove(connection);
+        }
+    }
+
+    /// All that a client has received.
+    pub fn received(&self, connection: &ConnectionId) -> Vec<String> {
+        lock(&self.received).get(connection).cloned().unwrap_or_default()
+    }
+}
+
+#[async_trait]
+impl Sockets for MemorySockets {
+    async fn send(&self, connection: &ConnectionId, text: &str) -> Result<Sent> {
+        if !lock(&self.open).contains(connection) {
+            return Ok(Sent::Gone);
+        }
+        if lock(&self.slow).contains(connection) {
+            std::future::pending::<()>().await;
+        }
+        let mut received = lock(&self.received);
+        received
+            .entry(connection.clone())
+            .or_default()
+            .push(text.to_owned());
+        Ok(Sent::Sent)
+    }
+
+    async fn is_open(&self, connection: &ConnectionId) -> Result<bool> {
+        Ok(lock(&self.open).contains(connection))
+    }
+
+    async fn close(&self, connection: &ConnectionId) -> Result<()> {
+        self.drop(connection);
+        Ok(())
+    }
+}
+
 /// An app token that is simply there.
 pub struct FixedAppToken(pub kaltura::AppToken);
 
@@ -586,6 +713,22 @@ pub struct FixedAppToken(pub kaltura::AppToken);
 impl AppTokenSource for FixedAppToken {
     async fn app_token(&self) -> Result<kaltura::AppToken> {
         Ok(self.0.clone())
+    }
+}
+
+/// What is set for a stream of English captions, whose event lasts from 1,000 to 4,600 s.
+pub fn sample_stream_settings() -> StreamSettings {
+    StreamSettings {
+        attempt: 1,
+        source: engines::SourceLanguage {
+            catalog_name: "English".to_owned(),
+            bcp47: "en".to_owned(),
+        },
+        target: None,
+        rules: captions::live::LiveRules::for_order(Some(42), "en"),
+        dictionary: vec!["Kaltura".to_owned()],
+        event_start_epoch_s: 1_000,
+        event_end_epoch_s: 4_600,
     }
 }
 

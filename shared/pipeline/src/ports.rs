@@ -12,6 +12,7 @@ use kaltura::{PartnerId, TaskId};
 use media::{FetchError, FetchReport, HlsRequest, MediaSource, PartSink, Resume};
 
 use crate::error::{Class, Result};
+use crate::live::{Bound, ConnectionId, LiveStream};
 use crate::people::{PeopleList, WaitingOrder};
 use crate::record::{Duty, Stage, TaskRecord, TaskState};
 use crate::session::CachedSession;
@@ -401,6 +402,46 @@ pub trait Completions: Send + Sync {
     async fn succeed(&self, token: &engines::CompletionToken, state: WorkState) -> Result<()>;
     /// Fails the wait by `class`, which the state machine matches on; `name` says what happened. Harmless when nobody waits.
     async fn fail(&self, token: &engines::CompletionToken, class: Class, name: &str) -> Result<()>;
+}
+
+/// The records of live streams, and whose each connection is.
+#[async_trait]
+pub trait StreamStore: Send + Sync {
+    /// Keeps a new stream unless its task has one; says whether it was kept. Safe to repeat.
+    async fn keep(&self, stream: &LiveStream) -> Result<bool>;
+    /// Reads a stream, consistently.
+    async fn load(&self, task_id: &TaskId) -> Result<Option<LiveStream>>;
+    /// Writes the stream if the stored one still has `stream.version`, and answers whether it did; on success `stream.version` is
+    /// one higher. Nobody else's write is ever overwritten.
+    async fn save(&self, stream: &mut LiveStream) -> Result<bool>;
+    /// Deletes a stream. Safe to repeat.
+    async fn delete(&self, task_id: &TaskId) -> Result<()>;
+    /// Notes whose a connection is. Safe to repeat.
+    async fn bind(&self, connection: &ConnectionId, to: &Bound) -> Result<()>;
+    /// Whose a connection is, where that was noted; read consistently.
+    async fn bound(&self, connection: &ConnectionId) -> Result<Option<Bound>>;
+    /// Forgets a connection. Safe to repeat.
+    async fn unbind(&self, connection: &ConnectionId) -> Result<()>;
+}
+
+/// Whether a message has gone out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// The connection has taken it.
+    Sent,
+    /// The connection is not there, or not yet.
+    Gone,
+}
+
+/// The connections of the websocket, from the side of whoever serves them.
+#[async_trait]
+pub trait Sockets: Send + Sync {
+    /// Sends a text to a connection. A repeat sends it twice.
+    async fn send(&self, connection: &ConnectionId, text: &str) -> Result<Sent>;
+    /// Whether a connection is there.
+    async fn is_open(&self, connection: &ConnectionId) -> Result<bool>;
+    /// Closes a connection. Safe to repeat.
+    async fn close(&self, connection: &ConnectionId) -> Result<()>;
 }
 
 /// Where the app token comes from.
