@@ -31,7 +31,10 @@ use kaltura_sim::{
 };
 use pipeline::config::{Config, Env};
 use pipeline::context::{Context, Parts, kaltura_client};
-use pipeline::memory::{FixedAppToken, ManualClock, MemoryQueue, MemoryStates, MemoryTable};
+use pipeline::live::LiveTokens;
+use pipeline::memory::{
+    FixedAppToken, ManualClock, MemoryQueue, MemorySockets, MemoryStates, MemoryStreams, MemoryTable,
+};
 use pipeline::ports::{OrderQueue, TaskStore, WorkState};
 use pipeline::record::TaskRecord;
 use pipeline::session::VendorSessions;
@@ -62,6 +65,10 @@ pub struct World {
     pub queue: Arc<MemoryQueue>,
     /// The state machine: it notes what is started and completed, and runs nothing.
     pub states: Arc<MemoryStates>,
+    /// The live streams.
+    pub streams: Arc<MemoryStreams>,
+    /// The websocket.
+    pub sockets: Arc<MemorySockets>,
     /// The bucket.
     pub bucket: ServedBucket,
     /// The vendor's clock; [`World::advance`] moves Kaltura's with it.
@@ -176,6 +183,11 @@ impl World {
         let table = Arc::new(MemoryTable::default());
         let queue = Arc::new(MemoryQueue::default());
         let states = Arc::new(MemoryStates::default());
+        let (streams, sockets) = (
+            Arc::new(MemoryStreams::default()),
+            Arc::new(MemorySockets::default()),
+        );
+        let live_tokens = LiveTokens::new("a secret of more than thirty-two letters", 1).unwrap();
         let bucket = ServedBucket::start().await;
         let (engine, set) = vendor.engines();
         let fetch_config = media::FetchConfig {
@@ -204,6 +216,9 @@ impl World {
                 engines: Some(EngineSet::new(set)),
                 people: Some(table.clone()),
                 drafts: Some(Arc::new(bucket.objects().clone())),
+                streams: Some(streams.clone()),
+                sockets: Some(sockets.clone()),
+                live_tokens: Some(Arc::new(live_tokens)),
                 ..Parts::default()
             },
         };
@@ -213,6 +228,8 @@ impl World {
             table,
             queue,
             states,
+            streams,
+            sockets,
             bucket,
             clock,
             engine,

@@ -47,7 +47,7 @@ enum Ending {
 
 /// Hands out what has not been, where nobody else is about to. Safe to repeat.
 pub async fn hand_out(ctx: &Context, task_id: &TaskId) -> std::result::Result<LiveStream, Refused> {
-    let stream = ctx.streams()?.load(task_id).await?.ok_or(Refused::NoStream)?;
+    let stream = look(ctx, task_id).await?;
     Ok(of(ctx, stream).await?)
 }
 
@@ -353,8 +353,25 @@ pub async fn join(
     Err(conflict(task_id).into())
 }
 
+/// Lets an engine speak into a stream by a connection. Safe to repeat.
+pub async fn speak(
+    ctx: &Context,
+    task_id: &TaskId,
+    connection: &ConnectionId,
+) -> std::result::Result<(), Refused> {
+    if look(ctx, task_id).await?.state == StreamState::Ended {
+        return Err(Refused::Ended);
+    }
+    Ok(bind(ctx, task_id, connection, Role::Engine).await?)
+}
+
+/// A stream as it is now.
+pub async fn look(ctx: &Context, task_id: &TaskId) -> std::result::Result<LiveStream, Refused> {
+    ctx.streams()?.load(task_id).await?.ok_or(Refused::NoStream)
+}
+
 /// Notes whose a connection is. Safe to repeat.
-pub async fn bind(ctx: &Context, task_id: &TaskId, connection: &ConnectionId, role: Role) -> Result<()> {
+async fn bind(ctx: &Context, task_id: &TaskId, connection: &ConnectionId, role: Role) -> Result<()> {
     let bound = Bound {
         task_id: task_id.clone(),
         role,

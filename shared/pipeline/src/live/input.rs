@@ -99,6 +99,12 @@ pub enum Refused {
     /// There is no such stream.
     #[error("there is no such stream")]
     NoStream,
+    /// Nobody is let in without a token.
+    #[error("there is no token")]
+    NoToken,
+    /// The token is not the stream's, or not for this.
+    #[error("the token is wrong")]
+    WrongToken,
     /// It is larger than anything that is looked at.
     #[error("it has {size_bytes} bytes, expected at most {MOST_INPUT_BYTES}")]
     TooLarge {
@@ -139,6 +145,8 @@ impl Refused {
     pub fn name(&self) -> &'static str {
         match self {
             Self::NoStream => "NoStream",
+            Self::NoToken => "NoToken",
+            Self::WrongToken => "WrongToken",
             Self::TooLarge { .. } => "TooLarge",
             Self::Malformed { .. } => "Malformed",
             Self::Skipped { .. } => "Skipped",

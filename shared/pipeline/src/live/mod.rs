@@ -20,7 +20,7 @@ mod take_in;
 mod token;
 
 pub use end::{EndReason, Ended, end};
-pub use hand_out::{Joined, LEASE_S, POST_TIMEOUT, hand_out, join, leave};
+pub use hand_out::{Joined, LEASE_S, POST_TIMEOUT, hand_out, join, leave, look, speak};
 pub use input::{LiveInput, LiveLine, LiveWord, MOST_INPUT_BYTES, Origin, Refused};
 pub use stream::{
     Bound, ConnectionId, LiveStream, Message, Place, Role, STREAM_VERSION, Source, StreamSettings, StreamState,
