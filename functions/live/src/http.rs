@@ -74,7 +74,11 @@ fn body(request: &ApiGatewayV2httpRequest) -> Result<Vec<u8>, Answer> {
 
 /// Words or lines of a stream.
 async fn captions(live: &Live, request: &ApiGatewayV2httpRequest) -> Result<Answer, Answer> {
-    let task_id = request.path_parameters.get("task_id").cloned().unwrap_or_default();
+    let task_id = request
+        .path_parameters
+        .get("task_id")
+        .cloned()
+        .unwrap_or_default();
     let token = bearer(&request.headers).ok_or_else(no_token)?;
     // A token is a stream's: of what is no task, none is right.
     let task_id = TaskId::parse(task_id).map_err(|_| wrong_token())?;
@@ -122,7 +126,11 @@ async fn ingest(live: &Live, request: &ApiGatewayV2httpRequest) -> Result<Answer
         return Err(Answer::problem(status, "WrongSignature", &error.to_string()));
     }
     let told: Ingest = serde_json::from_slice(&body).map_err(|error| {
-        Answer::problem(400, "Malformed", &format!("the body is not as it must be: {error}"))
+        Answer::problem(
+            400,
+            "Malformed",
+            &format!("the body is not as it must be: {error}"),
+        )
     })?;
     let Some(task_id) = live.tokens.open_media_key(&told.media_key) else {
         tracing::warn!("somebody publishes under a media key that is none");

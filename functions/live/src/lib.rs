@@ -24,8 +24,9 @@ use aws_lambda_events::apigw::{
 };
 use engines::http::signature::SharedSecret;
 use kaltura::TaskId;
+use pipeline::config::Env;
 use pipeline::live::{self, EndReason, LiveInput, LiveTokens, Refused, TakenIn};
-use pipeline::{Context, Result};
+use pipeline::{Builder, Context, Result, StepError, steps};
 use serde::{Deserialize, Serialize};
 
 /// What becomes of the order while its stream goes its way.
@@ -53,6 +54,57 @@ pub struct Live {
     pub needs_account: bool,
     /// The order's life.
     pub life: Arc<dyn Life>,
+}
+
+/// What this function works with, by its environment.
+pub async fn live() -> Result<Live> {
+    let env = Env::of_process();
+    let builder = Builder::from_env().await?;
+    let engine_secret = builder.engine_secret().await?;
+    let api_url = builder.door_url()?.trim_end_matches('/').to_owned();
+    let base_path = base_path(&api_url)?;
+    let ctx = builder
+        .with_objects()?
+        .with_streams()?
+        .with_live_tokens()
+        .await?
+        .with_sockets()?
+        .with_engines_at_hand()
+        .await?
+        .with_completions()
+        .build()?;
+    Ok(Live {
+        tokens: ctx.live_tokens()?.clone(),
+        engine_secret,
+        api_url,
+        base_path,
+        needs_account: env.flag("LIVE_ACCOUNT_AUTH", false)?,
+        life: Arc::new(Orders(ctx.clone())),
+        ctx,
+    })
+}
+
+/// The orders' own life.
+struct Orders(Context);
+
+#[async_trait]
+impl Life for Orders {
+    async fn on_air(&self, task_id: &TaskId) -> Result<()> {
+        steps::live::on_air(&self.0, task_id).await.map(|_| ())
+    }
+
+    async fn over(&self, task_id: &TaskId) -> Result<()> {
+        steps::live::over(&self.0, task_id).await.map(|_| ())
+    }
+}
+
+/// The path of an address, without a slash at its end.
+fn base_path(url: &str) -> Result<String> {
+    let parsed = url::Url::parse(url).map_err(|error| StepError::Setting {
+        name: "DOOR_URL".to_owned(),
+        detail: format!("is `{url}`, expected an address ({error})"),
+    })?;
+    Ok(parsed.path().trim_end_matches('/').to_owned())
 }
 
 /// An event of either API.
@@ -94,11 +146,7 @@ pub async fn handle(live: &Live, event: Event) -> Answered {
 }
 
 /// Takes one post of words in, and does what comes of it: the order goes on air, or is over.
-async fn take_in(
-    live: &Live,
-    task_id: &TaskId,
-    input: &LiveInput,
-) -> std::result::Result<TakenIn, Refused> {
+async fn take_in(live: &Live, task_id: &TaskId, input: &LiveInput) -> std::result::Result<TakenIn, Refused> {
     let ctx = &live.ctx;
     let taken = live::take_in(ctx, task_id, input).await?;
     if taken.is_to_be_on_air {

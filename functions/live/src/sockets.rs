@@ -57,9 +57,15 @@ async fn connect(
     let comer = comer(event).and_then(|comer| {
         let is_right = match comer.role {
             Role::Engine => live.tokens.is_engine(&comer.task_id, comer.token),
-            Role::Reader => live.tokens.is_caption(&comer.task_id, comer.token) && comes_for_account(live, event, &comer),
+            Role::Reader => {
+                live.tokens.is_caption(&comer.task_id, comer.token) && comes_for_account(live, event, &comer)
+            }
         };
-        if is_right { Ok(comer) } else { Err(Refused::WrongToken) }
+        if is_right {
+            Ok(comer)
+        } else {
+            Err(Refused::WrongToken)
+        }
     });
     let comer = comer.inspect_err(|refused| tracing::warn!(%connection, %refused, "connection refused"))?;
     let task_id = &comer.task_id;
@@ -78,8 +84,12 @@ async fn connect(
 
 fn comer(event: &ApiGatewayWebsocketProxyRequest) -> Result<Comer<'_>, Refused> {
     let query = |name: &str| event.query_string_parameters.first(name);
-    let token = query("token")
-        .or_else(|| event.headers.get(TOKEN_HEADER).and_then(|value| value.to_str().ok()));
+    let token = query("token").or_else(|| {
+        event
+            .headers
+            .get(TOKEN_HEADER)
+            .and_then(|value| value.to_str().ok())
+    });
     let is_bearer = token.is_none();
     let token = token.or_else(|| bearer(&event.headers)).ok_or(Refused::NoToken)?;
     let role = match query("role") {

@@ -9,8 +9,8 @@ use crate::live::{Bound, ConnectionId, LiveStream, Role};
 use crate::memory::{sample_people_record, sample_record, sample_stream_settings};
 use crate::people::{PeopleList, Person, PersonId, WaitingOrder};
 use crate::ports::{
-    Expected, Gate, GateClosed, Leases, ObjectStore, OrderQueue, PeopleIndex, Sent, SessionStore, SharedObjects,
-    Sockets, StagedTask, StreamStore, TaskStore,
+    Expected, Gate, GateClosed, Leases, ObjectStore, OrderQueue, PeopleIndex, Sent, SessionStore,
+    SharedObjects, Sockets, StagedTask, StreamStore, TaskStore,
 };
 use crate::record::{Duty, RESEND_AFTER_S, Stage, TaskRecord, TaskState};
 use crate::session::CachedSession;
@@ -563,7 +563,10 @@ pub async fn stream_store(store: &dyn StreamStore, task_id: &TaskId) -> Verdict 
             expires_epoch_s: 4_102_444_800,
         };
         store.bind(&connection, &to).await.map_err(text)?;
-        hold(bound().await? == Some(to), "a connection is whose it was noted to be")?;
+        hold(
+            bound().await? == Some(to),
+            "a connection is whose it was noted to be",
+        )?;
     }
     for _ in 0..2 {
         store.unbind(&connection).await.map_err(text)?;
@@ -628,7 +631,9 @@ mod tests {
         let memory = MemorySockets::default();
         let open = ConnectionId::new("open");
         memory.open(&open);
-        sockets(&memory, &open, async |_| memory.received(&open)).await.unwrap();
+        sockets(&memory, &open, async |_| memory.received(&open))
+            .await
+            .unwrap();
     }
 
     #[tokio::test]

@@ -285,6 +285,30 @@ impl Builder {
         Ok(self)
     }
 
+    /// With the live streams of `STREAMS_TABLE`.
+    pub fn with_streams(mut self) -> Result<Self> {
+        let client = aws_sdk_dynamodb::Client::new(&self.sdk);
+        let name = self.env.required("STREAMS_TABLE")?;
+        self.parts.streams = Some(Arc::new(aws::streams::Streams::new(client, name)));
+        Ok(self)
+    }
+
+    /// With the tokens of live captions, made from the secret of `LINK_SECRET_ARN`. Another number in `LIVE_ACCOUNT_VERSION`
+    /// makes another account token.
+    pub async fn with_live_tokens(mut self) -> Result<Self> {
+        let secret = self.own_secret("LINK_SECRET_ARN").await?;
+        let version = self.env.number("LIVE_ACCOUNT_VERSION", 1, 1, 1_000_000)?;
+        self.parts.live_tokens = Some(Arc::new(LiveTokens::new(&secret, version)?));
+        Ok(self)
+    }
+
+    /// With the websocket's connections at `LIVE_SOCKETS_URL`, the address of its API and stage.
+    pub fn with_sockets(mut self) -> Result<Self> {
+        let url = self.env.required("LIVE_SOCKETS_URL")?;
+        self.parts.sockets = Some(Arc::new(aws::sockets::Connections::new(&self.sdk, &url)));
+        Ok(self)
+    }
+
     /// The secret of `ENGINE_SECRET_ARN`, by which the vendor's own engine and we know each other.
     pub async fn engine_secret(&self) -> Result<SharedSecret> {
         let secret = SharedSecret::new(&self.own_secret("ENGINE_SECRET_ARN").await?);

@@ -659,7 +659,7 @@ impl MemorySockets {
     }
 
     /// A client has gone.
-    pub fn drop(&self, connection: &ConnectionId) {
+    pub fn lose(&self, connection: &ConnectionId) {
         lock(&self.open).remove(connection);
     }
 
@@ -701,7 +701,7 @@ impl Sockets for MemorySockets {
     }
 
     async fn close(&self, connection: &ConnectionId) -> Result<()> {
-        self.drop(connection);
+        self.lose(connection);
         Ok(())
     }
 }

@@ -7,8 +7,10 @@ pub mod dynamodb;
 pub mod s3;
 pub mod secrets;
 pub mod sign;
+pub mod sockets;
 pub mod sqs;
 pub mod states;
+pub mod streams;
 
 use aws_config::{BehaviorVersion, SdkConfig};
 

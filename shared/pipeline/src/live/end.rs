@@ -33,11 +33,7 @@ pub struct Ended {
 
 /// Ends a stream: what is left of its words is shown, the last message says that it is the last, the connections are closed, and
 /// the whole is kept as a transcript. Safe to repeat at any point. Retryable while another call is handing out.
-pub async fn end(
-    ctx: &Context,
-    task_id: &TaskId,
-    why: EndReason,
-) -> std::result::Result<Ended, Refused> {
+pub async fn end(ctx: &Context, task_id: &TaskId, why: EndReason) -> std::result::Result<Ended, Refused> {
     let stream = say_end(ctx, task_id, why).await?;
     let stream = hand_out::of(ctx, stream).await?;
     if stream.has_undelivered(ctx.clock.now_epoch_s()) {
@@ -49,7 +45,11 @@ pub async fn end(
     Ok(archive(ctx, stream).await?)
 }
 
-async fn say_end(ctx: &Context, task_id: &TaskId, why: EndReason) -> std::result::Result<LiveStream, Refused> {
+async fn say_end(
+    ctx: &Context,
+    task_id: &TaskId,
+    why: EndReason,
+) -> std::result::Result<LiveStream, Refused> {
     let streams = ctx.streams()?;
     for _ in 0..SAVE_TRIES {
         let mut stream = streams.load(task_id).await?.ok_or(Refused::NoStream)?;
@@ -100,9 +100,12 @@ async fn archive(ctx: &Context, mut stream: LiveStream) -> Result<Ended> {
         stream.transcript_key = Some(key);
         if !streams.save(&mut stream).await? {
             let task_id = stream.task_id;
-            stream = streams.load(&task_id).await?.ok_or_else(|| StepError::RecordMissing {
-                task_id: task_id.to_string(),
-            })?;
+            stream = streams
+                .load(&task_id)
+                .await?
+                .ok_or_else(|| StepError::RecordMissing {
+                    task_id: task_id.to_string(),
+                })?;
         }
     }
     Err(conflict(&stream.task_id))
@@ -121,10 +124,16 @@ async fn whole(ctx: &Context, stream: &LiveStream) -> Result<JobResult> {
     let language = &settings.target.as_ref().unwrap_or(&settings.source).bcp47;
     let mut warnings = Vec::new();
     if words.is_empty() {
-        warnings.push(Warning::new("NoSpeech", "nothing was said while the stream was on air"));
+        warnings.push(Warning::new(
+            "NoSpeech",
+            "nothing was said while the stream was on air",
+        ));
     }
     if stream.left_out_words > 0 {
-        let detail = format!("{} words came when another source had been heard already", stream.left_out_words);
+        let detail = format!(
+            "{} words came when another source had been heard already",
+            stream.left_out_words
+        );
         warnings.push(Warning::new("WordsLeftOut", detail));
     }
     let transcript = Transcript::new(Some(language.clone()), words, stream.heard_until_ms);

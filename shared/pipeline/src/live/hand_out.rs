@@ -116,9 +116,10 @@ pub(super) async fn send_all(ctx: &Context, mut stream: LiveStream, lease: u64) 
 async fn round(ctx: &Context, stream: &LiveStream) -> Result<Vec<Outcome>> {
     let now_epoch_s = ctx.clock.now_epoch_s();
     let last_seq = stream.next_seq - 1;
-    let waiting = stream.places.iter().filter(|place| {
-        place.delivered_seq < last_seq && place.rests_until_epoch_s <= now_epoch_s
-    });
+    let waiting = stream
+        .places
+        .iter()
+        .filter(|place| place.delivered_seq < last_seq && place.rests_until_epoch_s <= now_epoch_s);
     let mut texts = Texts::of(ctx, stream);
     let mut sendings = Vec::new();
     for place in waiting {
@@ -187,10 +188,9 @@ async fn close(ctx: &Context, connection: &ConnectionId) -> Result<()> {
 /// Writes down what came of a sending, where its place is still had by the same reader.
 fn note(stream: &mut LiveStream, outcome: &Outcome, now_epoch_s: u64) {
     let has_ended = stream.state == StreamState::Ended;
-    let place = stream
-        .places
-        .iter_mut()
-        .find(|place| place.number == outcome.number && place.connection.as_ref() == Some(&outcome.connection));
+    let place = stream.places.iter_mut().find(|place| {
+        place.number == outcome.number && place.connection.as_ref() == Some(&outcome.connection)
+    });
     let Some(place) = place else {
         return;
     };
@@ -233,7 +233,11 @@ impl<'a> Texts<'a> {
 
     /// The messages of one round behind that one.
     async fn behind(&mut self, delivered_seq: u64) -> Result<Vec<(u64, String)>> {
-        let first_kept = self.stream.tail.first().map_or(self.stream.next_seq, |first| first.seq);
+        let first_kept = self
+            .stream
+            .tail
+            .first()
+            .map_or(self.stream.next_seq, |first| first.seq);
         let mut texts = Vec::new();
         for seq in (delivered_seq + 1..self.stream.next_seq).take(ROUND_MESSAGES) {
             if !self.made.contains_key(&seq) {
@@ -263,7 +267,14 @@ impl<'a> Texts<'a> {
 
     /// A message that is in the bucket.
     async fn old(&mut self, seq: u64) -> Result<Option<String>> {
-        let Some(first_seq) = self.stream.chunks.iter().rev().find(|first| **first <= seq).copied() else {
+        let Some(first_seq) = self
+            .stream
+            .chunks
+            .iter()
+            .rev()
+            .find(|first| **first <= seq)
+            .copied()
+        else {
             return Ok(None);
         };
         if self.chunk.as_ref().is_none_or(|(at, _)| *at != first_seq) {
@@ -384,10 +395,12 @@ async fn bind(ctx: &Context, task_id: &TaskId, connection: &ConnectionId, role: 
 async fn gone_of(ctx: &Context, stream: &LiveStream, now_epoch_s: u64) -> Result<Vec<ConnectionId>> {
     let sockets = ctx.sockets()?;
     let settled = stream.places.iter().filter(|place| place.is_settled(now_epoch_s));
-    let looks = settled.filter_map(|place| place.connection.as_ref()).map(async |connection| {
-        let is_open = tokio::time::timeout(POST_TIMEOUT, sockets.is_open(connection)).await;
-        matches!(is_open, Ok(Ok(false))).then(|| connection.clone())
-    });
+    let looks = settled
+        .filter_map(|place| place.connection.as_ref())
+        .map(async |connection| {
+            let is_open = tokio::time::timeout(POST_TIMEOUT, sockets.is_open(connection)).await;
+            matches!(is_open, Ok(Ok(false))).then(|| connection.clone())
+        });
     Ok(join_all(looks).await.into_iter().flatten().collect())
 }
 

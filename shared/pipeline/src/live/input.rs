@@ -265,14 +265,22 @@ fn within(at: &str, number: f64, most: f64) -> Result<(), Refused> {
     if (0.0..=most).contains(&number) {
         return Ok(());
     }
-    Err(malformed(at, number.to_string(), format!("a number from 0 to {most}")))
+    Err(malformed(
+        at,
+        number.to_string(),
+        format!("a number from 0 to {most}"),
+    ))
 }
 
 fn time(at: &str, ms: u64) -> Result<(), Refused> {
     if ms <= MOST_MS {
         return Ok(());
     }
-    Err(malformed(at, ms.to_string(), format!("a number from 0 to {MOST_MS}")))
+    Err(malformed(
+        at,
+        ms.to_string(),
+        format!("a number from 0 to {MOST_MS}"),
+    ))
 }
 
 fn span(at: &impl Fn(&str) -> String, start_ms: u64, end_ms: u64) -> Result<(), Refused> {
@@ -313,5 +321,95 @@ fn speaker(at: &impl Fn(&str) -> String, speaker: Option<&SpeakerId>) -> Result<
     match speaker {
         None => Ok(()),
         Some(id) => text(&at("speaker"), id.as_str(), MOST_SPEAKER_CHARS),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn good() -> Value {
+        json!({
+            "source": "main",
+            "sequence": 17,
+            "origin": { "pts_s": 12.5, "epoch_s": 1_764_000_000.123 },
+            "heard_until_ms": 15_320,
+            "words": [
+                { "text": "Hello,", "start_ms": 15_000, "end_ms": 15_200, "kind": "word", "speaker": "1" },
+                { "text": "laughter", "start_ms": 15_200, "end_ms": 15_300, "kind": "audio_tag", "confidence": 0.5 },
+            ],
+            "lines": [{ "text": "A line.", "start_ms": 15_300, "end_ms": 15_310, "speaker": null }],
+            "end_of_stream": false,
+        })
+    }
+
+    fn parse(json: &Value) -> Result<LiveInput, Refused> {
+        LiveInput::parse(json.to_string().as_bytes())
+    }
+
+    #[test]
+    fn a_post_is_read_with_as_little_as_it_needs() {
+        let input = parse(&good()).unwrap();
+        assert_eq!(
+            (input.words.len(), input.lines.len(), input.last_ms()),
+            (2, 1, 15_310)
+        );
+        let least = parse(&json!({ "source": "main", "sequence": 1 })).unwrap();
+        assert!(least.words.is_empty() && !least.end_of_stream && least.last_ms() == 0);
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place_and_what_was_expected() {
+        let mut told = Vec::new();
+        for (at, value) in [
+            ("/source", json!("ma in")),
+            ("/source", json!("m".repeat(65))),
+            ("/sequence", json!(0)),
+            ("/sequence", json!(-1)),
+            ("/sequence", json!("1")),
+            ("/origin/pts_s", json!(-0.5)),
+            ("/origin/epoch_s", json!(1e300)),
+            ("/heard_until_ms", json!(172_800_001)),
+            ("/words/0/text", json!(" ")),
+            ("/words/0/text", json!("a\u{7}b")),
+            ("/words/0/text", json!("w".repeat(101))),
+            ("/words/0/end_ms", json!(14_999)),
+            ("/words/0/kind", json!("music")),
+            ("/words/0/speaker", json!("")),
+            ("/words/1/confidence", json!(1.5)),
+            ("/words/1", json!({ "text": "no times" })),
+            ("/lines/0/start_ms", json!(15_311)),
+            ("/lines", json!(vec![good()["lines"][0].clone(); 101])),
+            ("/end_of_stream", json!("yes")),
+        ] {
+            let mut post = good();
+            *post.pointer_mut(at).unwrap() = value;
+            told.push(parse(&post).unwrap_err().to_string());
+        }
+        let mut more = good();
+        more["more"] = json!(1);
+        told.push(parse(&more).unwrap_err().to_string());
+        told.push(LiveInput::parse(b"[]").unwrap_err().to_string());
+        told.push(LiveInput::parse(b"\xff").unwrap_err().to_string());
+        insta::assert_snapshot!(told.join("\n"));
+    }
+
+    #[test]
+    fn a_post_that_is_too_large_is_not_read() {
+        let large = vec![b' '; MOST_INPUT_BYTES + 1];
+        assert!(matches!(
+            LiveInput::parse(&large),
+            Err(Refused::TooLarge { size_bytes }) if size_bytes == MOST_INPUT_BYTES + 1
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_is_answered(json in "\\PC{0,200}") {
+            prop_assert!(LiveInput::parse(json.as_bytes()).is_err());
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use captions::{SpeakerId, Word, WordKind};
+use captions::{SpeakerId, WordKind};
 use kaltura::TaskId;
 use serde::Serialize;
 use uuid::Uuid;
@@ -63,7 +63,10 @@ pub fn id(task_id: &TaskId, attempt: u32, seq: u64) -> String {
 }
 
 fn message_id(task_id: &TaskId, attempt: u32, seq: u64) -> Uuid {
-    Uuid::new_v5(&NAMESPACE, format!("message {task_id} {attempt} {seq}").as_bytes())
+    Uuid::new_v5(
+        &NAMESPACE,
+        format!("message {task_id} {attempt} {seq}").as_bytes(),
+    )
 }
 
 fn speaker_id(task_id: &TaskId, speaker: Option<&SpeakerId>) -> Uuid {
@@ -132,4 +135,81 @@ fn seconds(ms: u64) -> f64 {
 /// Rounded to a millisecond: what is behind it is only the arithmetic's.
 fn to_ms(seconds: f64) -> f64 {
     (seconds * 1_000.0).round() / 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use captions::Word;
+
+    use super::*;
+
+    fn message() -> Message {
+        let of = |speaker: Option<&str>, kind, text, start_ms, end_ms| Word {
+            speaker: speaker.map(SpeakerId::new),
+            kind,
+            ..Word::new(text, start_ms, end_ms)
+        };
+        Message {
+            seq: 17,
+            start_ms: 15_000,
+            end_ms: 16_800,
+            text: "Hello.\nGood evening!".to_owned(),
+            words: vec![
+                of(Some("1"), WordKind::Word, "Hello", 15_000, 15_200),
+                of(Some("1"), WordKind::Punctuation, ".", 15_200, 15_200),
+                of(None, WordKind::Word, "Good", 15_900, 16_100),
+                of(None, WordKind::Word, "evening", 16_100, 16_600),
+                of(None, WordKind::Punctuation, "!", 16_600, 16_600),
+            ],
+            pts_s: 12.1,
+            epoch_s: 1_764_000_000.123,
+            is_end_of_stream: false,
+        }
+    }
+
+    fn task() -> TaskId {
+        TaskId::parse("9292").unwrap()
+    }
+
+    #[test]
+    fn a_message_is_in_kalturas_schema() {
+        let json: serde_json::Value = serde_json::from_str(&to_json(&task(), 1, &message())).unwrap();
+        insta::assert_json_snapshot!(json);
+    }
+
+    #[test]
+    fn the_last_message_has_no_words_and_says_that_it_is_the_last() {
+        let last = Message {
+            text: String::new(),
+            words: Vec::new(),
+            is_end_of_stream: true,
+            ..message()
+        };
+        let json: serde_json::Value = serde_json::from_str(&to_json(&task(), 1, &last)).unwrap();
+        insta::assert_json_snapshot!(json);
+    }
+
+    #[test]
+    fn each_message_has_an_id_of_its_own_which_stays() {
+        let ids = [("9292", 1, 1), ("9292", 1, 2), ("9292", 2, 1), ("929", 1, 1)];
+        let ids = ids.map(|(task_id, attempt, seq)| id(&TaskId::parse(task_id).unwrap(), attempt, seq));
+        let different: std::collections::HashSet<&String> = ids.iter().collect();
+        assert_eq!(different.len(), ids.len());
+        assert_eq!(ids[0], id(&task(), 1, 1));
+    }
+
+    /// API Gateway takes 128 KB of a message, in frames of 32 KB.
+    #[test]
+    fn a_caption_of_as_many_words_as_two_lines_hold_fits_into_one_frame() {
+        let mut full = message();
+        // Two lines of 80 characters, of words of one letter, each of another speaker.
+        full.words = (0..80)
+            .map(|index| Word {
+                speaker: Some(SpeakerId::new(format!("speaker {index}"))),
+                ..Word::new("I", index * 20, index * 20 + 10)
+            })
+            .collect();
+        let size_bytes = to_json(&task(), 1, &full).len();
+        assert!((8_000..32 * 1024).contains(&size_bytes), "{size_bytes}");
+    }
 }

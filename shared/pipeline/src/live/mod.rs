@@ -23,7 +23,8 @@ pub use end::{EndReason, Ended, end};
 pub use hand_out::{Joined, LEASE_S, POST_TIMEOUT, hand_out, join, leave, look, speak};
 pub use input::{LiveInput, LiveLine, LiveWord, MOST_INPUT_BYTES, Origin, Refused};
 pub use stream::{
-    Bound, ConnectionId, LiveStream, Message, Place, Role, STREAM_VERSION, Source, StreamSettings, StreamState,
+    Bound, ConnectionId, LiveStream, Message, Place, Role, STREAM_VERSION, Source, StreamSettings,
+    StreamState,
 };
 pub use take_in::{TakenIn, note_on_air, take_in};
 pub use token::{LiveToken, LiveTokens};

@@ -204,7 +204,10 @@ impl Place {
 
     /// Its reader has gone: what it got in its last seconds is to be sent again.
     pub(super) fn vacate(&mut self, now_epoch_s: u64) {
-        let unsure = self.recent.iter().find(|(at, _)| at + SENT_AGAIN_S >= now_epoch_s);
+        let unsure = self
+            .recent
+            .iter()
+            .find(|(at, _)| at + SENT_AGAIN_S >= now_epoch_s);
         if let Some((_, before)) = unsure {
             self.delivered_seq = *before;
         }
@@ -400,7 +403,8 @@ impl LiveStream {
     /// What is to be added to the times of this post, its origin noted where it is a new one.
     fn offset(&mut self, input: &LiveInput, told_ms: u64, now_epoch_s: u64) -> i64 {
         let former = self.sources.get(&input.source);
-        let (mut origin, mut offset_ms) = former.map_or((None, 0), |source| (source.origin, source.offset_ms));
+        let (mut origin, mut offset_ms) =
+            former.map_or((None, 0), |source| (source.origin, source.offset_ms));
         let is_new = input.origin.filter(|told| {
             origin.is_none_or(|former| {
                 (former.pts_s - told.pts_s).abs() >= SAME_ORIGIN_S
@@ -427,7 +431,10 @@ impl LiveStream {
                 epoch_s,
             });
         }
-        let heard_before_ms = self.sources.get(&input.source).map_or(0, |source| source.heard_until_ms);
+        let heard_before_ms = self
+            .sources
+            .get(&input.source)
+            .map_or(0, |source| source.heard_until_ms);
         let source = Source {
             next_sequence: input.sequence + 1,
             origin,

@@ -117,3 +117,126 @@ pub async fn note_on_air(ctx: &Context, task_id: &TaskId) -> Result<()> {
     }
     Err(conflict(task_id))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::live::input::{LiveLine, LiveWord, Origin};
+    use crate::live::message;
+    use crate::live::stream::Message;
+    use crate::memory::sample_stream_settings;
+
+    const NOW_EPOCH_S: u64 = 1_790_000_000;
+
+    fn stream() -> LiveStream {
+        let task_id = TaskId::parse("9292").unwrap();
+        LiveStream::new(task_id, sample_stream_settings(), NOW_EPOCH_S)
+    }
+
+    /// A post with words and lines about some time, in no order, perhaps of a publisher that came back.
+    fn posts() -> impl Strategy<Value = Vec<(bool, Option<u32>, LiveInput)>> {
+        let word = ("[a-zA-Z]{1,12}[.,!?]?", 0_u64..6_000, 0_u64..900, 0_u8..3);
+        let post = (
+            any::<bool>(),
+            proptest::option::weighted(0.1, 0_u32..600),
+            prop::collection::vec(word, 0..12),
+            prop::collection::vec(("[a-z]{1,9}( [a-z]{1,9}){0,9}", 0_u64..6_000, 0_u64..4_000), 0..2),
+            0_u64..7_000,
+        );
+        let post = post.prop_map(|(is_backup, comes_back, words, lines, heard_ms)| {
+            let words = words
+                .into_iter()
+                .map(|(text, start_ms, lasts_ms, speaker)| LiveWord {
+                    text,
+                    start_ms,
+                    end_ms: start_ms + lasts_ms,
+                    kind: captions::WordKind::Word,
+                    speaker: (speaker > 0).then(|| captions::SpeakerId::new(speaker.to_string())),
+                    confidence: None,
+                });
+            let lines = lines.into_iter().map(|(text, start_ms, lasts_ms)| LiveLine {
+                text,
+                start_ms,
+                end_ms: start_ms + lasts_ms,
+                speaker: None,
+            });
+            let input = LiveInput {
+                source: String::new(),
+                sequence: 0,
+                origin: None,
+                heard_until_ms: Some(heard_ms),
+                words: words.collect(),
+                lines: lines.collect(),
+                end_of_stream: false,
+            };
+            (is_backup, comes_back, input)
+        });
+        prop::collection::vec(post, 1..40)
+    }
+
+    /// Has them all come, one after the other, about five seconds of media apart; answers every message.
+    fn said(posts: Vec<(bool, Option<u32>, LiveInput)>) -> Vec<Message> {
+        let mut stream = stream();
+        let mut messages = Vec::new();
+        for (index, (is_backup, comes_back, mut input)) in posts.into_iter().enumerate() {
+            let by_ms = index as u64 * 5_000;
+            input.source = if is_backup { "backup" } else { "main" }.to_owned();
+            input.sequence = stream.next_sequence(&input.source);
+            input.origin = comes_back.map(|s| Origin {
+                pts_s: f64::from(s),
+                epoch_s: 1_790_000_000.0 + f64::from(s),
+            });
+            input.heard_until_ms = input.heard_until_ms.map(|ms| ms + by_ms);
+            for word in &mut input.words {
+                word.start_ms += by_ms;
+                word.end_ms += by_ms;
+            }
+            for line in &mut input.lines {
+                line.start_ms += by_ms;
+                line.end_ms += by_ms;
+            }
+            input.check().unwrap();
+            assert!(stream.is_next(&input).unwrap());
+            let heard = stream.hear(&input, NOW_EPOCH_S);
+            lay_out(&mut stream, heard, NOW_EPOCH_S);
+            messages.append(&mut stream.tail);
+        }
+        let captions = stream.layout.finish(&stream.settings.rules);
+        stream.say(captions, NOW_EPOCH_S);
+        stream.say_end(NOW_EPOCH_S);
+        messages.append(&mut stream.tail);
+        messages
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn messages_are_consecutive_and_never_overlap(posts in posts()) {
+            let messages = said(posts);
+            let task_id = TaskId::parse("9292").unwrap();
+            let mut until = 0.0;
+            for (message, seq) in messages.iter().zip(1..) {
+                prop_assert_eq!(message.seq, seq);
+                prop_assert_eq!(message.is_end_of_stream, seq == messages.len() as u64);
+                let json = message::to_json(&task_id, 1, message);
+                let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+                let time = |of: &serde_json::Value, name: &str| of[name].as_f64().unwrap();
+                let response = &json["response"];
+                let (start, end) = (time(response, "start"), time(response, "end"));
+                prop_assert!(until <= start, "{} before {}", start, until);
+                prop_assert!(start < end || message.is_end_of_stream);
+                let alternative = &response["alternatives"][0];
+                prop_assert_eq!(alternative["transcript"] == "", message.is_end_of_stream);
+                for item in alternative["items"].as_array().unwrap() {
+                    prop_assert!(start <= time(item, "start") && time(item, "start") <= time(item, "end"));
+                    prop_assert!(time(item, "end") <= end);
+                    let speakers = response["speakers"].as_array().unwrap();
+                    prop_assert!(speakers.iter().any(|speaker| speaker["id"] == item["speaker_id"]));
+                }
+                until = end;
+            }
+        }
+    }
+}

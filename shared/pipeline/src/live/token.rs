@@ -166,10 +166,7 @@ impl LiveTokens {
     pub fn session(&self, now_epoch_s: u64) -> (LiveToken, u64) {
         let expires_epoch_s = now_epoch_s + SESSION_TTL_S;
         let signature = self.signature(Purpose::Session, &self.session_text(expires_epoch_s));
-        (
-            LiveToken(format!("{expires_epoch_s}.{signature}")),
-            SESSION_TTL_S,
-        )
+        (LiveToken(format!("{expires_epoch_s}.{signature}")), SESSION_TTL_S)
     }
 
     fn session_text(&self, expires_epoch_s: u64) -> String {

@@ -1,0 +1,218 @@
+//! Readers: who come, go, come back, are slow, or are not there yet.
+
+use pipeline::live::{EndReason, Refused, StreamState, end, hand_out, join, leave, note_on_air};
+use serde_json::json;
+use step_world::World;
+
+use crate::stage::{connection, heard, line, listen, stream, take, texts};
+
+fn lines(numbers: impl IntoIterator<Item = u64>) -> Vec<String> {
+    numbers
+        .into_iter()
+        .map(|number| format!("This is line {number}."))
+        .collect()
+}
+
+#[tokio::test]
+async fn the_first_reader_gets_all_and_a_second_one_what_comes() {
+    let world = World::new().await;
+    let task_id = stream(&world, 1).await;
+    take(&world.ctx, &task_id, &line("main", 1, 1)).await;
+    let first = listen(&world, &task_id, "first").await;
+    let second = listen(&world, &task_id, "second").await;
+    take(&world.ctx, &task_id, &line("main", 2, 2)).await;
+    assert_eq!(texts(&heard(&world, &first)), lines([1, 2]));
+    assert_eq!(texts(&heard(&world, &second)), lines([2]));
+}
+
+#[tokio::test]
+async fn who_comes_back_gets_what_they_missed() {
+    let world = World::new().await;
+    let task_id = stream(&world, 1).await;
+    let before = listen(&world, &task_id, "before").await;
+    take(&world.ctx, &task_id, &line("main", 1, 1)).await;
+    world.clock.advance(60);
+    world.sockets.lose(&before);
+    leave(&world.ctx, &before).await.unwrap();
+    // So many that some are in the bucket by then.
+    for number in 2..=70 {
+        take(&world.ctx, &task_id, &line("main", number, number)).await;
+    }
+    let after = listen(&world, &task_id, "after").await;
+    take(&world.ctx, &task_id, &line("main", 71, 71)).await;
+    assert_eq!(texts(&heard(&world, &before)), lines([1]));
+    assert_eq!(texts(&heard(&world, &after)), lines(2..=71));
+}
+
+#[tokio::test]
+async fn what_was_sent_right_before_a_reader_was_lost_is_sent_again() {
+    let world = World::new().await;
+    let task_id = stream(&world, 1).await;
+    let before = listen(&world, &task_id, "before").await;
+    take(&world.ctx, &task_id, &line("main", 1, 1)).await;
+    world.clock.advance(60);
+    take(&world.ctx, &task_id, &line("main", 2, 2)).await;
+    leave(&world.ctx, &before).await.unwrap();
+    let after = listen(&world, &task_id, "after").await;
+    hand_out(&world.ctx, &task_id).await.unwrap();
+    assert_eq!(texts(&heard(&world, &after)), lines([2]));
+    assert_eq!(heard(&world, &after)[0]["id"], heard(&world, &before)[1]["id"]);
+}
+
+#[tokio::test]
+async fn who_comes_back_before_anybody_has_told_that_they_were_lost_has_their_place() {
+    let world = World::new().await;
+    let task_id = stream(&world, 1).await;
+    let before = listen(&world, &task_id, "before").await;
+    take(&world.ctx, &task_id, &line("main", 1, 1)).await;
+    world.clock.advance(60);
+    world.sockets.lose(&before);
+    let after = listen(&world, &task_id, "after").await;
+    leave(&world.ctx, &before).await.unwrap();
+    take(&world.ctx, &task_id, &line("main", 2, 2)).await;
+    assert_eq!(texts(&heard(&world, &after)), lines([2]));
+    let stream = hand_out(&world.ctx, &task_id).await.unwrap();
+    assert_eq!(stream.places.len(), 1);
+}
+
+#[tokio::test]
+async fn a_reader_whose_connection_is_only_being_made_is_waited_for() {
+    let world = World::new().await;
+    let task_id = stream(&world, 1).await;
+    let reader = connection("reader");
+    for _ in 0..2 {
+        // Twice, as an event may come.
+        join(&world.ctx, &task_id, &reader).await.unwrap();
+    }
+    take(&world.ctx, &task_id, &line("main", 1, 1)).await;
+    world.clock.advance(2);
+    world.sockets.open(&reader);
+    take(&world.ctx, &task_id, &line("main", 2, 2)).await;
+    assert_eq!(texts(&heard(&world, &reader)), lines([1, 2]));
+    // Of one who never comes, the place is given up.
+    let nobody = connection("nobody");
+    join(&world.ctx, &task_id, &nobody).await.unwrap();
+    world.clock.advance(11);
+    take(&world.ctx, &task_id, &line("main", 3, 3)).await;
+    let stream = hand_out(&world.ctx, &task_id).await.unwrap();
+    assert!(!stream.has(&nobody) && stream.has(&reader));
+}
+
+#[tokio::test]
+async fn a_slow_reader_holds_nobody_and_is_cut_off_in_the_end() {
+    let world = World::new().await;
+    let task_id = stream(&world, 1).await;
+    let quick = listen(&world, &task_id, "quick").await;
+    let slow = listen(&world, &task_id, "slow").await;
+    world.sockets.slow(&slow, true);
+    tokio::time::pause();
+    for number in 1..=40 {
+        take(&world.ctx, &task_id, &line("main", number, number)).await;
+        assert_eq!(heard(&world, &quick).len() as u64, number);
+        world.clock.advance(3);
+    }
+    let stream = hand_out(&world.ctx, &task_id).await.unwrap();
+    assert!(!stream.has(&slow) && stream.has(&quick));
+    assert!(heard(&world, &slow).is_empty());
+    // It may come back, and has missed nothing.
+    let again = listen(&world, &task_id, "again").await;
+    take(&world.ctx, &task_id, &line("main", 41, 41)).await;
+    assert_eq!(texts(&heard(&world, &again)), lines(1..=41));
+}
+
+#[tokio::test]
+async fn a_reader_that_was_slow_once_gets_all_of_it_later() {
+    let world = World::new().await;
+    let task_id = stream(&world, 1).await;
+    let reader = listen(&world, &task_id, "reader").await;
+    world.sockets.slow(&reader, true);
+    tokio::time::pause();
+    take(&world.ctx, &task_id, &line("main", 1, 1)).await;
+    world.sockets.slow(&reader, false);
+    take(&world.ctx, &task_id, &line("main", 2, 2)).await;
+    assert!(heard(&world, &reader).is_empty(), "it rests");
+    world.clock.advance(3);
+    hand_out(&world.ctx, &task_id).await.unwrap();
+    assert_eq!(texts(&heard(&world, &reader)), lines([1, 2]));
+}
+
+#[tokio::test]
+async fn the_end_is_said_to_all_and_whoever_was_away_hears_it_when_they_come_back() {
+    let world = World::new().await;
+    let task_id = stream(&world, 1).await;
+    let there = listen(&world, &task_id, "there").await;
+    let away = listen(&world, &task_id, "away").await;
+    take(&world.ctx, &task_id, &line("main", 1, 1)).await;
+    world.clock.advance(60);
+    leave(&world.ctx, &away).await.unwrap();
+    take(&world.ctx, &task_id, &line("main", 2, 2)).await;
+    for _ in 0..2 {
+        let ended = end(&world.ctx, &task_id, EndReason::EndOfStream).await.unwrap();
+        assert_eq!(ended.captions, 2);
+    }
+    let is_open = async |connection| world.ctx.sockets().unwrap().is_open(connection).await.unwrap();
+    assert_eq!(
+        texts(&heard(&world, &there)),
+        ["This is line 1.", "This is line 2.", "END"]
+    );
+    assert!(!is_open(&there).await, "closed");
+    let back = listen(&world, &task_id, "back").await;
+    hand_out(&world.ctx, &task_id).await.unwrap();
+    assert_eq!(texts(&heard(&world, &back)), ["This is line 2.", "END"]);
+    assert!(!is_open(&back).await, "closed");
+    world.clock.advance(301);
+    let late = join(&world.ctx, &task_id, &connection("late")).await;
+    assert!(matches!(late, Err(Refused::Ended)));
+}
+
+#[tokio::test]
+async fn a_stream_is_to_be_on_air_from_its_first_caption_to_somebody_until_that_is_noted() {
+    let world = World::new().await;
+    let task_id = stream(&world, 1).await;
+    let alone = take(&world.ctx, &task_id, &line("main", 1, 1)).await;
+    assert!(!alone.is_to_be_on_air, "nobody listens");
+    listen(&world, &task_id, "reader").await;
+    for sequence in [2, 2, 3] {
+        let taken = take(&world.ctx, &task_id, &line("main", sequence, sequence)).await;
+        assert!(taken.is_to_be_on_air);
+    }
+    for _ in 0..2 {
+        note_on_air(&world.ctx, &task_id).await.unwrap();
+    }
+    assert!(
+        !take(&world.ctx, &task_id, &line("main", 4, 4))
+            .await
+            .is_to_be_on_air
+    );
+    let stream = hand_out(&world.ctx, &task_id).await.unwrap();
+    assert_eq!(stream.state, StreamState::OnAir);
+}
+
+#[tokio::test]
+async fn the_whole_is_kept_as_the_work_of_an_engine() {
+    let world = World::new().await;
+    let task_id = stream(&world, 1).await;
+    for number in 1..=60 {
+        take(&world.ctx, &task_id, &line("main", number, number)).await;
+    }
+    let ended = end(&world.ctx, &task_id, EndReason::EventOver).await.unwrap();
+    let json = world
+        .ctx
+        .objects()
+        .unwrap()
+        .get(&ended.transcript_key)
+        .await
+        .unwrap();
+    let result = engines::JobResult::from_json(&json.unwrap()).unwrap();
+    let words = &result.transcript().unwrap().words;
+    assert_eq!(words.iter().filter(|word| word.text == "line").count(), 60);
+    assert_eq!(
+        json!([
+            result.job_id,
+            result.engine,
+            result.audio_duration_ms,
+            result.warnings
+        ]),
+        json!(["reach-1-1-live", { "name": "live", "version": "main" }, 183_000, []])
+    );
+}
