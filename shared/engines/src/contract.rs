@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 
 use crate::error::{EngineError, Result};
+use crate::interpret::Interpreter;
 use crate::job::{AcceptedJob, JobRequest, MediaRef, Work, WorkKind};
 use crate::language::matches_range;
 use crate::result::JobResult;
@@ -167,6 +168,12 @@ pub trait Engine: Send + Sync {
     async fn look(&self, job: &AcceptedJob, files: &dyn JobFiles) -> Result<Look> {
         let _ = (job, files);
         Ok(Look::Running)
+    }
+
+    /// The engine for a live translation, where it translates within a call; [`Engine::capabilities`] says between which
+    /// languages.
+    fn interpreter(&self) -> Option<&dyn Interpreter> {
+        None
     }
 
     /// Ends a job that is no longer wanted, and removes whatever the engine keeps of it. Safe to repeat; a job that the

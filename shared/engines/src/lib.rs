@@ -17,6 +17,7 @@ mod contract;
 mod error;
 mod folder;
 pub mod http;
+mod interpret;
 mod job;
 pub mod language;
 pub mod local;
@@ -27,6 +28,7 @@ mod set;
 pub use contract::{Capabilities, Capability, Engine, JobFiles, Look, Progress, StoredAt};
 pub use error::{EngineError, ErrorClass, Result};
 pub use folder::FolderFiles;
+pub use interpret::Interpreter;
 pub use job::{
     AcceptedJob, Align, CompletionToken, Describe, Divide, HandIn, Handover, Identify, JobId, JobRequest,
     MediaRef, Passage, Recognise, SourceLanguage, Speak, TaskId, Translate, Work, WorkKind,

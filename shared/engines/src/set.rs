@@ -21,6 +21,11 @@ impl EngineSet {
         self.engines.iter().map(|engine| engine.capabilities()).collect()
     }
 
+    /// All of them, in the same order.
+    pub(crate) fn engines(&self) -> impl Iterator<Item = &Arc<dyn Engine>> {
+        self.engines.iter()
+    }
+
     /// The engine of that name.
     pub fn get(&self, name: &str) -> Option<&Arc<dyn Engine>> {
         self.engines.iter().find(|engine| engine.name() == name)

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::words::{items, prepared};
+use super::words::{Run, insert, items, runs, start_of};
 use super::{LiveCaption, LiveRules};
 use crate::language::Grammar;
 use crate::layout::{Before, Cost, Search, Token, cue_break, end_ms, lines_of};
@@ -40,6 +40,9 @@ pub struct LiveLayout {
     /// Up to where everything has been heard.
     #[serde(default)]
     heard_until_ms: u64,
+    /// When the last word in order started.
+    #[serde(default)]
+    last_start_ms: u64,
     #[serde(default)]
     late_words: u64,
     #[serde(default)]
@@ -64,15 +67,15 @@ impl LiveLayout {
         let profanity = rules
             .remove_profanity
             .then(|| Profanity::for_language(&rules.language));
-        for mut word in prepared(words, layout_rules.line_width()) {
-            if word.kind == WordKind::AudioTag && !rules.audio_tags {
-                continue;
+        for mut run in runs(words, layout_rules.line_width()) {
+            run.retain(|word| rules.audio_tags || word.kind != WordKind::AudioTag);
+            if let Some(profanity) = &profanity {
+                for word in run.iter_mut().filter(|word| word.kind == WordKind::Word) {
+                    desk.state.capitals.count(&word.text);
+                    word.text = profanity.clean(&word.text, desk.state.capitals.are_used());
+                }
             }
-            if let Some(profanity) = profanity.as_ref().filter(|_| word.kind == WordKind::Word) {
-                desk.state.capitals.count(&word.text);
-                word.text = profanity.clean(&word.text, desk.state.capitals.are_used());
-            }
-            desk.take(word);
+            desk.take(run);
         }
         desk.hear(heard_until_ms);
         desk.given
@@ -132,36 +135,38 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// Takes the next word, or the punctuation around it.
-    fn take(&mut self, mut word: Word) {
-        if word.kind == WordKind::Punctuation {
-            self.state.pending.push(word);
+    /// Takes the next word with what belongs to it.
+    fn take(&mut self, mut run: Run) {
+        let Some(start_ms) = start_of(&run) else {
+            self.state.pending.append(&mut run);
             return self.fit();
-        }
+        };
         // Words come in the order said: nobody has spoken between the last one and this.
-        self.hear(word.start_ms);
-        if word.start_ms < self.state.given_until_ms {
-            self.state.late_words += 1;
-            word.start_ms = self.state.given_until_ms;
+        self.hear(start_ms);
+        let given_ms = self.state.given_until_ms;
+        self.state.late_words += u64::from(start_ms < given_ms);
+        for word in &mut run {
+            word.start_ms = word.start_ms.max(given_ms);
             word.end_ms = word.end_ms.max(word.start_ms);
         }
-        let pending = &mut self.state.pending;
-        let follower = pending
-            .iter()
-            .position(|other| other.kind != WordKind::Punctuation && other.start_ms > word.start_ms);
-        if let Some(at) = follower {
-            pending.insert(at, word);
+        if start_ms < self.state.last_start_ms {
+            insert(&mut self.state.pending, run);
             return self.fit();
         }
-        if pending.iter().all(|other| other.kind == WordKind::Punctuation) {
-            // It has waited for a word to be shown with.
-            for mark in pending {
-                (mark.start_ms, mark.end_ms) = (word.start_ms, word.start_ms);
+        self.state.last_start_ms = start_ms;
+        if let Some(first) = run.first() {
+            if !self.has_words() {
+                // What waits for a word is shown with it.
+                for mark in &mut self.state.pending {
+                    (mark.start_ms, mark.end_ms) = (first.start_ms, first.start_ms);
+                }
             }
+            self.close_before(first);
         }
-        self.close_before(&word);
-        self.state.pending.push(word);
-        self.fit();
+        for word in run {
+            self.state.pending.push(word);
+            self.fit();
+        }
     }
 
     /// Gives out what is complete because nobody has said more until then.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::LiveRules;
-use super::words::prepared;
+use super::words::{Run, insert, runs, start_of};
 use crate::error::CaptionError;
 use crate::language::{Grammar, primary};
 use crate::layout::{Before, Token, cue_break};
@@ -27,6 +27,8 @@ pub struct SentenceGatherer {
     pending: Vec<Word>,
     #[serde(default)]
     heard_until_ms: u64,
+    #[serde(default)]
+    last_start_ms: u64,
 }
 
 impl SentenceGatherer {
@@ -38,15 +40,12 @@ impl SentenceGatherer {
     pub fn push(&mut self, words: Vec<Word>, heard_until_ms: u64, rules: &LiveRules) -> Vec<Passage> {
         let grammar = Grammar::of(&rules.language);
         let mut found = Vec::new();
-        for word in prepared(words, usize::MAX) {
-            match word.kind {
-                WordKind::Punctuation => self.pending.push(word),
-                WordKind::AudioTag if !rules.audio_tags => {}
-                WordKind::AudioTag | WordKind::Word => {
-                    self.hear(word.start_ms, grammar, rules, &mut found);
-                    self.take(word, grammar, rules, &mut found);
-                }
+        for mut run in runs(words, usize::MAX) {
+            run.retain(|word| rules.audio_tags || word.kind != WordKind::AudioTag);
+            if let Some(start_ms) = start_of(&run) {
+                self.hear(start_ms, grammar, rules, &mut found);
             }
+            self.take(run, grammar, rules, &mut found);
         }
         self.hear(heard_until_ms, grammar, rules, &mut found);
         found
@@ -69,22 +68,21 @@ impl SentenceGatherer {
             .map_or(self.heard_until_ms, |word| word.start_ms.min(self.heard_until_ms))
     }
 
-    fn take(&mut self, word: Word, grammar: &Grammar, rules: &LiveRules, found: &mut Vec<Passage>) {
-        let pending = &self.pending;
-        let follower = pending
-            .iter()
-            .position(|other| other.kind != WordKind::Punctuation && other.start_ms > word.start_ms);
-        if let Some(at) = follower {
-            self.pending.insert(at, word);
-            return;
+    fn take(&mut self, mut run: Run, grammar: &Grammar, rules: &LiveRules, found: &mut Vec<Passage>) {
+        if let Some(start_ms) = start_of(&run) {
+            if start_ms < self.last_start_ms {
+                return insert(&mut self.pending, run);
+            }
+            self.last_start_ms = start_ms;
+            let before = self.pending.iter().rev().find_map(|word| word.speaker.as_ref());
+            let speaker = run.iter().find_map(|word| word.speaker.as_ref());
+            let changes_speaker = before.is_some() && speaker.is_some() && before != speaker;
+            let (tokens, shown) = tokens(&self.pending, grammar);
+            if changes_speaker || tokens.last().is_some_and(|last| last.ends_sentence) {
+                self.give(shown, rules, found);
+            }
         }
-        let speaker = pending.iter().rev().find_map(|other| other.speaker.as_ref());
-        let changes_speaker = speaker.is_some() && word.speaker.is_some() && speaker != word.speaker.as_ref();
-        let (tokens, shown) = tokens(pending, grammar);
-        if changes_speaker || tokens.last().is_some_and(|last| last.ends_sentence) {
-            self.give(shown, rules, found);
-        }
-        self.pending.push(word);
+        self.pending.append(&mut run);
     }
 
     /// Gives what is complete because nobody has said more until then.

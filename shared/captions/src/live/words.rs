@@ -17,11 +17,14 @@ pub fn words_of_line(text: &str, start_ms: u64, end_ms: u64, speaker: Option<&Sp
         .collect()
 }
 
-/// The words as a layout takes them: none blank, one for what stands between two blanks, long ones of scripts without
-/// blanks in pieces, none that ends before it starts; in the order of their starts, punctuation where it was. Whatever
-/// comes in order stays so.
-pub(super) fn prepared(words: Vec<Word>, line_width: usize) -> Vec<Word> {
-    let mut runs: Vec<Vec<Word>> = Vec::with_capacity(words.len());
+/// A word as a layout takes it: in pieces where blanks stand in it or it is a long one of a script without blanks, and the
+/// punctuation behind it. Punctuation that no word is before is a run of its own.
+pub(super) type Run = Vec<Word>;
+
+/// The words as runs: none blank, none that ends before it starts, in the order of their starts. Whatever comes in order
+/// stays so.
+pub(super) fn runs(words: Vec<Word>, line_width: usize) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::with_capacity(words.len());
     for word in words {
         let text = clean_line(&word.text);
         if text.is_empty() {
@@ -37,20 +40,37 @@ pub(super) fn prepared(words: Vec<Word>, line_width: usize) -> Vec<Word> {
             WordKind::AudioTag => runs.push(vec![word]),
             WordKind::Word => {
                 let parts = timed_words(&word.text, word.start_ms, end_ms).into_iter();
-                runs.extend(parts.flat_map(|part| {
+                let pieces = parts.flat_map(|part| {
                     let part = Word {
                         text: part.text,
                         start_ms: part.start_ms,
                         end_ms: part.end_ms,
                         ..word.clone()
                     };
-                    chunks(part, line_width).into_iter().map(|chunk| vec![chunk])
-                }));
+                    chunks(part, line_width)
+                });
+                runs.push(pieces.collect());
             }
         }
     }
-    runs.sort_by_key(|run| run.first().map_or(0, |word| word.start_ms));
-    runs.into_iter().flatten().collect()
+    runs.sort_by_key(|run| start_of(run).unwrap_or(0));
+    runs
+}
+
+/// When a run's word starts; none where it has none.
+pub(super) fn start_of(run: &[Word]) -> Option<u64> {
+    let first = run.first()?;
+    (first.kind != WordKind::Punctuation).then_some(first.start_ms)
+}
+
+/// Puts a run that comes too late for its place before the first word that starts after it.
+pub(super) fn insert(pending: &mut Vec<Word>, run: Run) {
+    let start_ms = start_of(&run).unwrap_or(0);
+    let at = pending
+        .iter()
+        .position(|word| word.kind != WordKind::Punctuation && word.start_ms > start_ms)
+        .unwrap_or(pending.len());
+    pending.splice(at..at, run);
 }
 
 /// The words of a caption with the punctuation around them as words of its own, all within the caption's times.

@@ -36,6 +36,7 @@ pub use name::job_at_transcribe;
 
 use crate::contract::{Capabilities, Capability, Engine, JobFiles, Look, Progress};
 use crate::error::{EngineError, Result};
+use crate::interpret::Interpreter;
 use crate::job::{AcceptedJob, JobRequest, Work, WorkKind};
 use crate::language::amazon::{POLLY, TRANSCRIBE, TRANSLATE};
 
@@ -126,6 +127,10 @@ impl Engine for Aws {
             works.push(Capability::new(WorkKind::Describe, &["*"]));
         }
         Capabilities { engine: NAME, works }
+    }
+
+    fn interpreter(&self) -> Option<&dyn Interpreter> {
+        Some(&self.translator)
     }
 
     async fn start(&self, request: &JobRequest, files: &dyn JobFiles) -> Result<Progress> {

@@ -5,8 +5,10 @@
 //! only pairs with English. A passage is what belongs together, so that nothing is lost in quality.
 //!
 //! The dictionary becomes a terminology of the job's own in which each entry translates to itself. It is made before and
-//! deleted after: nothing of the customer's stays, and jobs can't take each other's away.
+//! deleted after: nothing of the customer's stays, and jobs can't take each other's away. A live translation goes the same
+//! way, a sentence a call.
 
+use async_trait::async_trait;
 use aws_sdk_translate::Client;
 use aws_sdk_translate::primitives::Blob;
 use aws_sdk_translate::types::{
@@ -20,6 +22,7 @@ use super::fault::{code, is_missing, unavailable, unbuilt};
 use super::text::pieces;
 use super::{NAME, name};
 use crate::error::{EngineError, Result};
+use crate::interpret::Interpreter;
 use crate::job::{JobId, JobRequest, SourceLanguage, Translate, WorkKind};
 use crate::language::amazon::AmazonCodes;
 use crate::result::{EngineVersion, JobResult, Output, RESULT_VERSION, Warning};
@@ -59,17 +62,12 @@ impl Translator {
             }
             Err(NotImported::Failed(error)) => return Err(error),
         };
-        let calls: Vec<_> = work
-            .passages
-            .iter()
-            .map(|passage| self.text(&passage.text, from, into, terminology.as_deref(), work))
-            .collect();
-        let texts = stream::iter(calls).buffered(CONCURRENT_CALLS).try_collect().await;
+        let texts = self.texts(from, into, terminology.as_deref(), work).await;
         // Deleted whatever came of it.
         if terminology.is_some() {
             self.forget(&request.job_id).await?;
         }
-        let texts: Vec<String> = texts?;
+        let texts = texts.map_err(NotTranslated::into_error)?;
         tracing::info!(job_id = %request.job_id, passages = texts.len(), from, into, "translated");
         Ok(JobResult {
             version: RESULT_VERSION,
@@ -85,6 +83,22 @@ impl Translator {
         })
     }
 
+    /// All passages, several at once.
+    async fn texts(
+        &self,
+        from: &str,
+        into: &str,
+        terminology: Option<&str>,
+        work: &Translate,
+    ) -> std::result::Result<Vec<String>, NotTranslated> {
+        let calls: Vec<_> = work
+            .passages
+            .iter()
+            .map(|passage| self.text(&passage.text, from, into, terminology, work))
+            .collect();
+        stream::iter(calls).buffered(CONCURRENT_CALLS).try_collect().await
+    }
+
     async fn text(
         &self,
         text: &str,
@@ -92,7 +106,7 @@ impl Translator {
         into: &str,
         terminology: Option<&str>,
         work: &Translate,
-    ) -> Result<String> {
+    ) -> std::result::Result<String, NotTranslated> {
         let mut translated = String::new();
         for piece in pieces(text, MAX_TEXT_BYTES, &str::len) {
             if piece.trim().is_empty() {
@@ -111,9 +125,14 @@ impl Translator {
             let answer = match answer {
                 Ok(answer) => answer,
                 Err(error) if code(&error) == "UnsupportedLanguagePairException" => {
-                    return Err(not_supported(&work.target_language));
+                    return Err(NotTranslated::Failed(not_supported(&work.target_language)));
                 }
-                Err(error) => return Err(unavailable("translate a text")(error)),
+                Err(error) if terminology.is_some() && is_missing(&error) => {
+                    return Err(NotTranslated::NoTerminology(unavailable("find a terminology")(
+                        error,
+                    )));
+                }
+                Err(error) => return Err(NotTranslated::Failed(unavailable("translate a text")(error))),
             };
             if !translated.is_empty() {
                 translated.push(' ');
@@ -187,6 +206,55 @@ impl Translator {
             Ok(_) => Ok(()),
             Err(error) if is_missing(&error) => Ok(()),
             Err(error) => Err(unavailable("delete a terminology")(error)),
+        }
+    }
+}
+
+/// A stream's terminology is made with its first sentence, found by the others, and goes with [`Interpreter::stop`].
+#[async_trait]
+impl Interpreter for Translator {
+    async fn interpret(&self, job_id: &JobId, work: &Translate) -> Result<Vec<String>> {
+        let from = code_of(&work.source_language)?;
+        let into = code_of(&work.target_language)?;
+        if from == into {
+            return Err(not_supported(&work.target_language));
+        }
+        let name =
+            csv(&work.dictionary, from, into).map(|_| name::at_translate(&self.config.stack_name, job_id));
+        let missing = match self.texts(from, into, name.as_deref(), work).await {
+            Err(NotTranslated::NoTerminology(error)) => error,
+            texts => return texts.map_err(NotTranslated::into_error),
+        };
+        tracing::debug!(%job_id, error = %missing, "the stream has no terminology yet");
+        let name = match self.import(job_id, work, from, into).await {
+            Ok(name) => name,
+            Err(NotImported::Unusable(reason)) => {
+                tracing::warn!(%job_id, reason, "interpreted without the dictionary");
+                None
+            }
+            Err(NotImported::Failed(error)) => return Err(error),
+        };
+        let texts = self.texts(from, into, name.as_deref(), work).await;
+        texts.map_err(NotTranslated::into_error)
+    }
+
+    async fn stop(&self, job_id: &JobId) -> Result<()> {
+        self.forget(job_id).await
+    }
+}
+
+/// Why there is no text.
+enum NotTranslated {
+    /// The terminology isn't there.
+    NoTerminology(EngineError),
+    /// The call failed.
+    Failed(EngineError),
+}
+
+impl NotTranslated {
+    fn into_error(self) -> EngineError {
+        match self {
+            Self::NoTerminology(error) | Self::Failed(error) => error,
         }
     }
 }

@@ -37,8 +37,9 @@ pub use config::LocalConfig;
 
 use crate::contract::{Capabilities, Capability, Engine, JobFiles, Progress};
 use crate::error::{EngineError, Result};
+use crate::interpret::Interpreter;
 use crate::job::{
-    Align, Divide, JobRequest, MediaRef, Recognise, SourceLanguage, Speak, Translate, Work, WorkKind,
+    Align, Divide, JobId, JobRequest, MediaRef, Recognise, SourceLanguage, Speak, Translate, Work, WorkKind,
 };
 use crate::language::Language;
 use crate::result::{EngineVersion, JobResult, Output, RESULT_VERSION, Speech, Warning};
@@ -280,6 +281,21 @@ fn unfulfilled(work: &Recognise) -> Vec<Warning> {
 }
 
 #[async_trait]
+impl Interpreter for Local {
+    async fn interpret(&self, job_id: &JobId, work: &Translate) -> Result<Vec<String>> {
+        let dir = tempfile::tempdir().map_err(|error| EngineError::Files {
+            action: "making a directory for a translation".to_owned(),
+            detail: error.to_string(),
+        })?;
+        let (texts, warnings) = translate::texts(&self.config, work, dir.path()).await?;
+        for warning in warnings {
+            tracing::debug!(%job_id, ?warning, "interpreted with a warning");
+        }
+        Ok(texts)
+    }
+}
+
+#[async_trait]
 impl Engine for Local {
     fn name(&self) -> &'static str {
         NAME
@@ -299,6 +315,10 @@ impl Engine for Local {
                 Capability::new(WorkKind::Chapter, &["*"]),
             ],
         }
+    }
+
+    fn interpreter(&self) -> Option<&dyn Interpreter> {
+        Some(self)
     }
 
     async fn start(&self, request: &JobRequest, files: &dyn JobFiles) -> Result<Progress> {

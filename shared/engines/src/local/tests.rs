@@ -294,6 +294,21 @@ async fn a_passage_that_loses_a_name_is_translated_with_it() {
 }
 
 #[tokio::test]
+async fn a_sentence_is_interpreted_within_the_call() {
+    let request = translation(&["one", "of Kaltura"]);
+    let Work::Translate(work) = &request.work else {
+        panic!("{:?}", request.work);
+    };
+    let machine = Machine::new(PROBE_OK, "");
+    let engine = Local::new(machine.config.clone());
+    let interpreter = engine.interpreter().unwrap();
+    let texts = interpreter.interpret(&request.job_id, work).await.unwrap();
+    let whole = machine.work(&request).await.unwrap();
+    assert_eq!(whole.output, Output::Texts { texts });
+    interpreter.stop(&request.job_id).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_translation_that_is_not_whole_is_refused() {
     let machine = Machine::new(PROBE_OK, "");
     let mut texts = Vec::new();

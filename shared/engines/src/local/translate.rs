@@ -81,6 +81,20 @@ fn mode_for(from: &str, into: &str) -> Option<&'static str> {
 
 /// Translates the passages. Words of the dictionary stay as they are.
 pub(super) async fn translate(config: &LocalConfig, work: &Translate, dir: &Path) -> Result<Translated> {
+    let (texts, warnings) = texts(config, work, dir).await?;
+    Ok(Translated {
+        program: program::version(PROGRAM, &config.apertium, "-V", config.program_timeout).await?,
+        texts,
+        warnings,
+    })
+}
+
+/// A text for each passage, and what could not be had.
+pub(super) async fn texts(
+    config: &LocalConfig,
+    work: &Translate,
+    dir: &Path,
+) -> Result<(Vec<String>, Vec<Warning>)> {
     let (from, into) = (&work.source_language, &work.target_language);
     let mode = mode_for(&from.bcp47, &into.bcp47).ok_or_else(|| EngineError::LanguageNotSupported {
         engine: super::NAME.to_owned(),
@@ -121,11 +135,7 @@ pub(super) async fn translate(config: &LocalConfig, work: &Translate, dir: &Path
         .into_iter()
         .zip(&plain)
         .map(|(text, source)| begin_as(source, text.unwrap_or_default()));
-    Ok(Translated {
-        program: program::version(PROGRAM, &config.apertium, "-V", config.program_timeout).await?,
-        texts: texts.collect(),
-        warnings,
-    })
+    Ok((texts.collect(), warnings))
 }
 
 /// Translates texts of one line each; a blank one stays blank.

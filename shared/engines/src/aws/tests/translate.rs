@@ -1,5 +1,8 @@
 //! Translation.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::*;
 
 fn translate(passages: &[&str], dictionary: &[&str]) -> JobRequest {
@@ -103,4 +106,96 @@ async fn a_terminology_that_is_not_taken_is_a_warning() {
     assert_eq!(result.warnings[0].name, "DictionaryNotUsed");
     assert_eq!(world.operations(), ["ImportTerminology", "TranslateText"]);
     assert_eq!(world.last("TranslateText").get("TerminologyNames"), None);
+}
+
+/// Translate as it keeps terminologies: one that was imported is there, any other is not.
+fn remembering(world: &World) {
+    let is_there = Arc::new(AtomicBool::new(false));
+    let imported = is_there.clone();
+    world.stub.on("ImportTerminology", move |_| {
+        imported.store(true, Ordering::SeqCst);
+        Answer::Ok(json!({}))
+    });
+    world.stub.on("TranslateText", move |request| {
+        if request.get("TerminologyNames").is_some() && !is_there.load(Ordering::SeqCst) {
+            return Answer::Error(400, "ResourceNotFoundException", "no such terminology");
+        }
+        echo(request)
+    });
+    world.stub.always("DeleteTerminology", Answer::Ok(json!({})));
+}
+
+async fn interpreted(world: &World, texts: &[&str], dictionary: &[&str]) -> crate::Result<Vec<String>> {
+    let request = translate(texts, dictionary);
+    let Work::Translate(work) = &request.work else {
+        panic!("{:?}", request.work);
+    };
+    let interpreter = world.engine.interpreter().unwrap();
+    interpreter.interpret(&request.job_id, work).await
+}
+
+#[tokio::test]
+async fn a_stream_makes_its_terminology_once_and_removes_it_at_its_end() {
+    let world = World::new(AwsConfig::default()).await;
+    remembering(&world);
+    assert_eq!(interpreted(&world, &["One."], &["Kaltura"]).await.unwrap(), ["<One.>"]);
+    assert_eq!(
+        interpreted(&world, &["Two.", "Three."], &["Kaltura"]).await.unwrap(),
+        ["<Two.>", "<Three.>"]
+    );
+    let job_id = translate(&[], &[]).job_id;
+    world.engine.interpreter().unwrap().stop(&job_id).await.unwrap();
+    assert_eq!(
+        world.operations(),
+        [
+            "TranslateText",
+            "ImportTerminology",
+            "TranslateText",
+            "TranslateText",
+            "TranslateText",
+            "DeleteTerminology"
+        ]
+    );
+    let named = |operation: &str| world.last(operation);
+    assert_eq!(
+        named("TranslateText")["TerminologyNames"],
+        json!([named("ImportTerminology")["Name"]])
+    );
+    assert_eq!(named("DeleteTerminology")["Name"], named("ImportTerminology")["Name"]);
+    assert_eq!(named("TranslateText")["Settings"]["Profanity"], "MASK");
+}
+
+#[tokio::test]
+async fn a_stream_goes_on_without_a_dictionary_that_is_not_taken() {
+    let world = World::new(AwsConfig::default()).await;
+    remembering(&world);
+    world.stub.always(
+        "ImportTerminology",
+        Answer::Error(400, "LimitExceededException", "100"),
+    );
+    assert_eq!(interpreted(&world, &["One."], &["Kaltura"]).await.unwrap(), ["<One.>"]);
+    assert_eq!(world.last("TranslateText").get("TerminologyNames"), None);
+}
+
+#[tokio::test]
+async fn a_sentence_that_can_not_be_translated_says_whether_it_may_be_later() {
+    let world = World::new(AwsConfig::default()).await;
+    let mut told = Vec::new();
+    for code in [
+        "ThrottlingException",
+        "ResourceNotFoundException",
+        "UnsupportedLanguagePairException",
+    ] {
+        world.stub.always("TranslateText", Answer::Error(400, code, "no"));
+        let error = interpreted(&world, &["One."], &[]).await.unwrap_err();
+        told.push((error.name(), error.class()));
+    }
+    assert_eq!(
+        told,
+        [
+            ("EngineUnavailable", ErrorClass::Retryable),
+            ("EngineUnavailable", ErrorClass::Retryable),
+            ("EngineLanguageNotSupported", ErrorClass::Terminal)
+        ]
+    );
 }
