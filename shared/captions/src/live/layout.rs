@@ -68,7 +68,11 @@ impl LiveLayout {
             .remove_profanity
             .then(|| Profanity::for_language(&rules.language));
         for mut run in runs(words, layout_rules.line_width()) {
-            run.retain(|word| rules.audio_tags || word.kind != WordKind::AudioTag);
+            if !rules.audio_tags && run.iter().any(|word| word.kind == WordKind::AudioTag) {
+                // It is not shown, and yet what was said before it is over.
+                desk.hear(start_of(&run).unwrap_or(0));
+                run.retain(|word| word.kind != WordKind::AudioTag);
+            }
             if let Some(profanity) = &profanity {
                 for word in run.iter_mut().filter(|word| word.kind == WordKind::Word) {
                     desk.state.capitals.count(&word.text);

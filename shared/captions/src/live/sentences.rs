@@ -41,10 +41,10 @@ impl SentenceGatherer {
         let grammar = Grammar::of(&rules.language);
         let mut found = Vec::new();
         for mut run in runs(words, usize::MAX) {
-            run.retain(|word| rules.audio_tags || word.kind != WordKind::AudioTag);
             if let Some(start_ms) = start_of(&run) {
                 self.hear(start_ms, grammar, rules, &mut found);
             }
+            run.retain(|word| rules.audio_tags || word.kind != WordKind::AudioTag);
             self.take(run, grammar, rules, &mut found);
         }
         self.hear(heard_until_ms, grammar, rules, &mut found);
