@@ -168,11 +168,13 @@ pub enum WorkKind {
     Chapter,
     /// What people make, and hand in.
     HandIn,
+    /// What is said at a live event, while it is said.
+    Live,
 }
 
 impl WorkKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Recognise,
         Self::Identify,
         Self::Align,
@@ -181,6 +183,7 @@ impl WorkKind {
         Self::Describe,
         Self::Chapter,
         Self::HandIn,
+        Self::Live,
     ];
 
     /// The kind as a verb, stable: it is part of job ids.
@@ -194,6 +197,7 @@ impl WorkKind {
             Self::Describe => "describe",
             Self::Chapter => "chapter",
             Self::HandIn => "hand-in",
+            Self::Live => "live",
         }
     }
 
@@ -204,7 +208,7 @@ impl WorkKind {
 
     /// Whether it is done on the media.
     pub fn needs_media(self) -> bool {
-        !matches!(self, Self::Translate | Self::Speak | Self::Chapter)
+        !matches!(self, Self::Translate | Self::Speak | Self::Chapter | Self::Live)
     }
 }
 
@@ -322,6 +326,15 @@ pub struct HandIn {
     pub language: SourceLanguage,
 }
 
+/// A live event: captions while it lasts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stream {
+    /// The language spoken.
+    pub source_language: SourceLanguage,
+    /// The key in the store under which the result stands once the stream has ended.
+    pub result_key: String,
+}
+
 /// What to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -343,6 +356,8 @@ pub enum Work {
     Chapter(Divide),
     /// What people make.
     HandIn(HandIn),
+    /// A live event.
+    Live(Stream),
 }
 
 impl Work {
@@ -357,6 +372,7 @@ impl Work {
             Self::Describe(_) => WorkKind::Describe,
             Self::Chapter(_) => WorkKind::Chapter,
             Self::HandIn(_) => WorkKind::HandIn,
+            Self::Live(_) => WorkKind::Live,
         }
     }
 
@@ -371,6 +387,7 @@ impl Work {
             Self::Describe(work) => Some(&work.language),
             Self::Chapter(work) => Some(&work.language),
             Self::HandIn(work) => Some(&work.language),
+            Self::Live(work) => Some(&work.source_language),
         }
     }
 

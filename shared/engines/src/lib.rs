@@ -6,8 +6,8 @@
 //! engine's [`Capabilities`].
 //!
 //! What lives here: the contract ([`JobRequest`], [`JobResult`], [`Engine`], [`JobFiles`], [`EngineError`]), the
-//! languages of Kaltura's catalog items ([`language`]) and the adapters ([`local`], [`http`], [`people`], and `aws` with the
-//! feature of that name). What doesn't: what an order asks
+//! languages of Kaltura's catalog items ([`language`]) and the adapters ([`local`], [`http`], [`people`], [`live`], and `aws` with
+//! the feature of that name). What doesn't: what an order asks
 //! for, where media and results are kept, and how a token completes a task (the pipeline's), and the making of
 //! caption files (the `captions` crate's).
 
@@ -20,6 +20,7 @@ pub mod http;
 mod interpret;
 mod job;
 pub mod language;
+pub mod live;
 pub mod local;
 pub mod people;
 mod result;
@@ -31,7 +32,7 @@ pub use folder::FolderFiles;
 pub use interpret::Interpreter;
 pub use job::{
     AcceptedJob, Align, CompletionToken, Describe, Divide, HandIn, Handover, Identify, JobId, JobRequest,
-    MediaRef, Passage, Recognise, SourceLanguage, Speak, TaskId, Translate, Work, WorkKind,
+    MediaRef, Passage, Recognise, SourceLanguage, Speak, Stream, TaskId, Translate, Work, WorkKind,
 };
 pub use result::{
     Chapter, Clip, DetectedLanguage, EngineVersion, JobResult, Output, RESULT_VERSION, Speech, Warning,

@@ -579,7 +579,7 @@ fn what_is_offered_is_told() {
     ] {
         assert!(capabilities.has(kind), "{kind:?}");
     }
-    for kind in [WorkKind::Describe, WorkKind::HandIn] {
+    for kind in [WorkKind::Describe, WorkKind::HandIn, WorkKind::Live] {
         assert!(!capabilities.has(kind), "{kind:?}");
     }
     assert!(capabilities.translates("en-US", "es-419"));

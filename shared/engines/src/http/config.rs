@@ -131,7 +131,9 @@ pub fn works(text: &str) -> Result<Vec<Capability>> {
     let mut works = Vec::new();
     for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
         let (kind, languages) = part.split_once(':').unwrap_or((part, "*"));
-        let kind = WorkKind::by_name(kind.trim()).ok_or_else(|| wrong(part, "a kind of work"))?;
+        // A live engine is no engine of jobs: it posts what it hears.
+        let kind = WorkKind::by_name(kind.trim()).filter(|kind| *kind != WorkKind::Live);
+        let kind = kind.ok_or_else(|| wrong(part, "a kind of work"))?;
         let (languages, targets) = match (kind, languages.split_once('>')) {
             (WorkKind::Translate, Some((languages, targets))) => (languages, ranges(part, targets)?),
             (WorkKind::Translate, None) if languages == "*" => (languages, vec!["*".to_owned()]),

@@ -131,7 +131,7 @@ const OUTPUTS: [&str; 8] = [
 impl Expected {
     pub fn of(work: &Work) -> Self {
         let (output, passages) = match work {
-            Work::Recognise(_) | Work::Align(_) => ("transcript", 0),
+            Work::Recognise(_) | Work::Align(_) | Work::Live(_) => ("transcript", 0),
             Work::Identify(_) => ("language", 0),
             Work::Translate(work) => ("texts", work.passages.len()),
             Work::Speak(work) => ("speech", work.passages.len()),
