@@ -3,6 +3,13 @@
 //! Customers are admitted in turn: next is always a task of the customer who has the fewest in flight, the oldest first
 //! within one, as long as there is capacity. So however many orders one customer places, another's waits no longer. Neither
 //! price nor promise lets an order overtake (guide, "Job Prioritization").
+//!
+//! Orders of live events don't come before this: they are admitted at once, and count against no capacity. What capacity
+//! rations is what works on an order (an engine's quota, imports at Kaltura), and a live order uses none of it: to take it on
+//! is to make its stream ready, a matter of a few calls, and then it waits for its event, for weeks perhaps. If it counted
+//! meanwhile, a customer with fifty events next month would get nothing done today; and if it had to wait for its turn, it
+//! could miss its event, for a customer who starts before it is ready gets no captions at all. So it overtakes nobody: nobody
+//! stands where it goes.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};

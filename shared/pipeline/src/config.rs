@@ -12,6 +12,9 @@ use crate::error::{Result, StepError};
 use crate::people::deadline::DeadlineRules;
 use crate::plan::{OutputObject, PlanRules};
 
+/// Service features of live events: captions and translation.
+pub const LIVE_SERVICES: [i64; 2] = [8, 11];
+
 /// The environment, or a stand-in for it.
 #[derive(Debug, Clone, Default)]
 pub struct Env {
@@ -115,6 +118,17 @@ impl ProcessingRegion {
     }
 }
 
+/// What the vendor has for live events.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LiveSettings {
+    /// Where Kaltura is to send streams, `rtmp://…` or `rtmps://…`; `None` where live services are not offered.
+    pub ingest_url: Option<String>,
+    /// Where Kaltura listens for captions, `wss://…`; known to the function that tells it alone.
+    pub captions_url: Option<String>,
+    /// So long after the end of its event, a stream that still runs is ended.
+    pub grace_s: u64,
+}
+
 /// What every function knows.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -158,6 +172,8 @@ pub struct Config {
     pub language_mismatch_percent: u8,
     /// The deadlines of people's orders.
     pub deadline_rules: DeadlineRules,
+    /// Live events.
+    pub live: LiveSettings,
 }
 
 impl Config {
@@ -179,6 +195,7 @@ impl Config {
             })?;
             enabled_services.insert(number);
         }
+        let live = live_settings(env, &enabled_services)?;
         Ok(Self {
             kaltura_service_url: env.required("KALTURA_SERVICE_URL")?,
             vendor_partner_id,
@@ -204,6 +221,7 @@ impl Config {
             people_accuracy_percent: percent(env, "PEOPLE_ACCURACY_PERCENT", 99, 99)?,
             language_mismatch_percent: percent(env, "LANGUAGE_MISMATCH_PERCENT", 80, 50)?,
             deadline_rules: deadline_rules(env)?,
+            live,
         })
     }
 }
@@ -235,6 +253,46 @@ fn plan_rules(env: &Env) -> Result<PlanRules> {
         drafts_for_people: env.flag("DRAFTS_FOR_PEOPLE", default.drafts_for_people)?,
         translation_output,
         description_as_caption,
+        captions_on_recording: env.flag("LIVE_CAPTIONS_ON_RECORDING", default.captions_on_recording)?,
+        live_longest_s: 60 * 60 * env.number("LIVE_LONGEST_HOURS", default.live_longest_s / 3_600, 1, 24)?,
+    })
+}
+
+/// Live services need an address that Kaltura can send the stream to: one that is enabled without it could only refuse.
+fn live_settings(env: &Env, enabled_services: &BTreeSet<i64>) -> Result<LiveSettings> {
+    const NAME: &str = "LIVE_INGEST_URL";
+    let ingest_url = env.optional(NAME).map(|url| url.trim().to_owned());
+    let host = |url: &str| {
+        let rest = ["rtmp://", "rtmps://"]
+            .iter()
+            .find_map(|scheme| url.strip_prefix(scheme))?;
+        rest.split(['/', ':'])
+            .next()
+            .filter(|host| !host.is_empty())
+            .map(str::to_owned)
+    };
+    match &ingest_url {
+        None if LIVE_SERVICES
+            .iter()
+            .any(|service| enabled_services.contains(service)) =>
+        {
+            return Err(setting(
+                NAME,
+                "is not set, and ENABLED_SERVICES has a live service (8 or 11), which needs an address for the stream",
+            ));
+        }
+        Some(url) if host(url).is_none() => {
+            return Err(setting(
+                NAME,
+                &format!("is `{url}`, expected an address like rtmps://live.example.com:443/reach"),
+            ));
+        }
+        _ => {}
+    }
+    Ok(LiveSettings {
+        ingest_url,
+        captions_url: env.optional("LIVE_CAPTIONS_URL"),
+        grace_s: 60 * env.number("LIVE_GRACE_MINUTES", 15, 1, 12 * 60)?,
     })
 }
 
@@ -359,6 +417,28 @@ mod tests {
                 "PEOPLE_AFTER_DEADLINE",
                 "cry",
                 "setting PEOPLE_AFTER_DEADLINE: is `cry`, expected wait or fail",
+            ),
+            (
+                "ENABLED_SERVICES",
+                "1,8",
+                "setting LIVE_INGEST_URL: is not set, and ENABLED_SERVICES has a live service (8 or 11), which needs \
+                 an address for the stream",
+            ),
+            (
+                "LIVE_INGEST_URL",
+                "https://live.example.com",
+                "setting LIVE_INGEST_URL: is `https://live.example.com`, expected an address like \
+                 rtmps://live.example.com:443/reach",
+            ),
+            (
+                "LIVE_LONGEST_HOURS",
+                "25",
+                "setting LIVE_LONGEST_HOURS: is `25`, expected a whole number from 1 to 24",
+            ),
+            (
+                "LIVE_GRACE_MINUTES",
+                "0",
+                "setting LIVE_GRACE_MINUTES: is `0`, expected a whole number from 1 to 720",
             ),
             (
                 "KEY_MARGIN_S",

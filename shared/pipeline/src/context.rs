@@ -237,6 +237,8 @@ impl Builder {
         for name in names.split(',').map(str::trim) {
             engines.push(self.engine(name).await?);
         }
+        // Costs nothing, and an order that waits for its event needs it whatever is offered by now.
+        engines.push(Arc::new(engines::live::Live));
         self.parts.engines = Some(engines::EngineSet::new(engines));
         Ok(self)
     }
@@ -252,6 +254,7 @@ impl Builder {
                 Err(error) => tracing::error!(engine = name, %error, "an engine is not at hand"),
             }
         }
+        engines.push(Arc::new(engines::live::Live));
         self.parts.engines = Some(engines::EngineSet::new(engines));
         Ok(self)
     }

@@ -178,6 +178,39 @@ pub enum Refusal {
         /// Kaltura's error code.
         code: String,
     },
+    /// A live order names no event, or not when it is.
+    #[error("the order names no scheduled event with a start and an end")]
+    NoEvent,
+    /// The event of a live order is not there: never was, or was cancelled or deleted.
+    #[error("event {event_id} is not there: {detail}")]
+    EventUnknown {
+        /// The event.
+        event_id: String,
+        /// Kaltura's error code, or the event's status.
+        detail: String,
+    },
+    /// The event of a live order is no live stream.
+    #[error("event {event_id} is a {object_type}, no live stream")]
+    EventNotLive {
+        /// The event.
+        event_id: String,
+        /// Its class at Kaltura.
+        object_type: String,
+    },
+    /// The event of a live order has no place for its captions.
+    #[error("event {event_id} has no caption feature of this task")]
+    NoLiveFeature {
+        /// The event.
+        event_id: String,
+    },
+    /// The event of a live order lasts longer than the vendor serves (`LiveLongestHours`).
+    #[error("the event lasts {lasts_s} s, at most {longest_s} s are served")]
+    EventTooLong {
+        /// How long it lasts.
+        lasts_s: u64,
+        /// The longest.
+        longest_s: u64,
+    },
     /// The event of the order is over, and nothing of it ever came.
     #[error("the event ended at {ended_epoch_s} and was never on air")]
     EventOver {
@@ -237,6 +270,11 @@ impl Refusal {
             Self::Drm { .. } => "Drm",
             Self::NoSource { .. } => "NoSource",
             Self::EntryGone { .. } => "EntryGone",
+            Self::NoEvent => "NoEvent",
+            Self::EventUnknown { .. } => "EventUnknown",
+            Self::EventNotLive { .. } => "EventNotLive",
+            Self::NoLiveFeature { .. } => "NoLiveFeature",
+            Self::EventTooLong { .. } => "EventTooLong",
             Self::EventOver { .. } => "EventOver",
             Self::GivenUp { .. } => "GivenUp",
             Self::Late => "Late",
@@ -320,6 +358,29 @@ impl Refusal {
             Self::EntryGone { .. } => {
                 "The entry of this order no longer exists, or is neither audio nor video. Please check the entry.".into()
             }
+            Self::NoEvent => {
+                "A live service needs a scheduled event with a start and an end, and the order names none. Please \
+                 order it on a scheduled event."
+                    .into()
+            }
+            Self::EventUnknown { .. } => {
+                "The scheduled event of this order does not exist, or was cancelled. Please order the service on an \
+                 event that is to take place."
+                    .into()
+            }
+            Self::EventNotLive { .. } => {
+                "The scheduled event of this order is no live stream. Please order the service on a live stream event."
+                    .into()
+            }
+            Self::NoLiveFeature { .. } => {
+                "The scheduled event of this order has no place for live captions. Please order the service again."
+                    .into()
+            }
+            Self::EventTooLong { longest_s, .. } => format!(
+                "The event of this order lasts longer than the {} hours that are served at a time. Please order it in \
+                 several parts.",
+                longest_s / 3_600
+            ),
             Self::EventOver { .. } => {
                 "The event of this order is over, and nothing of it was received. Please order the service for its \
                  recording."

@@ -120,7 +120,7 @@ pub fn of_record(record: &TaskRecord) -> Vec<Broken> {
     );
     check(
         record.state != TaskState::Delivered
-            || (!deliverables.is_empty() && deliverables.iter().all(|one| one.ready)),
+            || ((!deliverables.is_empty() || was_on_air(record)) && deliverables.iter().all(|one| one.ready)),
         Invariant::DeliveredIsReady,
         "it is delivered, and not all of its deliverables are ready",
     );
@@ -137,6 +137,12 @@ pub fn of_record(record: &TaskRecord) -> Vec<Broken> {
     broken
 }
 
+/// Whether captions of a live event were handed out: there need be no asset then.
+fn was_on_air(record: &TaskRecord) -> bool {
+    let live = record.live.as_ref();
+    live.is_some_and(|live| live.on_air_epoch_s.is_some())
+}
+
 /// What of a record and its task at Kaltura is broken, at any moment.
 pub fn of_task(record: &TaskRecord, task: &SeenTask) -> Vec<Broken> {
     let mut broken = of_record(record);
@@ -151,7 +157,8 @@ pub fn of_task(record: &TaskRecord, task: &SeenTask) -> Vec<Broken> {
         let deliverable = record.deliverables.get(*index);
         deliverable.is_none_or(|one| one.delivered_as.is_asset() && !one.is_linked)
     };
-    let marks = (0..record.deliverables.len().max(1)).filter(is_asset);
+    let least = usize::from(!was_on_air(record));
+    let marks = (0..record.deliverables.len().max(least)).filter(is_asset);
     for (index, mark) in marks.map(|index| (index, record.mark(index))) {
         let ready = task
             .assets
@@ -245,7 +252,7 @@ pub fn in_the_end(
 mod tests {
     use super::*;
     use crate::memory::sample_record;
-    use crate::record::DeliverableRecord;
+    use crate::record::{DeliverableRecord, LiveRecord};
 
     fn names(broken: &[Broken]) -> Vec<Invariant> {
         broken.iter().map(|one| one.invariant).collect()
@@ -326,6 +333,26 @@ mod tests {
             names(&in_the_end(&record, &task, 0, 10_000)),
             [Invariant::NoneIsLost]
         );
+    }
+
+    #[test]
+    fn a_live_event_needs_no_asset_once_it_was_on_air() {
+        let mut record = sample_record("9292".parse().unwrap());
+        record.live = Some(LiveRecord::default());
+        record.end(TaskState::Delivered, 500, "READY");
+        let task = SeenTask {
+            status: READY,
+            ..SeenTask::default()
+        };
+        assert_eq!(
+            names(&of_task(&record, &task)),
+            [Invariant::DeliveredIsReady, Invariant::ReadyHasItsAssets]
+        );
+        record.live = Some(LiveRecord {
+            on_air_epoch_s: Some(400),
+            ..LiveRecord::default()
+        });
+        assert_eq!(of_task(&record, &task), []);
     }
 
     #[test]

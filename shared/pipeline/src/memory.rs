@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use crate::error::{Class, Result, StepError};
 use crate::live::{Bound, ConnectionId, LiveStream, StreamSettings};
 use crate::people::{PeopleList, PeopleRecord, WaitingOrder};
-use crate::plan::{CaptionStyle, DeletionPolicy, MediaNeed, Order, OutputObject, Plan, PlannedWork};
+use crate::plan::{CaptionStyle, DeletionPolicy, MediaNeed, Order, OutputObject, Plan, PlannedWork, TakenOn};
 use crate::ports::{
     AppTokenSource, Clock, Completions, Deleted, ExecutionState, Executions, Expected, Gate, GateClosed,
     KnownTask, Leases, LinkMethod, ObjectLinks, ObjectStore, OrderQueue, PeopleIndex, PresignedUpload,
@@ -772,6 +772,7 @@ pub fn sample_record(task_id: TaskId) -> TaskRecord {
         deleted: None,
         history: Vec::new(),
         people: PeopleRecord::default(),
+        live: None,
     }
 }
 
@@ -804,6 +805,7 @@ pub fn sample_order(max_characters_per_caption_line: Option<u32>) -> Order {
         flavor_params_id: None,
         clear_audio_flavor_params_id: None,
         entry_duration_ms: Some(4_000),
+        event: None,
     }
 }
 
@@ -829,6 +831,7 @@ pub fn sample_people_record(task_id: &TaskId) -> TaskRecord {
     };
     record.set_plan(Plan {
         service_feature: 1,
+        taken_on: TakenOn::AtOnce,
         media: MediaNeed::AudioVideo,
         flavor_params_ids: Vec::new(),
         source_language: "English".to_owned(),

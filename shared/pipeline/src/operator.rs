@@ -52,7 +52,9 @@ impl Operator {
         let is_wanted = |state| wanted.states.is_empty() || wanted.states.contains(&state);
         let by_stage = [
             (Stage::Waiting, [TaskState::Kept].as_slice()),
+            (Stage::WaitingForEvent, &[TaskState::Kept]),
             (Stage::InFlight, &[TaskState::Queued, TaskState::Running]),
+            (Stage::AtEvent, &[TaskState::Queued, TaskState::Running]),
         ];
         for (stage, states) in by_stage {
             if states.iter().copied().any(is_wanted) {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Failure, StepError};
 use crate::people::PeopleRecord;
-use crate::plan::Plan;
+use crate::plan::{LiveEvent, Plan};
 
 /// The version of [`TaskRecord`]'s shape that this code writes. A record of a later version is refused
 /// (`RecordUnreadable`) rather than misread; older ones are read by serde defaults.
@@ -119,6 +119,10 @@ pub enum Stage {
     Waiting,
     /// Admitted: in the queue, or worked on. It counts against the capacity.
     InFlight,
+    /// Kept, and of a live event: admitted at once, whatever the capacity (`crate::admission`).
+    WaitingForEvent,
+    /// Admitted, and of a live event. It counts against nothing.
+    AtEvent,
 }
 
 impl Stage {
@@ -127,6 +131,8 @@ impl Stage {
         match self {
             Self::Waiting => "waiting",
             Self::InFlight => "in-flight",
+            Self::WaitingForEvent => "waiting-for-event",
+            Self::AtEvent => "at-event",
         }
     }
 }
@@ -325,6 +331,21 @@ impl DeliverableRecord {
     }
 }
 
+/// What is known of a live order's event.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveRecord {
+    /// The event, with the times that Kaltura told last; `None` where the order names none.
+    #[serde(default)]
+    pub event: Option<LiveEvent>,
+    /// In which attempt its stream was provisioned: written before it is. A stream of an earlier attempt is of an earlier life
+    /// of the task, which Kaltura reset since.
+    #[serde(default)]
+    pub provisioned_in: Option<u32>,
+    /// When it went on air: the first caption was handed out, and PROCESSING is set.
+    #[serde(default)]
+    pub on_air_epoch_s: Option<u64>,
+}
+
 /// How often a task was parked, and until when.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parking {
@@ -443,6 +464,9 @@ pub struct TaskRecord {
     /// What people do with it, where it is theirs.
     #[serde(default, skip_serializing_if = "PeopleRecord::is_empty")]
     pub people: PeopleRecord,
+    /// The event, of a live order; `None` for every other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<LiveRecord>,
 }
 
 impl TaskRecord {
@@ -580,11 +604,39 @@ impl TaskRecord {
     /// What admission sees; `None` for a task that neither waits nor counts. The `stage` index holds just the records for
     /// which this is `Some`.
     pub fn stage(&self) -> Option<Stage> {
-        match self.state {
-            TaskState::Kept => Some(Stage::Waiting),
-            TaskState::Queued | TaskState::Running => Some(Stage::InFlight),
+        match (self.state, &self.live) {
+            (TaskState::Kept, None) => Some(Stage::Waiting),
+            (TaskState::Queued | TaskState::Running, None) => Some(Stage::InFlight),
+            (TaskState::Kept, Some(_)) => Some(Stage::WaitingForEvent),
+            (TaskState::Queued | TaskState::Running, Some(_)) => Some(Stage::AtEvent),
             _ => None,
         }
+    }
+
+    /// When the work on it began to be a matter of hours: its claim, and of a live order the end of its event.
+    pub fn hours_count_from_epoch_s(&self) -> Option<u64> {
+        let event = self.live.as_ref().and_then(|live| live.event.as_ref());
+        let event_ends_epoch_s = event.map_or(0, |event| event.end_epoch_s);
+        Some(self.claimed_epoch_s?.max(event_ends_epoch_s))
+    }
+
+    /// Since when the customer of a task waits that is not done: since it was kept, and of a live order since the end of its
+    /// event.
+    pub fn waited_for_since_epoch_s(&self) -> u64 {
+        let event = self.live.as_ref().and_then(|live| live.event.as_ref());
+        self.kept_epoch_s.max(event.map_or(0, |event| event.end_epoch_s))
+    }
+
+    /// Whether all that is to be delivered was: every work is done and every deliverable READY. Of a live order the captions
+    /// were delivered while the event was on air, and there need be nothing else.
+    pub fn is_delivered(&self) -> bool {
+        let was_on_air = self
+            .live
+            .as_ref()
+            .is_some_and(|live| live.on_air_epoch_s.is_some());
+        let has_worked = !self.works.is_empty() && self.next_work().is_none();
+        (!self.deliverables.is_empty() || (was_on_air && has_worked))
+            && self.deliverables.iter().all(|deliverable| deliverable.ready)
     }
 
     /// When the record itself may go; `None` as long as anything is still to be done for the task.
@@ -597,7 +649,8 @@ impl TaskRecord {
 
     /// Whether the key must be kept alive. The `keys` index holds just the records for which this is true.
     pub fn key_is_watched(&self) -> bool {
-        // From the claim on it is PROCESSING at Kaltura; before, a key can't be extended. An operator may have parked it then.
+        // From the claim on it is PROCESSING at Kaltura, or SCHEDULED for its event; before, a key can't be extended. An operator
+        // may have parked it then.
         match self.state {
             TaskState::Running => true,
             TaskState::Parked => self.claimed_epoch_s.is_some(),
@@ -608,7 +661,9 @@ impl TaskRecord {
     /// By when the customer expects the task, as long as it has not ended. The `deadline` index holds just the records for
     /// which this is `Some`.
     pub fn deadline_epoch_s(&self) -> Option<u64> {
-        self.expected_finish_epoch_s.filter(|_| !self.state.has_ended())
+        // A live order is due when its event is, which may be months after it was expected by the catalog item's measure.
+        self.expected_finish_epoch_s
+            .filter(|_| !self.state.has_ended() && self.live.is_none())
     }
 
     /// Fails unless `attempt` may act on this record.
@@ -728,8 +783,40 @@ mod tests {
     fn duties_and_stages_are_stored_by_name() {
         let duties = [Duty::Send, Duty::Check, Duty::Sweep].map(Duty::name);
         assert_eq!(duties, ["send", "check", "sweep"]);
-        let stages = [Stage::Waiting, Stage::InFlight].map(Stage::name);
-        assert_eq!(stages, ["waiting", "in-flight"]);
+        let stages = [
+            Stage::Waiting,
+            Stage::InFlight,
+            Stage::WaitingForEvent,
+            Stage::AtEvent,
+        ]
+        .map(Stage::name);
+        assert_eq!(stages, ["waiting", "in-flight", "waiting-for-event", "at-event"]);
+    }
+
+    #[test]
+    fn a_live_order_takes_no_capacity_and_its_hours_count_from_its_events_end() {
+        let mut record = sample_record("9292".parse().unwrap());
+        record.kept_epoch_s = 100;
+        assert_eq!(record.waited_for_since_epoch_s(), 100);
+        record.live = Some(LiveRecord {
+            event: Some(LiveEvent {
+                event_id: 7.into(),
+                start_epoch_s: 80_000,
+                end_epoch_s: 90_000,
+            }),
+            ..LiveRecord::default()
+        });
+        assert_eq!(record.stage(), Some(Stage::WaitingForEvent));
+        for state in [TaskState::Queued, TaskState::Running] {
+            record.state = state;
+            assert_eq!(record.stage(), Some(Stage::AtEvent), "{state:?}");
+        }
+        record.claimed_epoch_s = Some(200);
+        assert_eq!(record.hours_count_from_epoch_s(), Some(90_000));
+        assert_eq!(record.waited_for_since_epoch_s(), 90_000);
+        assert_eq!(record.deadline_epoch_s(), None);
+        record.live = Some(LiveRecord::default());
+        assert_eq!(record.hours_count_from_epoch_s(), Some(200), "no event is known");
     }
 
     #[test]

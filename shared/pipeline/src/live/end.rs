@@ -77,6 +77,11 @@ async fn say_end(
     Err(conflict(task_id).into())
 }
 
+/// Where the whole of a stream stands once it has ended; `attempt` is the one that provisioned it.
+pub fn transcript_key(task_id: &TaskId, attempt: u32) -> String {
+    format!("transcripts/{task_id}/{attempt}-live.json")
+}
+
 /// Keeps the whole of it, once.
 async fn archive(ctx: &Context, mut stream: LiveStream) -> Result<Ended> {
     let streams = ctx.streams()?;
@@ -89,10 +94,7 @@ async fn archive(ctx: &Context, mut stream: LiveStream) -> Result<Ended> {
                 captions,
             });
         }
-        let key = format!(
-            "transcripts/{}/{}-live.json",
-            stream.task_id, stream.settings.attempt
-        );
+        let key = transcript_key(&stream.task_id, stream.settings.attempt);
         let result = whole(ctx, &stream).await?;
         ctx.objects()?
             .put(&key, result.to_json()?.into(), "application/json")

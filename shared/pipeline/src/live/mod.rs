@@ -19,7 +19,7 @@ mod stream;
 mod take_in;
 mod token;
 
-pub use end::{EndReason, Ended, end};
+pub use end::{EndReason, Ended, end, transcript_key};
 pub use hand_out::{Joined, LEASE_S, POST_TIMEOUT, hand_out, join, leave, look, speak};
 pub use input::{LiveInput, LiveLine, LiveWord, MOST_INPUT_BYTES, Origin, Refused};
 pub use stream::{

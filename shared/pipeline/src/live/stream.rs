@@ -565,6 +565,12 @@ impl LiveStream {
             .is_none_or(|ended| ended + PLACE_KEPT_S >= now_epoch_s)
     }
 
+    /// Whether a reader was lost before it had everything, and may still come back for the rest of a stream that has ended.
+    pub fn awaits_readers(&self, now_epoch_s: u64) -> bool {
+        let last_seq = self.next_seq - 1;
+        self.may_come_back(now_epoch_s) && self.places.iter().any(|place| place.delivered_seq < last_seq)
+    }
+
     /// Whether somebody is there whom something is to be sent to now.
     pub(super) fn has_undelivered(&self, now_epoch_s: u64) -> bool {
         let last_seq = self.next_seq - 1;

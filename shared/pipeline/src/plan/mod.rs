@@ -13,7 +13,7 @@ use engines::{Handover, WorkKind};
 use kaltura::{AssetId, AssetLanguage, CaptionType, ServiceFeature};
 use serde::{Deserialize, Serialize};
 
-pub use order::{DeletionPolicy, Order};
+pub use order::{DeletionPolicy, LiveEvent, Order};
 pub use services::PlanRules;
 
 use crate::record::DeliveredAs;
@@ -268,12 +268,25 @@ pub enum OutputObject {
     SourceCaptions,
 }
 
+/// How a task is taken on, and with it the status that tells the customer so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TakenOn {
+    /// Work begins: PROCESSING.
+    #[default]
+    AtOnce,
+    /// All is made ready for an event: SCHEDULED. PROCESSING comes once the first caption of it was handed out.
+    ForItsEvent,
+}
+
 /// What we do about an order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// The service, as Kaltura's number.
     #[serde(default = "captions_feature")]
     pub service_feature: i64,
+    /// How the task is taken on.
+    #[serde(default)]
+    pub taken_on: TakenOn,
     /// The tracks to fetch.
     pub media: MediaNeed,
     /// The only flavors that may be fetched, in the customer's order; empty where any may.

@@ -3,7 +3,10 @@
 //! It is kept in S3, since a dictionary can be larger than a record may be.
 
 use captions::CaptionFormat;
-use kaltura::{AssetId, CatalogItem, EntryVendorTask, ReachProfile, ServiceFeature, ServiceType};
+use kaltura::{
+    AssetId, CatalogItem, EntryVendorTask, ReachProfile, ScheduleEventId, ServiceFeature, ServiceType,
+    TaskJobData,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::config::ProcessingRegion;
@@ -49,6 +52,33 @@ impl DeletionPolicy {
             Self::AfterThreeMonths => 90 * DAY_S,
         };
         Some(ended_epoch_s + after_s)
+    }
+}
+
+/// The event of a live order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveEvent {
+    /// The scheduled event at Kaltura.
+    pub event_id: ScheduleEventId,
+    /// When captions are wanted from, which need not be when the event begins.
+    pub start_epoch_s: u64,
+    /// Until when they are wanted.
+    pub end_epoch_s: u64,
+}
+
+impl LiveEvent {
+    /// The event that a task is for; `None` where the task's data doesn't tell all of it.
+    pub fn of(data: &TaskJobData) -> Option<Self> {
+        Some(Self {
+            event_id: data.scheduled_event_id?,
+            start_epoch_s: data.start_date_epoch_s?,
+            end_epoch_s: data.end_date_epoch_s?,
+        })
+    }
+
+    /// How long it lasts.
+    pub fn lasts_s(&self) -> u64 {
+        self.end_epoch_s.saturating_sub(self.start_epoch_s)
     }
 }
 
@@ -119,6 +149,9 @@ pub struct Order {
     /// The entry's duration, as the job tells it.
     #[serde(default)]
     pub entry_duration_ms: Option<u64>,
+    /// The event, of a live order.
+    #[serde(default)]
+    pub event: Option<LiveEvent>,
 }
 
 fn yes() -> bool {
@@ -175,6 +208,9 @@ impl Order {
             flavor_params_id: item.flavor_params_id,
             clear_audio_flavor_params_id: item.clear_audio_flavor_params_id,
             entry_duration_ms: data.and_then(|data| data.entry_duration_ms),
+            event: data
+                .and_then(LiveEvent::of)
+                .or_else(|| job.live.as_ref()?.event.clone()),
         })
     }
 

@@ -7,8 +7,8 @@ use engines::{Capabilities, Handover, WorkKind, language::Language};
 use kaltura::{AssetLanguage, CatalogLanguage, ServiceFeature};
 
 use super::{
-    CaptionStyle, Deliverable, MediaNeed, Order, OutputObject, Plan, PlanLanguage, PlannedWork, SoundTrack,
-    SourceText, TranscriptForm,
+    CaptionStyle, Deliverable, LiveEvent, MediaNeed, Order, OutputObject, Plan, PlanLanguage, PlannedWork,
+    SoundTrack, SourceText, TakenOn, TranscriptForm,
 };
 use crate::error::Refusal;
 
@@ -26,6 +26,10 @@ pub struct PlanRules {
     pub translation_output: OutputObject,
     /// An extended audio description is a caption asset of that usage, and not an attachment (spec D8).
     pub description_as_caption: bool,
+    /// The captions of a live event become captions of its recording.
+    pub captions_on_recording: bool,
+    /// A live event that is to last longer is refused, in seconds.
+    pub live_longest_s: u64,
 }
 
 impl Default for PlanRules {
@@ -35,6 +39,8 @@ impl Default for PlanRules {
             drafts_for_people: true,
             translation_output: OutputObject::Delivered,
             description_as_caption: false,
+            captions_on_recording: false,
+            live_longest_s: 12 * 60 * 60,
         }
     }
 }
@@ -58,6 +64,8 @@ impl Plan {
             ServiceFeature::IntelligentTagging => planner.tagging(),
             ServiceFeature::Dubbing => planner.dubbing(),
             ServiceFeature::ExtendedAudioDescription => planner.extended_audio_description(),
+            ServiceFeature::LiveCaption => planner.live(None),
+            ServiceFeature::LiveTranslation => planner.live(Some(planner.target()?)),
             other => Err(Refusal::NoPlan {
                 feature: other.number().to_string(),
             }),
@@ -214,6 +222,7 @@ impl Planner<'_> {
         };
         Plan {
             service_feature: self.order.service_feature,
+            taken_on: TakenOn::AtOnce,
             media,
             flavor_params_ids: self.order.flavor_params_ids.clone(),
             source_language: source.catalog_name,
@@ -404,6 +413,44 @@ impl Planner<'_> {
         let deliverables = tracks((SoundTrack::Described, described, &source, label), clear, &source);
         let mut plan = self.plan(source.plan, works, deliverables);
         plan.media = MediaNeed::AudioVideo;
+        Ok(plan)
+    }
+
+    /// The event that a live order is for.
+    fn event(&self) -> Result<&LiveEvent, Refusal> {
+        let event = self.order.event.as_ref().ok_or(Refusal::NoEvent)?;
+        if event.lasts_s() == 0 {
+            return Err(Refusal::NoEvent);
+        }
+        if event.lasts_s() > self.rules.live_longest_s {
+            return Err(Refusal::EventTooLong {
+                lasts_s: event.lasts_s(),
+                longest_s: self.rules.live_longest_s,
+            });
+        }
+        Ok(event)
+    }
+
+    /// One piece of work, which lasts as long as the event; there is nothing to fetch. What was said becomes captions of the
+    /// recording only where the vendor offers that, else the event is all that is delivered.
+    fn live(&self, target: Option<Usable>) -> Result<Plan, Refusal> {
+        self.event()?;
+        let source = self.source()?;
+        let works = vec![self.work(WorkKind::Live, &source.plan)?];
+        if let Some(target) = &target {
+            self.translate(&source.plan, &target.plan)?;
+        }
+        let deliverables = if self.rules.captions_on_recording {
+            match &target {
+                Some(target) => self.caption_and_company(target, false),
+                None => self.caption_and_company(&source, true),
+            }
+        } else {
+            Vec::new()
+        };
+        let mut plan = self.plan(source.plan, works, deliverables);
+        plan.taken_on = TakenOn::ForItsEvent;
+        plan.target = target.map(|target| target.plan);
         Ok(plan)
     }
 

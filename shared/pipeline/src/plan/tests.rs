@@ -31,6 +31,7 @@ fn order() -> Order {
         flavor_params_id: None,
         clear_audio_flavor_params_id: None,
         entry_duration_ms: None,
+        event: None,
     }
 }
 
@@ -105,6 +106,101 @@ fn what_can_not_be_done_is_refused_with_a_text_for_the_customer() {
         .map(|refusal| format!("{}: {}", refusal.name(), refusal.customer_text()))
         .collect();
     insta::assert_snapshot!(told.join("\n"));
+}
+
+/// A stack that serves live events in English, and translates them into Spanish.
+fn with_live() -> [Capabilities; 2] {
+    [
+        Capabilities {
+            engine: "test",
+            works: vec![Capability::translate(&["en"], &["es"])],
+        },
+        engines::Engine::capabilities(&engines::live::Live),
+    ]
+}
+
+fn for_event(service_feature: i64, lasts_s: u64) -> Order {
+    Order {
+        service_feature,
+        target_language: Some("Spanish".into()),
+        event: Some(LiveEvent {
+            event_id: 7.into(),
+            start_epoch_s: 100_000,
+            end_epoch_s: 100_000 + lasts_s,
+        }),
+        ..order()
+    }
+}
+
+#[test]
+fn a_live_order_waits_for_its_event_and_fetches_nothing() {
+    for (service_feature, target) in [(8, None), (11, Some("Spanish"))] {
+        let plan = Plan::new(
+            &for_event(service_feature, 3_600),
+            &with_live(),
+            PlanRules::default(),
+        )
+        .unwrap();
+        assert_eq!(
+            (plan.taken_on, plan.media),
+            (TakenOn::ForItsEvent, MediaNeed::None)
+        );
+        let works: Vec<_> = plan
+            .works
+            .iter()
+            .map(|work| (work.kind, work.engine.as_str()))
+            .collect();
+        assert_eq!(works, [(WorkKind::Live, "live")]);
+        assert_eq!(plan.deliverables, [], "the event is all that is delivered");
+        let target_name = plan.target.as_ref().map(|target| target.catalog_name.as_str());
+        assert_eq!(target_name, target);
+    }
+}
+
+#[test]
+fn the_captions_of_an_event_become_those_of_its_recording_where_that_is_offered() {
+    let rules = PlanRules {
+        captions_on_recording: true,
+        transcripts: false,
+        ..PlanRules::default()
+    };
+    for (service_feature, label) in [(8, "English"), (11, "Spanish")] {
+        let plan = Plan::new(&for_event(service_feature, 3_600), &with_live(), rules).unwrap();
+        assert!(
+            matches!(plan.deliverables.as_slice(), [Deliverable::Caption { label: of, .. }] if of == label),
+            "{:?}",
+            plan.deliverables
+        );
+    }
+}
+
+#[test]
+fn a_live_order_that_can_not_be_served_is_refused_with_a_text_for_the_customer() {
+    let no_event = Order {
+        event: None,
+        ..for_event(8, 3_600)
+    };
+    let in_language = |source: &str, target: &str| Order {
+        source_language: Some(source.into()),
+        target_language: Some(target.into()),
+        ..for_event(11, 3_600)
+    };
+    let refused = [
+        no_event,
+        for_event(8, 0),
+        for_event(8, 12 * 3_600 + 1),
+        in_language("Klingon", "Spanish"),
+        in_language("Auto Detect", "Spanish"),
+        in_language("English", "Klingon"),
+        in_language("English", "Hebrew"),
+    ]
+    .map(|order| Plan::new(&order, &with_live(), PlanRules::default()).unwrap_err());
+    let told: Vec<String> = refused
+        .iter()
+        .map(|refusal| format!("{}: {}", refusal.name(), refusal.customer_text()))
+        .collect();
+    insta::assert_snapshot!(told.join("\n"));
+    assert!(Plan::new(&for_event(8, 12 * 3_600), &with_live(), PlanRules::default()).is_ok());
 }
 
 #[test]

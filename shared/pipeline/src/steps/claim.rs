@@ -3,21 +3,24 @@
 //! Everything that can be refused is refused here, before PROCESSING; and the processing region, known only from the
 //! details, decides here whether the task is this stack's. SQS delivers a message at least once: each way out of here may
 //! be taken again.
+//!
+//! How a task is taken on, its plan says ([`TakenOn`]): most begin at once, and those of a live event are made ready for it
+//! ([`super::live`]).
 
 use kaltura::{EntryVendorTask, ErrorClass, TaskId, TaskStatus, UpdateJob};
 
 use super::fail::{self, Ending};
-use super::{OrderMessage, StepInput, Task};
+use super::{OrderMessage, StepInput, Task, live};
 use crate::context::Context;
 use crate::error::{Class, Result, StepError};
-use crate::plan::{Order, Plan};
+use crate::plan::{Order, Plan, TakenOn};
 use crate::record::{FIRST_CHECK_AFTER_S, TaskRecord, TaskState};
 use crate::telemetry::names;
 
 /// What became of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claimed {
-    /// The task is PROCESSING and its execution started.
+    /// The task is PROCESSING, or SCHEDULED for its event, and its execution started.
     Started,
     /// The order was refused: ERROR at Kaltura.
     Refused,
@@ -74,15 +77,7 @@ async fn claim(task: &mut Task<'_>) -> Result<Claimed> {
         return Err(crate::Refusal::ByOperator { text }.into());
     }
     let (details, processing_already) = details(task).await?;
-    if !matches!(
-        details.status,
-        Some(TaskStatus::Pending | TaskStatus::Scheduled | TaskStatus::Processing)
-    ) {
-        return Err(StepError::GoneAtKaltura {
-            task_id: task.record.task_id.to_string(),
-            detail: format!("its status is {:?}", details.status),
-        });
-    }
+    check_is_ours(&task.record.task_id, details.status)?;
     let order = Order::new(&task.record, &details)?;
     if !order.belongs_to(ctx.config.processing_region) {
         if processing_already {
@@ -103,7 +98,18 @@ async fn claim(task: &mut Task<'_>) -> Result<Claimed> {
         return Ok(Claimed::AnotherRegion);
     }
     let was_on_air = details.status == Some(TaskStatus::Processing) && !processing_already;
-    if !was_on_air && let Some(ended_epoch_s) = super::event_over_since(&details, ctx.clock.now_epoch_s()) {
+    let order = match &task.record.live {
+        Some(_) if !was_on_air => live::with_its_event(task, order).await?,
+        Some(live) => Order {
+            event: live.event.clone().or(order.event),
+            ..order
+        },
+        None => order,
+    };
+    if !was_on_air
+        && task.record.live.is_none()
+        && let Some(ended_epoch_s) = super::event_over_since(&details, ctx.clock.now_epoch_s())
+    {
         return Err(crate::Refusal::EventOver { ended_epoch_s }.into());
     }
     let Some(entry_id) = details.entry_id.clone() else {
@@ -129,6 +135,9 @@ async fn claim(task: &mut Task<'_>) -> Result<Claimed> {
         if is_planned_anew(record) {
             record.set_plan(plan.clone());
         }
+        if plan.taken_on == TakenOn::ForItsEvent {
+            live::note_provisioning(record, &order);
+        }
         record.failure = None;
     })
     .await?;
@@ -140,8 +149,12 @@ async fn claim(task: &mut Task<'_>) -> Result<Claimed> {
         .await?;
     let attempt = task.record.attempt;
     let external_task_id = StepInput::execution_name(&task.record.task_id, attempt);
-    let processing = UpdateJob::new(TaskStatus::Processing).external_task_id(&external_task_id);
-    update(ctx, &task.record.task_id, processing).await?;
+    let status = match plan.taken_on {
+        TakenOn::AtOnce => TaskStatus::Processing,
+        TakenOn::ForItsEvent => live::provision(task, &order, &plan, was_on_air).await?,
+    };
+    let taken_on = UpdateJob::new(status).external_task_id(&external_task_id);
+    update(ctx, &task.record.task_id, taken_on).await?;
     let now_epoch_s = ctx.clock.now_epoch_s();
     let waited_s = now_epoch_s.saturating_sub(task.record.sent_epoch_s.unwrap_or(now_epoch_s));
     task.change(|record| {
@@ -155,6 +168,10 @@ async fn claim(task: &mut Task<'_>) -> Result<Claimed> {
     .await?;
     if task.record.state != TaskState::Running {
         return Ok(Claimed::NothingToDo);
+    }
+    if status == TaskStatus::Scheduled && live::is_on_air(&task.record) {
+        // The event was quicker than this claim.
+        update(ctx, &task.record.task_id, UpdateJob::new(TaskStatus::Processing)).await?;
     }
     #[expect(clippy::cast_precision_loss, reason = "a wait in seconds is far below 2^52")]
     metrics::histogram!(names::QUEUE_WAIT_S).record(waited_s as f64);
@@ -181,9 +198,20 @@ fn is_waiting(record: &TaskRecord) -> bool {
     matches!(record.state, TaskState::Kept | TaskState::Queued)
 }
 
-/// The task by its access key, and whether it had to be set PROCESSING for that.
+/// Whether a task of this status is still to be worked on.
+pub(super) fn check_is_ours(task_id: &TaskId, status: Option<TaskStatus>) -> Result<()> {
+    match status {
+        Some(TaskStatus::Pending | TaskStatus::Scheduled | TaskStatus::Processing) => Ok(()),
+        status => Err(StepError::GoneAtKaltura {
+            task_id: task_id.to_string(),
+            detail: format!("its status is {status:?}"),
+        }),
+    }
+}
+
+/// The task by its access key, and whether it had to be set PROCESSING for that, or SCHEDULED where it is for an event.
 ///
-/// A task that stayed PENDING longer than its key lives can't be read, and a key is extended only from PROCESSING on
+/// A task that stayed PENDING longer than its key lives can't be read, and a key is extended only from either status on
 /// (spec 1.4): so updateJob, extendAccessKey, get, in that order.
 async fn details(task: &mut Task<'_>) -> Result<(EntryVendorTask, bool)> {
     let ctx = task.ctx;
@@ -195,7 +223,11 @@ async fn details(task: &mut Task<'_>) -> Result<(EntryVendorTask, bool)> {
                 name = error.name(),
                 "the access key died while the task was pending"
             );
-            update(ctx, &task_id, UpdateJob::new(TaskStatus::Processing)).await?;
+            let status = match task.record.live {
+                Some(_) => TaskStatus::Scheduled,
+                None => TaskStatus::Processing,
+            };
+            update(ctx, &task_id, UpdateJob::new(status)).await?;
             task.extend_key().await?;
             Ok((
                 ctx.kaltura.task(&task_id, &task.record.access_key).get().await?,

@@ -80,6 +80,12 @@ async fn extend(
         .extend_key()
         .await
     {
+        Err(error) if error.class() == Class::Gone && task.record.live.is_some() => {
+            // Its stream has to be closed with it: reconcile does that, and has it due by this.
+            task.change(|record| record.check_at_epoch_s = Some(now_epoch_s))
+                .await?;
+            Ok(false)
+        }
         Err(error) if error.class() == Class::Gone => {
             task.change(|record| record.end(TaskState::Gone, now_epoch_s, "no key for it any more"))
                 .await?;

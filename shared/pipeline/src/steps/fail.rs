@@ -7,9 +7,10 @@
 use kaltura::{TaskStatus, UpdateJob};
 use serde::Deserialize;
 
-use super::{StepInput, Task, claim, finalize};
+use super::{StepInput, Task, claim, finalize, live};
 use crate::context::Context;
 use crate::error::{Class, Failure, Refusal, Result, StepError};
+use crate::live::EndReason;
 use crate::record::TaskState;
 use crate::telemetry::names;
 
@@ -59,6 +60,7 @@ async fn error(task: &mut Task<'_>) -> Result<()> {
         return Err(task.out_of_order("fail", "a terminal cause in the record"));
     };
     task.still_ours().await?;
+    live::close(task, EndReason::Withdrawn).await?;
     let update = UpdateJob::new(TaskStatus::Error).err_description(&failure.customer_text);
     claim::update(ctx, &task.record.task_id, update).await?;
     let now_epoch_s = ctx.clock.now_epoch_s();
@@ -71,13 +73,13 @@ async fn error(task: &mut Task<'_>) -> Result<()> {
 /// Closes a task that is no longer ours. Where all was delivered, it may have been our own READY that ended it, with its
 /// answer or our own note of it lost: READY once more is accepted then, and by nothing else (spec 1.3).
 pub(super) async fn gone(task: &mut Task<'_>) -> Result<()> {
-    let deliverables = &task.record.deliverables;
-    if !deliverables.is_empty() && deliverables.iter().all(|deliverable| deliverable.ready) {
+    if task.record.is_delivered() {
         match finalize::finalize(task).await {
             Err(error) if error.class() == Class::Gone => {}
             outcome => return outcome,
         }
     }
+    live::close(task, EndReason::Withdrawn).await?;
     let now_epoch_s = task.ctx.clock.now_epoch_s();
     task.change(|record| record.end(TaskState::Gone, now_epoch_s, "no longer ours at kaltura"))
         .await?;
@@ -94,7 +96,7 @@ async fn park(task: &mut Task<'_>) -> Result<()> {
 pub(super) async fn park_for(task: &mut Task<'_>, why: &str, function_ends_within_s: u64) -> Result<()> {
     let now_epoch_s = task.ctx.clock.now_epoch_s();
     let give_up_after_s = task.ctx.config.give_up_after_s;
-    if give_up_after_s > 0 && now_epoch_s >= task.record.kept_epoch_s + give_up_after_s {
+    if give_up_after_s > 0 && now_epoch_s >= task.record.waited_for_since_epoch_s() + give_up_after_s {
         let refusal = Refusal::GivenUp {
             hours: give_up_after_s / 3_600,
         };

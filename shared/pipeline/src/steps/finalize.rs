@@ -5,9 +5,10 @@
 
 use kaltura::{AssetId, TaskStatus, UpdateJob};
 
-use super::{StepInput, Task, claim};
+use super::{StepInput, Task, claim, live};
 use crate::context::Context;
 use crate::error::Result;
+use crate::live::EndReason;
 use crate::plan::{OutputObject, SourceText};
 use crate::record::TaskState;
 use crate::telemetry::names;
@@ -18,32 +19,38 @@ pub async fn run(ctx: &Context, input: &StepInput) -> Result<()> {
 }
 
 /// What the task's `outputObjectId` names: the first deliverable, or the captions that a translation was made from (spec D11).
-fn output_object_id(task: &Task<'_>) -> Result<AssetId> {
+/// `None` where the event was all that was delivered.
+fn output_object_id(task: &Task<'_>) -> Result<Option<AssetId>> {
     let plan = task.record.plan.as_ref();
     if let Some(plan) = plan
         && plan.output_object == OutputObject::SourceCaptions
         && let Some(SourceText::Caption(id)) = &plan.source_text
     {
-        return Ok(id.clone());
+        return Ok(Some(id.clone()));
     }
-    let first = task.record.deliverables.first();
-    first
-        .and_then(|first| first.asset_id.clone())
-        .ok_or_else(|| task.out_of_order("finalize", "an asset"))
+    let Some(first) = task.record.deliverables.first() else {
+        return Ok(None);
+    };
+    match &first.asset_id {
+        Some(id) => Ok(Some(id.clone())),
+        None => Err(task.out_of_order("finalize", "an asset")),
+    }
 }
 
 pub(super) async fn finalize(task: &mut Task<'_>) -> Result<()> {
     let ctx = task.ctx;
-    let deliverables = &task.record.deliverables;
-    if deliverables.is_empty() || deliverables.iter().any(|deliverable| !deliverable.ready) {
+    if !task.record.is_delivered() {
         return Err(task.out_of_order("finalize", "every asset READY"));
     }
     let output_object_id = output_object_id(task)?;
     let accuracy = task.accuracy_percent()?;
     task.still_ours().await?;
-    let ready = UpdateJob::new(TaskStatus::Ready)
-        .output_object_id(output_object_id.as_str())
-        .accuracy(accuracy);
+    live::close(task, EndReason::EventOver).await?;
+    live::processing_before_ready(task).await?;
+    let mut ready = UpdateJob::new(TaskStatus::Ready).accuracy(accuracy);
+    if let Some(id) = &output_object_id {
+        ready = ready.output_object_id(id.as_str());
+    }
     claim::update(ctx, &task.record.task_id, ready).await?;
     let now_epoch_s = ctx.clock.now_epoch_s();
     task.change(|record| record.end(TaskState::Delivered, now_epoch_s, "READY at kaltura"))

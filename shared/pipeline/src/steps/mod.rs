@@ -10,6 +10,7 @@ pub mod extend_keys;
 pub mod fail;
 pub mod fetch;
 pub mod finalize;
+pub mod live;
 pub mod poll;
 pub mod process;
 pub mod reconcile;

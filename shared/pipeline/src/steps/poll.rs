@@ -12,11 +12,15 @@ use kaltura::{EntryVendorTask, JobQuery, PartnerId, TaskId, TaskStatus};
 
 use super::{Task, event_over_since, key_expiry};
 use crate::admission;
+use crate::config::LIVE_SERVICES;
 use crate::context::Context;
 use crate::error::{Class, Result};
 use crate::people::PeopleRecord;
+use crate::plan::LiveEvent;
 use crate::ports::{KnownTask, StagedTask};
-use crate::record::{DeliverableRecord, Duty, Parking, RECORD_VERSION, Stage, TaskRecord, TaskState};
+use crate::record::{
+    DeliverableRecord, Duty, LiveRecord, Parking, RECORD_VERSION, Stage, TaskRecord, TaskState,
+};
 use crate::telemetry::names;
 
 /// The lease's name.
@@ -73,6 +77,7 @@ pub async fn run(ctx: &Context, holder: &str) -> Result<PollReport> {
         report: PollReport::default(),
         oldest_unclaimed_epoch_s: None,
         kept: Vec::new(),
+        kept_for_events: Vec::new(),
         event_over: None,
     }
     .all()
@@ -98,6 +103,8 @@ struct Poll<'a> {
     oldest_unclaimed_epoch_s: Option<u64>,
     /// What this poll keeps: the index may not tell of it yet.
     kept: Vec<StagedTask>,
+    /// The same of live orders.
+    kept_for_events: Vec<StagedTask>,
     /// One of those that wait for an event that is over.
     event_over: Option<TaskId>,
 }
@@ -114,7 +121,8 @@ impl Poll<'_> {
                 self.admit().await?;
             }
             Some(closed) => {
-                self.report.waiting = self.ctx.tasks.staged(Stage::Waiting).await?.len();
+                let waiting = self.ctx.tasks.staged(Stage::Waiting).await?.len();
+                self.report.waiting = waiting + self.ctx.tasks.staged(Stage::WaitingForEvent).await?.len();
                 let since_epoch_s = closed.since_epoch_s;
                 tracing::warn!(since_epoch_s, why = %closed.why, "the gate is closed, nothing is sent");
             }
@@ -204,8 +212,19 @@ impl Poll<'_> {
         self.report.kept += admitted.len();
         let kept = u64::try_from(admitted.len()).unwrap_or(u64::MAX);
         metrics::counter!(names::TASKS_KEPT).increment(kept);
-        self.kept.extend(admitted.iter().map(StagedTask::of));
+        for record in &admitted {
+            self.note_kept(record);
+        }
         Ok(())
+    }
+
+    /// Notes a task that waits by now, as the index may not tell yet.
+    fn note_kept(&mut self, record: &TaskRecord) {
+        let kept = match record.stage() {
+            Some(Stage::WaitingForEvent) => &mut self.kept_for_events,
+            _ => &mut self.kept,
+        };
+        kept.push(StagedTask::of(record));
     }
 
     fn is_enabled(&mut self, job: &EntryVendorTask) -> bool {
@@ -274,7 +293,7 @@ impl Poll<'_> {
             })
             .await;
         match resumed {
-            Ok(()) => self.kept.push(StagedTask::of(&task.record)),
+            Ok(()) => self.note_kept(&task.record),
             // `change` loads under the old attempt only on a conflict; then somebody else has moved the task.
             Err(error) => {
                 tracing::warn!(task_id = %task.record.task_id, %error, "a parked task could not be resumed");
@@ -282,8 +301,13 @@ impl Poll<'_> {
         }
     }
 
-    /// Sends as many of the waiting as there is room for, the customers in turn.
+    /// Sends all that wait for an event, and as many of the others as there is room for, the customers in turn.
     async fn admit(&mut self) -> Result<()> {
+        let mut for_events = self.ctx.tasks.staged(Stage::WaitingForEvent).await?;
+        for_events.append(&mut self.kept_for_events);
+        for_events.sort_by(|one, other| one.task_id.cmp(&other.task_id));
+        for_events.dedup_by(|one, other| one.task_id == other.task_id);
+        self.send_kept(for_events).await?;
         let mut waiting = self.ctx.tasks.staged(Stage::Waiting).await?;
         waiting.append(&mut self.kept);
         if waiting.is_empty() {
@@ -297,6 +321,11 @@ impl Poll<'_> {
         waiting.sort_by(|one, other| one.task_id.cmp(&other.task_id));
         waiting.dedup_by(|one, other| one.task_id == other.task_id);
         self.report.waiting = waiting.len().saturating_sub(chosen.len());
+        self.send_kept(chosen).await
+    }
+
+    /// Sends these, as far as they are still kept.
+    async fn send_kept(&mut self, chosen: Vec<StagedTask>) -> Result<()> {
         let ctx = self.ctx;
         let records: Vec<Result<Option<TaskRecord>>> = futures::stream::iter(chosen)
             .map(|task| async move { readable(ctx, &task.task_id).await })
@@ -448,7 +477,17 @@ fn record_of(job: &EntryVendorTask, now_epoch_s: u64) -> TaskRecord {
         deleted: None,
         history: Vec::new(),
         people: PeopleRecord::default(),
+        live: live_record(job),
     };
     record.note(now_epoch_s, "kept");
     record
+}
+
+/// The event of a live order, as far as the job tells it; `None` for every other order.
+fn live_record(job: &EntryVendorTask) -> Option<LiveRecord> {
+    let number = job.service_feature?.number();
+    LIVE_SERVICES.contains(&number).then(|| LiveRecord {
+        event: job.task_job_data.as_ref().and_then(LiveEvent::of),
+        ..LiveRecord::default()
+    })
 }

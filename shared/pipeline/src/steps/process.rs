@@ -8,11 +8,11 @@
 use engines::{
     AcceptedJob, Align, CompletionToken, Describe, DetectedLanguage, Divide, Engine, EngineError, HandIn,
     Handover, Identify, JobId, JobRequest, JobResult, Look, MediaRef, Output, Progress, Recognise,
-    SourceLanguage, Speak, Translate, Work, WorkKind, language::Language,
+    SourceLanguage, Speak, Stream, Translate, Work, WorkKind, language::Language,
 };
 use serde::Deserialize;
 
-use super::{StepInput, Task};
+use super::{StepInput, Task, live};
 use crate::accuracy;
 use crate::context::Context;
 use crate::error::{Refusal, Result, StepError};
@@ -221,6 +221,9 @@ pub(super) async fn has_ended(
 ) -> Result<bool> {
     match look(task, index, engine, accepted).await? {
         Look::Done(result) => {
+            if !live::counts(task, index).await? {
+                return Ok(false);
+            }
             keep_result(task, index, &result).await?;
             Ok(true)
         }
@@ -541,6 +544,10 @@ async fn work(task: &Task<'_>, plan: &Plan, kind: WorkKind, handover: Option<Han
             handover: handover.unwrap_or(Handover::Captions),
             language: language(&plan.delivered_language()),
         }),
+        WorkKind::Live => Work::Live(Stream {
+            source_language: source,
+            result_key: live::result_key(&task.record),
+        }),
         other => return Err(task.out_of_order("process", &format!("a known work, not {other:?}"))),
     })
 }
@@ -549,8 +556,10 @@ async fn work(task: &Task<'_>, plan: &Plan, kind: WorkKind, handover: Option<Han
 fn fits(kind: WorkKind, output: &Output) -> bool {
     matches!(
         (kind, output),
-        (WorkKind::Recognise | WorkKind::Align, Output::Transcript { .. })
-            | (WorkKind::Identify, Output::Language)
+        (
+            WorkKind::Recognise | WorkKind::Align | WorkKind::Live,
+            Output::Transcript { .. }
+        ) | (WorkKind::Identify, Output::Language)
             | (WorkKind::Translate, Output::Texts { .. })
             | (WorkKind::Speak, Output::Speech { .. })
             | (WorkKind::Describe, Output::Script { .. })

@@ -2,7 +2,7 @@
 //!
 //! A running task is looked at 20 minutes after its claim and then each hour, found by the `due` index in bounded batches:
 //! has the customer withdrawn it, does its execution run, has it ended without our end, does it run for too long, is it
-//! scheduled for an event that is over. Where an engine has taken on its work, each ten minutes: the engine is asked how the job is, for its word may be lost. What was
+//! scheduled for an event that is over, was moved or cancelled ([`super::live`]). Where an engine has taken on its work, each ten minutes: the engine is asked how the job is, for its word may be lost. What was
 //! never claimed, or was parked, is poll's to send again; what has ended, sweep's to delete. Safe to repeat: each look writes
 //! down when the next one is, whatever came of it.
 
@@ -14,7 +14,7 @@ use kaltura::TaskStatus;
 
 use super::complete::{self, Completed};
 use super::fail::Ending;
-use super::{StepInput, Task, fail, process, sweep};
+use super::{StepInput, Task, claim, fail, live, process, sweep};
 use crate::Refusal;
 use crate::context::Context;
 use crate::error::{Class, Result, StepError};
@@ -52,8 +52,10 @@ pub enum Found {
     Overdue,
     /// Its engine's job had ended, and nobody had told: the execution goes on.
     Untold,
-    /// It waited for an event that is over: ERROR, which gives the customer the money back.
+    /// It waited for an event that is over, or was cancelled: ERROR, which gives the customer the money back.
     EventOver,
+    /// Its event was on air and is over: its stream was ended, and the execution goes on.
+    StreamEnded,
     /// People had not done it by its deadline: failed, as the vendor has it.
     Late,
 }
@@ -69,6 +71,7 @@ impl Found {
             Self::Overdue => "Overdue",
             Self::Untold => "Untold",
             Self::EventOver => "EventOver",
+            Self::StreamEnded => "StreamEnded",
             Self::Late => "Late",
         }
     }
@@ -103,7 +106,7 @@ pub async fn run(ctx: &Context) -> Result<ReconcileReport> {
                 attempt: record.attempt,
             };
             match super::run(ctx, "reconcile", &input, look).await {
-                Err(StepError::Refused(Refusal::EventOver { .. })) => {
+                Err(error) if has_no_event(&error) => {
                     fail::run(ctx, &input, Ending::Error).await?;
                     Ok(Some(Found::EventOver))
                 }
@@ -143,22 +146,38 @@ async fn look(task: &mut Task<'_>) -> Result<Found> {
     let ctx = task.ctx;
     super::note_broken(&task.record);
     let (task_id, attempt) = (task.record.task_id.clone(), task.record.attempt);
-    if let Err(error) = at_kaltura(task).await {
-        if matches!(error, StepError::Refused(Refusal::EventOver { .. })) {
-            let stopped = ctx.executions()?.stop(&task_id, attempt, "its event is over");
-            stopped.await?;
+    let stream_ended = match at_kaltura(task).await {
+        Ok(stream_ended) => stream_ended,
+        Err(error) => {
+            if has_no_event(&error) {
+                let stopped = ctx.executions()?.stop(&task_id, attempt, "its event is over");
+                stopped.await?;
+            }
+            if error.class() != Class::Gone {
+                return Err(error);
+            }
+            ctx.executions()?
+                .stop(&task_id, attempt, "the task is no longer ours at kaltura")
+                .await?;
+            fail::gone(task).await?;
+            end_job(task).await;
+            return Ok(Found::Gone);
         }
-        if error.class() != Class::Gone {
-            return Err(error);
-        }
-        ctx.executions()?
-            .stop(&task_id, attempt, "the task is no longer ours at kaltura")
-            .await?;
-        fail::gone(task).await?;
-        end_job(task).await;
-        return Ok(Found::Gone);
+    };
+    match execution(task).await? {
+        Found::Untold if stream_ended => Ok(Found::StreamEnded),
+        found => Ok(found),
     }
-    execution(task).await
+}
+
+/// Whether an order ends because its event is over and was never on air, or will not take place.
+fn has_no_event(error: &StepError) -> bool {
+    matches!(
+        error,
+        StepError::Refused(
+            Refusal::EventOver { .. } | Refusal::EventUnknown { .. } | Refusal::EventNotLive { .. }
+        )
+    )
 }
 
 /// How long the customer has to wait yet who expects his task first, in whatever state it is. Shown and alarmed, and nothing
@@ -175,21 +194,20 @@ async fn tell_deadline(ctx: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Whether Kaltura still has the task for us, and what it is scheduled for is not over.
-async fn at_kaltura(task: &mut Task<'_>) -> Result<()> {
+/// Whether Kaltura still has the task for us, and what it is scheduled for is not over. Says whether a live event's stream was
+/// ended by this.
+async fn at_kaltura(task: &mut Task<'_>) -> Result<bool> {
     let details = task.with_key(async |client| client.get().await).await?;
+    claim::check_is_ours(&task.record.task_id, details.status)?;
+    if task.record.live.is_some() {
+        return live::look(task, details.status).await;
+    }
     if details.status == Some(TaskStatus::Scheduled)
         && let Some(ended_epoch_s) = super::event_over_since(&details, task.ctx.clock.now_epoch_s())
     {
         return Err(Refusal::EventOver { ended_epoch_s }.into());
     }
-    match details.status {
-        Some(TaskStatus::Pending | TaskStatus::Scheduled | TaskStatus::Processing) => Ok(()),
-        status => Err(StepError::GoneAtKaltura {
-            task_id: task.record.task_id.to_string(),
-            detail: format!("its status is {status:?}"),
-        }),
-    }
+    Ok(false)
 }
 
 /// Whether its execution is as it should be.
@@ -219,11 +237,13 @@ async fn execution(task: &mut Task<'_>) -> Result<Found> {
             Ok(Found::Overdue)
         }
         ExecutionState::Running => {
+            let now_epoch_s = task.ctx.clock.now_epoch_s();
+            let grace_s = task.ctx.config.live.grace_s;
             let pause_s = match job_of_engine(&task.record) {
                 Some(_) => CHECK_JOBS_EVERY_S,
                 None => CHECK_EVERY_S,
             };
-            let now_epoch_s = task.ctx.clock.now_epoch_s();
+            let pause_s = live::next_look_in_s(&task.record, grace_s, now_epoch_s).unwrap_or(pause_s);
             let rules = &task.ctx.config.deadline_rules;
             let warning_in_s = rules
                 .next_epoch_s(&task.record, now_epoch_s)
@@ -285,7 +305,7 @@ fn is_overdue(task: &Task<'_>) -> bool {
         Some((index, _)) if record.is_of_people(index) => None,
         Some((_, accepted)) if had_people(record) => Some(accepted.since_epoch_s),
         None if had_people(record) => None,
-        _ => record.claimed_epoch_s,
+        _ => record.hours_count_from_epoch_s(),
     };
     let now_epoch_s = task.ctx.clock.now_epoch_s();
     record.service_type == MACHINE

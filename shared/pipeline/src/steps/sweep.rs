@@ -132,6 +132,10 @@ async fn sweep(ctx: &Context, record: TaskRecord, now_epoch_s: u64, late_s: u64)
     let objects = ctx.objects()?;
     // First the jobs: one that runs may write yet.
     let jobs = forget(ctx, &record).await;
+    if record.live.is_some() {
+        // It went with the task's end: this is the backstop.
+        ctx.streams()?.delete(&record.task_id).await?;
+    }
     let mut deleted = Deleted::default();
     for prefix in prefixes(&record) {
         let some = objects.delete_all(&prefix).await?;
@@ -215,7 +219,7 @@ async fn forget_job(ctx: &Context, job: &KeptJob) -> Result<()> {
 }
 
 /// Where the steps store what belongs to a task. Each ends behind the task's id, so that no other task's begins like it.
-fn prefixes(record: &TaskRecord) -> [String; 6] {
+fn prefixes(record: &TaskRecord) -> [String; 7] {
     let task_id = &record.task_id;
     [
         format!("media/{task_id}/"),
@@ -223,6 +227,7 @@ fn prefixes(record: &TaskRecord) -> [String; 6] {
         format!("engine/{task_id}/"),
         format!("sources/{task_id}/"),
         format!("deliverables/{task_id}/"),
+        format!("live/{task_id}/"),
         format!("orders/{task_id}.json"),
     ]
 }

@@ -1,0 +1,526 @@
+//! Live: the life of a live order, from its claim to the end of its event.
+//!
+//! Such an order is taken on for its event ([`TakenOn::ForItsEvent`]): its stream is provisioned, Kaltura is told where to send
+//! and where to listen, and the task is SCHEDULED, for weeks perhaps. Its execution waits by a task token meanwhile, and costs
+//! nothing. The first caption that is handed out sets it PROCESSING ([`on_air`]); the end of the stream is the end of the work
+//! ([`over`]), and the state machine goes on to READY. Whatever the order's end, its stream goes with it ([`close`]).
+//!
+//! What lives here: what an order's state, at Kaltura and in its record, has to do with its stream. What does not: the stream
+//! itself ([`crate::live`]).
+//!
+//! [`TakenOn::ForItsEvent`]: crate::plan::TakenOn::ForItsEvent
+
+use captions::live::LiveRules;
+use engines::{JobId, SourceLanguage, WorkKind};
+use kaltura::{LiveCaptionFeature, ScheduleEvent, TaskStatus, UpdateJob};
+
+use super::complete::{self, Completed};
+use super::{EVENT_OVER_AFTER_S, StepInput, Task, claim, fail};
+use crate::config::setting;
+use crate::context::Context;
+use crate::error::{Class, Refusal, Result, StepError};
+use crate::live::{self, EndReason, LiveStream, Refused, StreamSettings, StreamState};
+use crate::plan::{LiveEvent, Order, Plan, PlanLanguage};
+use crate::record::{CHECK_EVERY_S, CHECK_JOBS_EVERY_S, LiveRecord, TaskRecord};
+
+/// `KalturaScheduleEventStatus` ACTIVE.
+const EVENT_ACTIVE: i64 = 2;
+/// The class of an event that has a stream.
+const LIVE_STREAM_EVENT: &str = "KalturaLiveStreamScheduleEvent";
+/// From so long before its event, a live order is looked at more often.
+const EVENT_IS_NEAR_S: u64 = 60 * 60;
+/// How often a change of a stream's record is tried against others' writes.
+const SAVE_TRIES: u32 = 5;
+
+/// What came of the first caption.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnAir {
+    /// The task is PROCESSING at Kaltura: now, or it has been.
+    Told,
+    /// The task is no longer ours: its stream was closed.
+    Gone,
+}
+
+/// The first caption was handed out: PROCESSING at Kaltura, once. To be called after the hand-out, never before it; after an
+/// error, again with the next caption. Safe to repeat.
+pub async fn on_air(ctx: &Context, task_id: &kaltura::TaskId) -> Result<OnAir> {
+    let record = ctx.tasks.load(task_id).await?;
+    let record = record.ok_or_else(|| StepError::RecordMissing {
+        task_id: task_id.to_string(),
+    })?;
+    if record.state.has_ended() {
+        return Ok(OnAir::Gone);
+    }
+    if is_on_air(&record) {
+        return Ok(OnAir::Told);
+    }
+    let input = StepInput {
+        task_id: task_id.clone(),
+        attempt: record.attempt,
+    };
+    let outcome = super::run(ctx, "on-air", &input, tell_on_air).await;
+    match outcome {
+        Err(error) if error.class() == Class::Gone => {
+            withdrawn(ctx, &input).await?;
+            Ok(OnAir::Gone)
+        }
+        outcome => outcome.map(|()| OnAir::Told),
+    }
+}
+
+async fn tell_on_air(task: &mut Task<'_>) -> Result<()> {
+    let ctx = task.ctx;
+    claim::update(ctx, &task.record.task_id, UpdateJob::new(TaskStatus::Processing)).await?;
+    let now_epoch_s = ctx.clock.now_epoch_s();
+    task.change(|record| {
+        let note = "on air: the first caption was handed out";
+        if let Some(live) = &mut record.live
+            && live.on_air_epoch_s.is_none()
+        {
+            live.on_air_epoch_s = Some(now_epoch_s);
+            record.note(now_epoch_s, note);
+        }
+    })
+    .await
+}
+
+/// Kaltura has the task no more: nobody is to listen any longer, and the execution closes the record. Where none waits yet, it is
+/// closed here.
+async fn withdrawn(ctx: &Context, input: &StepInput) -> Result<()> {
+    let outcome = super::run(ctx, "withdrawn", input, async |task| {
+        close(task, EndReason::Withdrawn).await?;
+        match task.record.awaited() {
+            Some((_, accepted)) => {
+                let token = accepted.token.clone();
+                ctx.completions()?
+                    .fail(&token, Class::Gone, "GoneAtKaltura")
+                    .await
+            }
+            None => fail::gone(task).await,
+        }
+    })
+    .await;
+    match outcome {
+        Err(StepError::Ended { .. }) => Ok(()),
+        outcome => outcome,
+    }
+}
+
+/// The stream has ended: the whole of it is kept as the result of the order's work, and its execution goes on. An event that was
+/// never on air is not over by that: it has until an hour after its end, and then is refused by reconcile. Safe to repeat.
+pub async fn over(ctx: &Context, task_id: &kaltura::TaskId) -> Result<Completed> {
+    let Some(record) = ctx.tasks.load(task_id).await? else {
+        return Ok(Completed::NobodyWaits);
+    };
+    match record.awaited() {
+        // Its execution is on its way to the wait, and looks by itself then.
+        None => Ok(Completed::NobodyWaits),
+        Some((_, accepted)) => complete::run(ctx, &JobId::named(&accepted.job_id)).await,
+    }
+}
+
+/// Whether Kaltura was told that the event of this order is on air.
+pub(super) fn is_on_air(record: &TaskRecord) -> bool {
+    record
+        .live
+        .as_ref()
+        .is_some_and(|live| live.on_air_epoch_s.is_some())
+}
+
+/// Whether a job that has ended counts as work done: any but that of a live event. Such a one counts only if anybody got captions,
+/// and once nobody may come back for the last of them, since the stream goes with the order. If Kaltura could not be told in
+/// time that it was on air, it is told now.
+pub(super) async fn counts(task: &mut Task<'_>, index: usize) -> Result<bool> {
+    let plan = task.record.plan.as_ref();
+    let kind = plan.and_then(|plan| plan.works.get(index)).map(|work| work.kind);
+    if kind != Some(WorkKind::Live) {
+        return Ok(true);
+    }
+    let stream = task.ctx.streams()?.load(&task.record.task_id).await?;
+    let Some(stream) = stream else {
+        return Ok(is_on_air(&task.record));
+    };
+    let was_on_air = is_on_air(&task.record) || had_captions_and_readers(&stream);
+    if !was_on_air || stream.awaits_readers(task.ctx.clock.now_epoch_s()) {
+        return Ok(false);
+    }
+    if !is_on_air(&task.record) {
+        tell_on_air(task).await?;
+    }
+    Ok(true)
+}
+
+fn had_captions_and_readers(stream: &LiveStream) -> bool {
+    stream.first_caption_epoch_s.is_some() && stream.next_place > 1
+}
+
+/// The order with its event as Kaltura has it now: there, a live stream, not over, and with the times of today. An order that
+/// names none is as it was; its plan says so.
+pub(super) async fn with_its_event(task: &Task<'_>, order: Order) -> Result<Order> {
+    let Some(event) = order.event.clone() else {
+        return Ok(order);
+    };
+    // Not extended where it dies: the task may be PENDING, whose key can't be.
+    let client = task
+        .ctx
+        .kaltura
+        .task(&task.record.task_id, &task.record.access_key);
+    let told = client
+        .schedule_event(event.event_id)
+        .await
+        .map_err(StepError::from);
+    let event = checked(told, task, &event)?;
+    check_not_over(&task.record, &event, task.ctx.clock.now_epoch_s())?;
+    Ok(Order {
+        event: Some(event),
+        ..order
+    })
+}
+
+/// What Kaltura told of an event, as the order has to know it.
+fn checked(told: Result<ScheduleEvent>, task: &Task<'_>, known: &LiveEvent) -> Result<LiveEvent> {
+    let unknown = |detail: String| Refusal::EventUnknown {
+        event_id: known.event_id.to_string(),
+        detail,
+    };
+    let told = match told {
+        Err(error) if error.name() == "INVALID_OBJECT_ID" => {
+            return Err(unknown(error.name().to_owned()).into());
+        }
+        outcome => outcome?,
+    };
+    if let Some(status) = told.status.filter(|status| *status != EVENT_ACTIVE) {
+        return Err(unknown(format!("its status is {status}")).into());
+    }
+    let object_type = told.object_type.clone().unwrap_or_default();
+    if object_type != LIVE_STREAM_EVENT {
+        return Err(Refusal::EventNotLive {
+            event_id: known.event_id.to_string(),
+            object_type,
+        }
+        .into());
+    }
+    Ok(times_of(&told, &feature_name(task), known))
+}
+
+fn feature_name(task: &Task<'_>) -> String {
+    format!("LiveCaptionFeature-reach-{}", task.record.task_id)
+}
+
+/// When captions are wanted: the event's times, widened by what the task's feature has before and after it (spec 8.1). So an event
+/// that is moved takes the order with it, while the task's own times stay as they were ordered.
+fn times_of(told: &ScheduleEvent, feature: &str, known: &LiveEvent) -> LiveEvent {
+    let feature = told
+        .live_features
+        .iter()
+        .find(|has| has.system_name.as_deref() == Some(feature));
+    let shifted =
+        |at: Option<u64>, by_s: Option<i64>| at.map(|at| at.saturating_add_signed(by_s.unwrap_or(0)));
+    let (before_s, after_s) = feature.map_or((None, None), |feature| {
+        (
+            feature.pre_start_time_s.map(i64::saturating_neg),
+            feature.post_end_time_s,
+        )
+    });
+    match (
+        feature,
+        shifted(told.start_date_epoch_s, before_s),
+        shifted(told.end_date_epoch_s, after_s),
+    ) {
+        (Some(_), Some(start_epoch_s), Some(end_epoch_s)) => LiveEvent {
+            event_id: known.event_id,
+            start_epoch_s,
+            end_epoch_s,
+        },
+        _ => known.clone(),
+    }
+}
+
+/// Refuses an order whose event is over. One that was made ready in time may begin late.
+fn check_not_over(record: &TaskRecord, event: &LiveEvent, now_epoch_s: u64) -> Result<()> {
+    let live = record.live.as_ref();
+    let was_ready = live.is_some_and(|live| live.provisioned_in.is_some());
+    let late_s = if was_ready { EVENT_OVER_AFTER_S } else { 0 };
+    if is_on_air(record) || event.end_epoch_s.saturating_add(late_s) > now_epoch_s {
+        return Ok(());
+    }
+    Err(Refusal::EventOver {
+        ended_epoch_s: event.end_epoch_s,
+    }
+    .into())
+}
+
+/// Writes down, in the claim's own change, that a stream is about to be provisioned.
+pub(super) fn note_provisioning(record: &mut TaskRecord, order: &Order) {
+    let attempt = record.attempt;
+    if let Some(live) = &mut record.live {
+        live.event.clone_from(&order.event);
+        live.provisioned_in.get_or_insert(attempt);
+    }
+}
+
+/// Makes all ready for the event of an order, and tells Kaltura: answers the status that the task has by that. Safe to repeat:
+/// the stream is kept once, its tokens are the same each time, and Kaltura's feature is set to the same again. A stream of an
+/// earlier life of the task is closed before.
+pub(super) async fn provision(
+    task: &mut Task<'_>,
+    order: &Order,
+    plan: &Plan,
+    was_on_air: bool,
+) -> Result<TaskStatus> {
+    let ctx = task.ctx;
+    let task_id = task.record.task_id.clone();
+    let (Some(event), Some(live)) = (order.event.as_ref(), task.record.live.clone()) else {
+        return Err(Refusal::NoEvent.into());
+    };
+    let since = live.provisioned_in.unwrap_or(task.record.attempt);
+    let streams = ctx.streams()?;
+    let former = streams.load(&task_id).await?;
+    if former.is_some_and(|stream| stream.settings.attempt < since) {
+        close(task, EndReason::Withdrawn).await?;
+    }
+    let wanted = StreamSettings {
+        attempt: since,
+        ..settings(order, plan, event)
+    };
+    let stream = LiveStream::new(task_id.clone(), wanted.clone(), ctx.clock.now_epoch_s());
+    if !streams.keep(&stream).await? {
+        change_settings(ctx, &task_id, |settings| *settings = wanted.clone()).await?;
+    }
+    if was_on_air || is_on_air(&task.record) {
+        return Ok(TaskStatus::Processing);
+    }
+    let feature = feature(ctx, &task_id)?;
+    let client = ctx.kaltura.task(&task_id, &task.record.access_key);
+    match client.update_live_feature(event.event_id, &feature).await {
+        Ok(_) => {}
+        Err(error) if error.name() == "FEATURE_NAME_NOT_FOUND" => {
+            // The server takes it away with the task: so is the task still ours?
+            let details = client.get().await?;
+            claim::check_is_ours(&task_id, details.status)?;
+            return Err(Refusal::NoLiveFeature {
+                event_id: event.event_id.to_string(),
+            }
+            .into());
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(TaskStatus::Scheduled)
+}
+
+/// Where Kaltura sends the stream and listens.
+fn feature(ctx: &Context, task_id: &kaltura::TaskId) -> Result<LiveCaptionFeature> {
+    let ingest_url = ctx.config.live.ingest_url.clone();
+    let media_url = ingest_url.ok_or_else(|| setting("LIVE_INGEST_URL", "is not set"))?;
+    let captions_url = ctx.config.live.captions_url.as_deref();
+    let captions_url = captions_url.ok_or_else(|| setting("LIVE_CAPTIONS_URL", "is not set"))?;
+    let tokens = ctx.live_tokens()?;
+    Ok(LiveCaptionFeature {
+        media_url,
+        media_key: tokens.media_key(task_id).reveal().to_owned(),
+        caption_url: tokens.caption_url(captions_url, task_id).reveal().to_owned(),
+        caption_token: tokens.caption(task_id).reveal().to_owned(),
+        input_delay_s: None,
+    })
+}
+
+fn settings(order: &Order, plan: &Plan, event: &LiveEvent) -> StreamSettings {
+    let language = plan.delivered_language().bcp47;
+    let style = &plan.style;
+    StreamSettings {
+        attempt: 1,
+        source: spoken(&plan.source()),
+        target: plan.target.as_ref().map(spoken),
+        rules: LiveRules {
+            speaker_labels: style.speaker_labels,
+            speaker_change_marks: style.speaker_change_marks,
+            audio_tags: style.audio_tags,
+            remove_profanity: style.remove_profanity,
+            ..LiveRules::for_order(Some(style.max_characters_per_line), &language)
+        },
+        dictionary: order.dictionary.clone(),
+        event_start_epoch_s: event.start_epoch_s,
+        event_end_epoch_s: event.end_epoch_s,
+    }
+}
+
+fn spoken(language: &PlanLanguage) -> SourceLanguage {
+    SourceLanguage {
+        catalog_name: language.catalog_name.clone(),
+        bcp47: language.bcp47.clone(),
+    }
+}
+
+/// Changes a stream's settings, against others' writes; one that is not there, or has ended, stays so.
+async fn change_settings(
+    ctx: &Context,
+    task_id: &kaltura::TaskId,
+    change: impl Fn(&mut StreamSettings),
+) -> Result<()> {
+    let streams = ctx.streams()?;
+    for _ in 0..SAVE_TRIES {
+        let Some(mut stream) = streams.load(task_id).await? else {
+            return Ok(());
+        };
+        let before = stream.settings.clone();
+        change(&mut stream.settings);
+        if stream.settings == before
+            || stream.state == StreamState::Ended
+            || streams.save(&mut stream).await?
+        {
+            return Ok(());
+        }
+    }
+    Err(StepError::RecordConflict {
+        task_id: task_id.to_string(),
+        times: SAVE_TRIES,
+    })
+}
+
+/// Ends a task's stream, if it has one: nobody listens to it any more, and nothing is left of it but what it came to. Safe to
+/// repeat; of a task without an event, nothing is done.
+pub(super) async fn close(task: &Task<'_>, why: EndReason) -> Result<()> {
+    let was_provisioned = |live: &LiveRecord| live.provisioned_in.is_some();
+    if !task.record.live.as_ref().is_some_and(was_provisioned) {
+        return Ok(());
+    }
+    let ctx = task.ctx;
+    let task_id = &task.record.task_id;
+    let streams = ctx.streams()?;
+    let Some(stream) = streams.load(task_id).await? else {
+        return Ok(());
+    };
+    if stream.transcript_key.is_none() {
+        end_stream(task, why).await?;
+    }
+    streams.delete(task_id).await
+}
+
+/// An event that was on air is PROCESSING before it is READY, whatever came in between. One that is READY already, by an answer
+/// that was lost, stays so.
+pub(super) async fn processing_before_ready(task: &Task<'_>) -> Result<()> {
+    if !is_on_air(&task.record) {
+        return Ok(());
+    }
+    let update = UpdateJob::new(TaskStatus::Processing);
+    match claim::update(task.ctx, &task.record.task_id, update).await {
+        // Kaltura says the same of READY next, where it is not our own.
+        Err(error) if error.class() == Class::Gone => Ok(()),
+        outcome => outcome.map(|_| ()),
+    }
+}
+
+/// What reconcile sees of a live order, beside what it sees of every other: whether its event was moved, cancelled or is over, and
+/// whether Kaltura knows that it is on air. Says whether its stream was ended by this. `status` is the task's at Kaltura.
+pub(super) async fn look(task: &mut Task<'_>, status: Option<TaskStatus>) -> Result<bool> {
+    let ctx = task.ctx;
+    let Some(known) = task.record.live.as_ref().and_then(|live| live.event.clone()) else {
+        return Ok(false);
+    };
+    if task.record.next_work().is_none() {
+        return Ok(false);
+    }
+    let now_epoch_s = ctx.clock.now_epoch_s();
+    let event = moved(task, known).await?;
+    if !is_on_air(&task.record) {
+        if status == Some(TaskStatus::Processing) {
+            // It is told, and that it is was not written down.
+            tell_on_air(task).await?;
+        } else if event.end_epoch_s.saturating_add(EVENT_OVER_AFTER_S) <= now_epoch_s {
+            return counted_or_refused(task, &event).await;
+        }
+    } else if status == Some(TaskStatus::Scheduled) {
+        // A claim that was overtaken by the first caption.
+        tell_on_air(task).await?;
+    }
+    if !is_on_air(&task.record) || event.end_epoch_s.saturating_add(ctx.config.live.grace_s) > now_epoch_s {
+        return Ok(false);
+    }
+    end_stream(task, EndReason::EventOver).await
+}
+
+/// An event that was not on air an hour after its end, as far as Kaltura was told: if somebody listened all the same, it ends as one
+/// that was.
+async fn counted_or_refused(task: &mut Task<'_>, event: &LiveEvent) -> Result<bool> {
+    let index = task.record.next_work().unwrap_or_default();
+    if !counts(task, index).await? {
+        return Err(Refusal::EventOver {
+            ended_epoch_s: event.end_epoch_s,
+        }
+        .into());
+    }
+    end_stream(task, EndReason::EventOver).await
+}
+
+/// Ends the stream of a task; says whether there was one. Safe to repeat.
+async fn end_stream(task: &Task<'_>, why: EndReason) -> Result<bool> {
+    match live::end(task.ctx, &task.record.task_id, why).await {
+        Ok(_) => Ok(true),
+        Err(Refused::NoStream) => Ok(false),
+        Err(Refused::Step(error)) => Err(error),
+        Err(refused) => Err(task.out_of_order("live", &format!("a stream that can be ended: {refused}"))),
+    }
+}
+
+/// Where the whole of a task's stream stands once it has ended.
+pub(super) fn result_key(record: &TaskRecord) -> String {
+    let provisioned_in = record.live.as_ref().and_then(|live| live.provisioned_in);
+    live::transcript_key(&record.task_id, provisioned_in.unwrap_or(record.attempt))
+}
+
+/// The event as it is at Kaltura now, noted where it was moved. One that is gone while it is on air is as it was: what matters
+/// of it is known, and customers delete what is over.
+async fn moved(task: &mut Task<'_>, known: LiveEvent) -> Result<LiveEvent> {
+    let ctx = task.ctx;
+    let event_id = known.event_id;
+    let told = task
+        .with_key(async |client| client.schedule_event(event_id).await)
+        .await;
+    let event = match checked(told, task, &known) {
+        Err(StepError::Refused(refusal)) if is_on_air(&task.record) => {
+            tracing::warn!(%refusal, "the event of a stream that is on air is not what it was");
+            return Ok(known);
+        }
+        outcome => outcome?,
+    };
+    if event == known {
+        return Ok(event);
+    }
+    let now_epoch_s = ctx.clock.now_epoch_s();
+    let (start, end) = (event.start_epoch_s, event.end_epoch_s);
+    change_settings(ctx, &task.record.task_id, |settings| {
+        settings.event_start_epoch_s = start;
+        settings.event_end_epoch_s = end;
+    })
+    .await?;
+    task.change(|record| {
+        if let Some(live) = &mut record.live {
+            live.event = Some(event.clone());
+        }
+        record.note(now_epoch_s, format!("its event was moved: {start} to {end}"));
+    })
+    .await?;
+    Ok(event)
+}
+
+/// When a live order is to be looked at next: each hour until its event is near, then each ten minutes, and when its stream is to
+/// end. `None` for a task without an event, or whose event is done with.
+pub(super) fn next_look_in_s(record: &TaskRecord, grace_s: u64, now_epoch_s: u64) -> Option<u64> {
+    let event = record.live.as_ref()?.event.as_ref()?;
+    record.next_work()?;
+    let near_epoch_s = event.start_epoch_s.saturating_sub(EVENT_IS_NEAR_S);
+    let pause_s = if near_epoch_s > now_epoch_s {
+        CHECK_EVERY_S.min(near_epoch_s - now_epoch_s)
+    } else {
+        CHECK_JOBS_EVERY_S
+    };
+    let ends_epoch_s = [grace_s, EVENT_OVER_AFTER_S]
+        .map(|after_s| event.end_epoch_s.saturating_add(after_s))
+        .into_iter()
+        .find(|at| *at > now_epoch_s);
+    Some(
+        ends_epoch_s
+            .map_or(pause_s, |at| pause_s.min(at - now_epoch_s))
+            .max(1),
+    )
+}
