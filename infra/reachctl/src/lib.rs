@@ -238,7 +238,7 @@ async fn command(stack: &Stack, command: &Command, say: &Say) -> Result<String> 
             let notes = notes.unwrap_or_else(|error| Some(format!("can't be read: {error}")));
             let json = show::record_json(&record, execution, notes.as_deref());
             say.this(&json, || {
-                show::task(&record, execution, notes.as_deref(), say.now)
+                show::task(&record, execution, notes.as_deref(), None, say.now)
             })
         }
         Command::Retry { task_id } => say.held(&operator.retry(task_id).await?),

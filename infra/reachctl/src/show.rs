@@ -5,8 +5,9 @@
 use std::time::Duration;
 
 use comfy_table::{ContentArrangement, Table, presets};
+use pipeline::live::{LiveStream, StreamState};
 use pipeline::ports::{ExecutionState, GateClosed};
-use pipeline::record::{AcceptedWork, Duty, TaskRecord};
+use pipeline::record::{AcceptedWork, Duty, LiveRecord, TaskRecord};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -153,8 +154,72 @@ fn taken_on(engine: &str, accepted: &AcceptedWork, now: Now) -> String {
     }
 }
 
-/// One task with its history and the customer's notes, for people.
-pub fn task(record: &TaskRecord, execution: ExecutionState, notes: Option<&str>, now: Now) -> String {
+/// When a live order's event is, and where it stands.
+fn event_of(live: &LiveRecord, now: Now) -> String {
+    let Some(event) = &live.event else {
+        return "none is named".to_owned();
+    };
+    let on_air = match live.on_air_epoch_s {
+        Some(at_epoch_s) => format!("on air {}", now.tell(at_epoch_s)),
+        None => "not on air yet".to_owned(),
+    };
+    format!(
+        "{}, from {} to {}, {on_air}",
+        event.event_id,
+        now.tell(event.start_epoch_s),
+        now.tell(event.end_epoch_s)
+    )
+}
+
+/// How a live order's stream is, and who listens to it.
+fn stream_of(stream: &LiveStream, now: Now) -> String {
+    let state = match stream.state {
+        StreamState::Provisioned => "ready",
+        StreamState::OnAir => "on air",
+        StreamState::Ended => "ended",
+    };
+    let last_seq = stream.next_seq.saturating_sub(1);
+    let readers: Vec<String> = stream
+        .places
+        .iter()
+        .map(|place| {
+            let who = if place.connection.is_some() {
+                "connected"
+            } else {
+                "lost"
+            };
+            format!(
+                "{who} {} with {} of {last_seq}",
+                now.tell(place.since_epoch_s),
+                place.delivered_seq
+            )
+        })
+        .collect();
+    let readers = if readers.is_empty() {
+        "nobody listens".to_owned()
+    } else {
+        format!("readers: {}", readers.join("; "))
+    };
+    let sources: Vec<&str> = stream.sources.keys().map(String::as_str).collect();
+    let sources = if sources.is_empty() {
+        "nobody speaks".to_owned()
+    } else {
+        format!("sources: {}", sources.join(", "))
+    };
+    format!(
+        "{state}, {last_seq} messages, {} words late, {sources}, {readers}",
+        stream.late_words
+    )
+}
+
+/// One task with its history and the customer's notes, and a live one with its stream, for people.
+pub fn task(
+    record: &TaskRecord,
+    execution: ExecutionState,
+    notes: Option<&str>,
+    stream: Option<&LiveStream>,
+    now: Now,
+) -> String {
     let mut facts = table(&[]);
     let mut fact = |name: &str, value: String| {
         if !value.is_empty() && value != "-" {
@@ -181,6 +246,12 @@ pub fn task(record: &TaskRecord, execution: ExecutionState, notes: Option<&str>,
     fact("expected", now.tell_if(record.expected_finish_epoch_s));
     fact("ended", now.tell_if(record.ended_epoch_s));
     fact("notes", notes.unwrap_or_default().to_owned());
+    if let Some(live) = &record.live {
+        fact("event", event_of(live, now));
+    }
+    if let Some(stream) = stream {
+        fact("stream", stream_of(stream, now));
+    }
     if let Some((duty, at_epoch_s)) = record.due() {
         let what = match duty {
             Duty::Send => "to be sent",
@@ -343,13 +414,42 @@ mod tests {
             step: "fetch".to_owned(),
         });
         let notes = Some("Please spell Ödön as the speaker does.");
-        insta::assert_snapshot!(task(&record, ExecutionState::Ended, notes, NOW));
+        insta::assert_snapshot!(task(&record, ExecutionState::Ended, notes, None, NOW));
         record.fail_text = Some("We can't hear it.".to_owned());
         assert!(
             held(&record, NOW).contains("fails as attempt 2 in 5m"),
             "{}",
             held(&record, NOW)
         );
+    }
+
+    #[test]
+    fn a_live_order_is_told_with_its_event_and_its_stream() {
+        let mut record = record();
+        record.live = Some(LiveRecord {
+            event: Some(pipeline::plan::LiveEvent {
+                event_id: 77.into(),
+                start_epoch_s: NOW.epoch_s - 600,
+                end_epoch_s: NOW.epoch_s + 3_000,
+            }),
+            provisioned_in: Some(1),
+            on_air_epoch_s: Some(NOW.epoch_s - 540),
+        });
+        let settings = pipeline::memory::sample_stream_settings();
+        let mut stream = LiveStream::new(record.task_id.clone(), settings, NOW.epoch_s - 90_000);
+        let ready = stream_of(&stream, NOW);
+        stream.state = StreamState::OnAir;
+        stream.next_seq = 13;
+        let place = json!({
+            "number": 1,
+            "connection": "a",
+            "since_epoch_s": NOW.epoch_s - 540,
+            "delivered_seq": 12,
+        });
+        stream.places = vec![serde_json::from_value(place).unwrap()];
+        let mut told = task(&record, ExecutionState::Running, None, Some(&stream), NOW);
+        told.push_str(&ready);
+        insta::assert_snapshot!(told);
     }
 
     #[test]

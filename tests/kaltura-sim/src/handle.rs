@@ -1,6 +1,7 @@
 //! Starting, steering and stopping a stand-in from code.
 
 use crate::config::{AppTokenHash, SimConfig};
+use crate::contract::Fields;
 use crate::error::SimError;
 use crate::faults::Fault;
 use crate::ids::{EntryId, FaultId, PartnerId, TaskId};
@@ -9,7 +10,7 @@ use crate::report::{CallRecord, OrderReport};
 use crate::secrets::SecretKind;
 use crate::serve::Server;
 use crate::web::{Network, Web};
-use crate::world::Shared;
+use crate::world::{Shared, unknown};
 use axum::http;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -171,6 +172,48 @@ impl SimHandle {
     /// The customer deletes the entry.
     pub fn delete_entry(&self, entry_id: &EntryId) -> Result<(), SimError> {
         self.shared.delete_entry(entry_id)
+    }
+
+    /// The customer moves the event of a live order.
+    pub fn move_event(&self, task_id: &TaskId, start_epoch_s: i64, end_epoch_s: i64) -> Result<(), SimError> {
+        self.change_event(task_id, |event| {
+            event.insert("startDate".to_owned(), start_epoch_s.into());
+            event.insert("endDate".to_owned(), end_epoch_s.into());
+        })
+    }
+
+    /// The customer cancels the event of a live order (`KalturaScheduleEventStatus` CANCELLED).
+    pub fn cancel_event(&self, task_id: &TaskId) -> Result<(), SimError> {
+        self.change_event(task_id, |event| {
+            event.insert("status".to_owned(), 1.into());
+        })
+    }
+
+    /// The customer deletes the event of a live order.
+    pub fn delete_event(&self, task_id: &TaskId) -> Result<(), SimError> {
+        let id = self.event_of(task_id)?;
+        self.shared.world().schedule_events.remove(&id);
+        Ok(())
+    }
+
+    fn change_event(&self, task_id: &TaskId, change: impl FnOnce(&mut Fields)) -> Result<(), SimError> {
+        let id = self.event_of(task_id)?;
+        let mut world = self.shared.world();
+        let event = world.schedule_events.get_mut(&id);
+        change(&mut event.ok_or_else(|| unknown("event", &id.to_string()))?.fields);
+        Ok(())
+    }
+
+    fn event_of(&self, task_id: &TaskId) -> Result<i64, SimError> {
+        let world = self.shared.world();
+        let task = world.tasks.get(task_id);
+        let task = task.ok_or_else(|| unknown("task", task_id.as_str()))?;
+        let id = task
+            .fields
+            .get("taskJobData")
+            .and_then(|data| data.get("scheduledEventId"))
+            .map(crate::params::integer);
+        id.ok_or_else(|| unknown("event", "of a task without one"))
     }
 
     /// Switches faults on; the ids take them off again.

@@ -288,6 +288,7 @@ fn new_task(
         ),
         charged: false,
         refunded: false,
+        first_live_feature: live_feature.clone(),
         live_feature,
     }
 }

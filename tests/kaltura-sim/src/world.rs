@@ -147,6 +147,7 @@ impl Shared {
         }
         // An order like any other again: what was refunded was the run before.
         task.refunded = false;
+        task.live_feature.clone_from(&task.first_live_feature);
         world.renew_access_key(task_id, now_s);
         Ok(())
     }
@@ -223,6 +224,8 @@ pub(crate) struct Task {
     pub(crate) charged: bool,
     pub(crate) refunded: bool,
     pub(crate) live_feature: Option<Fields>,
+    /// That feature as it was made with the task.
+    pub(crate) first_live_feature: Option<Fields>,
 }
 
 /// Statuses that end a task: READY, REJECTED, ERROR, ABORTED.

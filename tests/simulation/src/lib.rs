@@ -16,6 +16,7 @@
     reason = "a test's world: a panic is the test's verdict"
 )]
 
+mod broadcast;
 pub mod chaos;
 pub mod machine;
 mod ports;

@@ -9,11 +9,12 @@ use bytes::Bytes;
 use kaltura::transport::{Answer, Exchange, Fault, Request, Transport};
 use kaltura::{PartnerId, TaskId};
 use media::{Container, FetchError, FetchReport, PartSink, Resume};
-use pipeline::memory::{ManualClock, MemoryObjects, MemoryTable};
+use pipeline::live::{Bound, ConnectionId, LiveStream};
+use pipeline::memory::{ManualClock, MemoryObjects, MemorySockets, MemoryStreams, MemoryTable};
 use pipeline::ports::{
     Clock, Completions, Deleted, ExecutionState, Executions, Gate, GateClosed, KnownTask, Leases, LinkMethod,
-    MediaFetcher, MediaKind, ObjectLinks, ObjectStore, OrderQueue, PresignedUrl, SessionStore, SignedGet,
-    StagedTask, TaskIndex, TaskStore, WorkState,
+    MediaFetcher, MediaKind, ObjectLinks, ObjectStore, OrderQueue, PresignedUrl, Sent as Taken, SessionStore,
+    SignedGet, Sockets, StagedTask, StreamStore, TaskIndex, TaskStore, WorkState,
 };
 use pipeline::record::{Duty, Stage, TaskRecord, TaskState};
 use pipeline::session::CachedSession;
@@ -287,6 +288,80 @@ impl Completions for States {
             Ok(())
         };
         self.run.call("states.fail", lost, fail).await
+    }
+}
+
+/// The live streams.
+pub struct Streams {
+    pub run: Run,
+    pub store: Arc<MemoryStreams>,
+}
+
+#[async_trait]
+impl StreamStore for Streams {
+    async fn keep(&self, stream: &LiveStream) -> Result<bool> {
+        self.run.call("streams.keep", lost, self.store.keep(stream)).await
+    }
+
+    async fn load(&self, task_id: &TaskId) -> Result<Option<LiveStream>> {
+        self.run
+            .call("streams.load", lost, self.store.load(task_id))
+            .await
+    }
+
+    async fn save(&self, stream: &mut LiveStream) -> Result<bool> {
+        self.run.call("streams.save", lost, self.store.save(stream)).await
+    }
+
+    async fn delete(&self, task_id: &TaskId) -> Result<()> {
+        self.run
+            .call("streams.delete", lost, self.store.delete(task_id))
+            .await
+    }
+
+    async fn bind(&self, connection: &ConnectionId, to: &Bound) -> Result<()> {
+        self.run
+            .call("streams.bind", lost, self.store.bind(connection, to))
+            .await
+    }
+
+    async fn bound(&self, connection: &ConnectionId) -> Result<Option<Bound>> {
+        self.run
+            .call("streams.bound", lost, self.store.bound(connection))
+            .await
+    }
+
+    async fn unbind(&self, connection: &ConnectionId) -> Result<()> {
+        self.run
+            .call("streams.unbind", lost, self.store.unbind(connection))
+            .await
+    }
+}
+
+/// The websocket.
+pub struct Websocket {
+    pub run: Run,
+    pub sockets: Arc<MemorySockets>,
+}
+
+#[async_trait]
+impl Sockets for Websocket {
+    async fn send(&self, connection: &ConnectionId, text: &str) -> Result<Taken> {
+        self.run
+            .call("sockets.send", lost, self.sockets.send(connection, text))
+            .await
+    }
+
+    async fn is_open(&self, connection: &ConnectionId) -> Result<bool> {
+        self.run
+            .call("sockets.is_open", lost, self.sockets.is_open(connection))
+            .await
+    }
+
+    async fn close(&self, connection: &ConnectionId) -> Result<()> {
+        self.run
+            .call("sockets.close", lost, self.sockets.close(connection))
+            .await
     }
 }
 

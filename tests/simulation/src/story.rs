@@ -13,16 +13,19 @@ use kaltura_sim::{
 };
 use pipeline::error::Failure;
 use pipeline::invariants::{self, Broken, Invariant, SeenAsset, SeenTask};
-use pipeline::memory::{ManualClock, MemoryObjects, MemoryTable};
+use pipeline::memory::{ManualClock, MemoryObjects, MemorySockets, MemoryStreams, MemoryTable};
 use pipeline::operator::Operator;
 use pipeline::ports::{Clock, Gate, ObjectStore, TaskStore};
 use pipeline::record::{Duty, TaskRecord, TaskState};
 
+use crate::broadcast::Broadcast;
 use crate::chaos::{Blow, Chaos, Plan, Run};
 use crate::lock;
 use crate::machine::{Machine, Work};
 use crate::vendor::{Vendor, config};
 
+const LIVE_CAPTIONS: i64 = 8;
+const LIVE_LASTS_S: u64 = 20 * 60;
 const START_EPOCH_S: u64 = 1_700_000_000;
 const HOUR_S: u64 = 3_600;
 /// By then everything must have come to its end: pauses of parked tasks grow to six hours.
@@ -110,6 +113,8 @@ pub struct Story {
     messages: Mutex<Vec<Message>>,
     broken: Arc<Mutex<Vec<Broken>>>,
     placed: Vec<PlacedOrder>,
+    /// The events of live orders, as they take place.
+    broadcasts: Vec<Broadcast>,
     /// Tasks of customers who want their content to go once the order has ended.
     go_at_once: BTreeSet<String>,
     polls: u64,
@@ -194,6 +199,8 @@ impl Story {
             time: time.clone(),
             table: Arc::new(MemoryTable::default()),
             objects,
+            streams: Arc::new(MemoryStreams::default()),
+            sockets: Arc::new(MemorySockets::default()),
             sent: Arc::default(),
             machine: machine.clone(),
             broken: Arc::new(move |record: &TaskRecord| lock(&noted).extend(invariants::of_record(record))),
@@ -208,6 +215,7 @@ impl Story {
             messages: Mutex::default(),
             broken,
             placed: Vec::new(),
+            broadcasts: Vec::new(),
             go_at_once: BTreeSet::new(),
             polls: 0,
             next: [START_EPOCH_S; 4],
@@ -285,6 +293,38 @@ impl Story {
         self.placed.push(placed);
     }
 
+    /// Places an order for a live event that begins in so many seconds and lasts twenty minutes. Its engine says when it is over,
+    /// or leaves that to the vendor.
+    pub async fn place_live(&mut self, customer: i64, policy: i64, begins_in_s: u64, says_end: bool) {
+        let start_epoch_s = self.now_epoch_s() + begins_in_s;
+        let end_epoch_s = start_epoch_s + LIVE_LASTS_S;
+        let order = OrderRequest {
+            service_feature: LIVE_CAPTIONS,
+            customer: CustomerSpec {
+                partner_id: PartnerId(customer),
+                ..CustomerSpec::default()
+            },
+            profile: ProfileSpec {
+                content_deletion_policy: policy,
+                ..ProfileSpec::default()
+            },
+            task_data: Some(serde_json::json!({
+                "objectType": "KalturaScheduledVendorTaskData",
+                "startDate": start_epoch_s,
+                "endDate": end_epoch_s,
+            })),
+            ..OrderRequest::default()
+        };
+        let placed = self.sim.place_order(order).await.unwrap();
+        if policy == ONCE_PROCESSED {
+            self.go_at_once.insert(placed.task_id.to_string());
+        }
+        let task_id = TaskId::parse(placed.task_id.as_str()).unwrap();
+        self.broadcasts
+            .push(Broadcast::new(task_id, start_epoch_s, end_epoch_s, says_end));
+        self.placed.push(placed);
+    }
+
     /// Tells the whole story: bad times, then good ones, until everything has ended.
     pub async fn tell(mut self, turns: Turns) -> Outcome {
         self.kaltura_goes_wrong(turns.kaltura_fails);
@@ -320,7 +360,12 @@ impl Story {
                 .machine
                 .next_epoch_s()
                 .map_or(300, |next| next.saturating_sub(self.now_epoch_s()));
-            self.pass(next_s.clamp(10, 600)).await;
+            let now_epoch_s = self.now_epoch_s();
+            let is_live = self
+                .broadcasts
+                .iter()
+                .any(|broadcast| broadcast.is_on(now_epoch_s));
+            self.pass(next_s.clamp(10, if is_live { 60 } else { 600 })).await;
         }
         let until_epoch_s = self.now_epoch_s() + 2 * invariants::DELETED_WITHIN_S;
         while self.now_epoch_s() < until_epoch_s && !self.all_is_swept() {
@@ -346,9 +391,9 @@ impl Story {
             .all(|record| !record.is_due(Duty::Sweep, soon_epoch_s))
     }
 
-    /// Orders that are still PENDING at Kaltura.
+    /// Orders that are still PENDING or SCHEDULED at Kaltura.
     fn unseen(&self) -> impl Iterator<Item = &PlacedOrder> {
-        let pending = |order: &&PlacedOrder| self.sim.order(&order.task_id).unwrap().status == 1;
+        let pending = |order: &&PlacedOrder| matches!(self.sim.order(&order.task_id).unwrap().status, 1 | 9);
         self.placed.iter().filter(pending)
     }
 
@@ -414,7 +459,7 @@ impl Story {
         let status = self.sim.order(&order.task_id).unwrap().status;
         match self.chaos.below(3) {
             // A task in a final state stays as it is.
-            0 if matches!(status, 1 | 3) => self.sim.abort_order(&order.task_id).unwrap(),
+            0 if matches!(status, 1 | 3 | 9) => self.sim.abort_order(&order.task_id).unwrap(),
             1 => self.sim.delete_entry(&order.entry_id).unwrap(),
             2 if status == 6 => self.sim.reset_order(&order.task_id).unwrap(),
             _ => {}
@@ -459,12 +504,17 @@ impl Story {
         for task_id in self.received() {
             due.push(self.claim(task_id).boxed_local());
         }
+        let mut broadcasts = std::mem::take(&mut self.broadcasts);
+        for broadcast in &mut broadcasts {
+            due.push(broadcast.go_on(&self.vendor, now_epoch_s).boxed_local());
+        }
         for execution in self.machine.due() {
             due.push(self.go_on(execution).boxed_local());
         }
         self.chaos.shuffle(&mut due);
         *lock(&self.invocations) += due.len();
         join_all(due).await;
+        self.broadcasts = broadcasts;
         // Imports run beside, in the stand-in.
         for _ in 0..30 {
             tokio::task::yield_now().await;
@@ -615,6 +665,10 @@ impl Story {
             ..Outcome::default()
         };
         let mut told = Vec::new();
+        for broadcast in &self.broadcasts {
+            let report = self.sim.order(&broadcast.task_id.as_str().into()).unwrap();
+            broken.extend(broadcast.judge(&self.vendor, &report));
+        }
         let records = self.vendor.table.all().unwrap();
         for order in &self.placed {
             let report = self.sim.order(&order.task_id).unwrap();
@@ -646,7 +700,7 @@ impl Story {
             // No end of ours while Kaltura still waits for it.
             if record.state.has_ended()
                 && record.state != TaskState::LeftAlone
-                && matches!(report.status, 1 | 3)
+                && matches!(report.status, 1 | 3 | 9)
             {
                 broken.push(Broken {
                     invariant: Invariant::NoneIsLost,

@@ -13,22 +13,25 @@ use kaltura::{Client, ClientConfig, PartnerId, ServiceUrl, TaskId};
 use kaltura_sim::SimHandle;
 use pipeline::config::{Config, Env};
 use pipeline::context::{Context, Parts};
-use pipeline::memory::{FixedAppToken, ManualClock, MemoryObjects, MemoryTable};
+use pipeline::live::{self, ConnectionId, EndReason, LiveInput, LiveTokens, Refused};
+use pipeline::memory::{
+    FixedAppToken, ManualClock, MemoryObjects, MemorySockets, MemoryStreams, MemoryTable,
+};
 use pipeline::operator::Operator;
 use pipeline::record::TaskRecord;
 use pipeline::session::VendorSessions;
 use pipeline::steps::fail::Ending;
 use pipeline::steps::process::ProcessInput;
 use pipeline::steps::{
-    OrderMessage, StepInput, claim, extend_keys, fail, fetch, finalize, poll, process, reconcile, render,
-    sweep, upload,
+    OrderMessage, StepInput, claim, extend_keys, fail, fetch, finalize, live as life, poll, process,
+    reconcile, render, sweep, upload,
 };
 use serde_json::{Value, json};
 use step_world::{InProcess, spoken};
 
 use crate::chaos::{Chaos, Run};
 use crate::machine::{Execution, Machine};
-use crate::ports::{Bucket, Calls, Media, Queue, Sent, SkewedClock, States, Table};
+use crate::ports::{Bucket, Calls, Media, Queue, Sent, SkewedClock, States, Streams, Table, Websocket};
 
 /// What all functions share.
 pub struct Vendor {
@@ -37,6 +40,8 @@ pub struct Vendor {
     pub time: Arc<ManualClock>,
     pub table: Arc<MemoryTable>,
     pub objects: MemoryObjects,
+    pub streams: Arc<MemoryStreams>,
+    pub sockets: Arc<MemorySockets>,
     pub sent: Sent,
     pub machine: Machine,
     pub config: Config,
@@ -55,7 +60,9 @@ pub fn config(sim: &SimHandle, with_transcripts: bool) -> Config {
         ("TASKS_TABLE", "tasks"),
         ("APP_TOKEN_SECRET_ARN", "secret"),
         ("PROCESSING_REGION", "US"),
-        ("ENABLED_SERVICES", "1"),
+        ("ENABLED_SERVICES", "1,8"),
+        ("LIVE_INGEST_URL", "rtmps://live.vendor.example/reach"),
+        ("LIVE_CAPTIONS_URL", "wss://captions.vendor.example/live"),
         ("REACH_ALLOW_LOOPBACK", "true"),
         (
             "DELIVER_TRANSCRIPTS",
@@ -124,7 +131,21 @@ impl Vendor {
                 executions: Some(states.clone()),
                 completions: Some(states),
                 fetcher: Some(Arc::new(Media { run: run.clone() })),
-                engines: Some(EngineSet::new(vec![Arc::new(Speaker)])),
+                engines: Some(EngineSet::new(vec![
+                    Arc::new(Speaker),
+                    Arc::new(engines::live::Live),
+                ])),
+                streams: Some(Arc::new(Streams {
+                    run: run.clone(),
+                    store: self.streams.clone(),
+                })),
+                sockets: Some(Arc::new(Websocket {
+                    run: run.clone(),
+                    sockets: self.sockets.clone(),
+                })),
+                live_tokens: Some(Arc::new(
+                    LiveTokens::new("a secret of more than thirty-two letters", 1).unwrap(),
+                )),
                 ..Parts::default()
             },
         }
@@ -189,6 +210,38 @@ impl Vendor {
         let ctx = self.context(&run);
         let message = OrderMessage { task_id };
         matches!(Box::pin(run.live(claim::run(&ctx, &message))).await, Some(Ok(_)))
+    }
+
+    /// Somebody comes to listen to a stream. Whether they were let in.
+    pub async fn connect(&self, task_id: &TaskId, connection: &ConnectionId) -> bool {
+        let run = Run::new(&self.chaos);
+        let ctx = self.context(&run);
+        let joined = Box::pin(run.live(live::join(&ctx, task_id, connection))).await;
+        matches!(joined, Some(Ok(_)))
+    }
+
+    /// A source posts words, and what follows from it is done as the function of live captions does it. Whether the source was
+    /// told that all is well: else it posts the same again.
+    pub async fn hear(&self, task_id: &TaskId, input: &LiveInput) -> bool {
+        let run = Run::new(&self.chaos);
+        let ctx = self.context(&run);
+        let heard = async {
+            let taken = match live::take_in(&ctx, task_id, input).await {
+                Ok(taken) => taken,
+                // There is nobody to tell anything any more.
+                Err(Refused::NoStream | Refused::Ended) => return true,
+                Err(_) => return false,
+            };
+            if taken.is_to_be_on_air && life::on_air(&ctx, task_id).await.is_ok() {
+                drop(live::note_on_air(&ctx, task_id).await);
+            }
+            if !taken.is_end_of_stream {
+                return true;
+            }
+            let ended = live::end(&ctx, task_id, EndReason::EndOfStream).await;
+            ended.is_ok() && life::over(&ctx, task_id).await.is_ok()
+        };
+        Box::pin(run.live(heard)).await == Some(true)
     }
 
     /// Calls a function of the state machine; the error is the name that it matches on.

@@ -1,5 +1,5 @@
 //! Every call that leaves a function, from an order's first poll to its deletion: the function dies before it, dies after it, is
-//! refused, or never hears the answer. Each time the order is delivered, once.
+//! refused, or never hears the answer. Each time the order is delivered, once. A live order goes the same way, through its event.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,8 +15,20 @@ use simulation::{Blow, Outcome, Plan, Story};
 
 const BLOWS: [Blow; 4] = [Blow::DieBefore, Blow::DieAfter, Blow::ReplyLost, Blow::Refused];
 
+/// What is ordered.
+#[derive(Debug, Clone, Copy)]
+enum Ordered {
+    /// Captions of a recording.
+    Captions,
+    /// Captions of a live event, whose engine says when it is over, or doesn't.
+    Live {
+        /// Whether it does.
+        says_end: bool,
+    },
+}
+
 /// One order, with one blow; and the calls that were made.
-fn told(plan: Plan) -> (Outcome, Vec<String>) {
+fn told(ordered: Ordered, plan: Plan) -> (Outcome, Vec<String>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -24,18 +36,21 @@ fn told(plan: Plan) -> (Outcome, Vec<String>) {
     runtime.block_on(async {
         let mut story = Story::new(1, plan);
         // There is a deletion to be disturbed, too.
-        story.place_of(101, ONCE_PROCESSED).await;
+        match ordered {
+            Ordered::Captions => story.place_of(101, ONCE_PROCESSED).await,
+            Ordered::Live { says_end } => story.place_live(101, ONCE_PROCESSED, 1_800, says_end).await,
+        }
         story.until_all_have_ended().await;
         let calls = story.chaos().calls();
         (story.judge(), calls)
     })
 }
 
-#[test]
-fn each_call_may_be_the_last_one() {
-    let (calm, calls) = told(Plan::Calm);
+/// Strikes at each call of an order's way in turn; `writes` must be among them.
+fn each_call_is_struck(ordered: Ordered, writes: &[&str]) {
+    let (calm, calls) = told(ordered, Plan::Calm);
     assert_eq!(calm.broken, []);
-    assert_eq!(calm.ends, BTreeMap::from([("Delivered", 1)]));
+    assert_eq!(calm.ends, BTreeMap::from([("Delivered", 1)]), "{:?}", calm.told);
     // What comes after the delivery is polls of an idle vendor, all alike.
     let last = calls
         .iter()
@@ -44,7 +59,7 @@ fn each_call_may_be_the_last_one() {
     let points = last + 4;
     for call in 0..points {
         for blow in BLOWS {
-            let (outcome, made) = told(Plan::Once { call, blow });
+            let (outcome, made) = told(ordered, Plan::Once { call, blow });
             let what = format!("{blow:?} at call {call}, {}", made[call]);
             assert_eq!(outcome.blows, BTreeMap::from([(blow, 1)]), "{what}");
             assert_eq!(outcome.broken, [], "{what}");
@@ -55,20 +70,54 @@ fn each_call_may_be_the_last_one() {
     for call in &calls[..points] {
         *kinds.entry(call).or_default() += 1;
     }
-    println!("{points} calls, {} crash points: {kinds:?}", points * BLOWS.len());
-    for write in [
+    println!(
+        "{ordered:?}: {points} calls, {} crash points: {kinds:?}",
+        points * BLOWS.len()
+    );
+    let common = [
         "table.keep",
         "table.save",
         "queue.send",
         "states.start",
         "states.succeed",
         "bucket.put",
-        "bucket.put_media",
         "bucket.delete_all",
-        "caption_captionasset.add",
-        "caption_captionasset.setContent",
         "reach_entryvendortask.updateJob",
-    ] {
+    ];
+    for write in common.iter().chain(writes) {
         assert!(kinds.contains_key(write), "no blow fell at {write}");
     }
+}
+
+#[test]
+fn each_call_may_be_the_last_one() {
+    each_call_is_struck(
+        Ordered::Captions,
+        &[
+            "bucket.put_media",
+            "caption_captionasset.add",
+            "caption_captionasset.setContent",
+        ],
+    );
+}
+
+/// What a live order has beside: its stream, those who listen, and Kaltura's event.
+const OF_LIVE: [&str; 7] = [
+    "streams.keep",
+    "streams.save",
+    "streams.delete",
+    "streams.bind",
+    "sockets.send",
+    "sockets.close",
+    "schedule_scheduleevent.updateLiveFeature",
+];
+
+#[test]
+fn each_call_of_a_live_order_may_be_the_last_one() {
+    each_call_is_struck(Ordered::Live { says_end: true }, &OF_LIVE);
+}
+
+#[test]
+fn each_call_of_a_live_order_that_the_vendor_ends_may_be_the_last_one() {
+    each_call_is_struck(Ordered::Live { says_end: false }, &OF_LIVE);
 }

@@ -23,6 +23,7 @@ mod told;
 
 use std::sync::Arc;
 
+use engines::live::Live;
 use engines::people::People;
 use engines::{CompletionToken, Engine, EngineSet};
 use kaltura::{AccessKey, TaskId};
@@ -53,6 +54,11 @@ pub use engine::{Answer, ToldEngine, in_spanish, said, spoken};
 pub use in_process::InProcess;
 pub use told::{Told, told};
 
+/// Where the vendor takes streams.
+pub const INGEST_URL: &str = "rtmps://live.vendor.example/reach";
+/// Where it gives captions.
+pub const CAPTIONS_URL: &str = "wss://captions.vendor.example/live";
+
 /// A vendor with its Kaltura, in one process.
 pub struct World {
     /// Kaltura.
@@ -82,6 +88,7 @@ pub struct World {
 enum Vendor {
     OfCaptions,
     OfEveryService,
+    OfLiveEvents,
 }
 
 impl Vendor {
@@ -89,6 +96,7 @@ impl Vendor {
         match self {
             Self::OfCaptions => "1",
             Self::OfEveryService => "1,2,3,4,5,6,7,9",
+            Self::OfLiveEvents => "1,8,11",
         }
     }
 
@@ -98,9 +106,9 @@ impl Vendor {
                 let engine = Arc::new(ToldEngine::default());
                 (engine.clone(), vec![engine])
             }
-            Self::OfEveryService => {
+            Self::OfEveryService | Self::OfLiveEvents => {
                 let engine = Arc::new(ToldEngine::of_every_work());
-                (engine.clone(), vec![engine, Arc::new(People)])
+                (engine.clone(), vec![engine, Arc::new(People), Arc::new(Live)])
             }
         }
     }
@@ -138,6 +146,11 @@ impl World {
         Self::made(SimConfig::default(), vars, None, Vendor::OfEveryService).await
     }
 
+    /// A world whose vendor has live events, and captions. Its settings differ by `vars`.
+    pub async fn of_live_events(vars: &[(&str, &str)]) -> Self {
+        Self::made(SimConfig::default(), vars, None, Vendor::OfLiveEvents).await
+    }
+
     /// A world with another Kaltura.
     pub async fn at(sim: SimConfig) -> Self {
         Self::made(sim, &[], None, Vendor::OfCaptions).await
@@ -171,6 +184,8 @@ impl World {
             ("ENABLED_SERVICES", vendor.enabled_services()),
             ("REACH_ALLOW_LOOPBACK", "true"),
             ("DELIVER_TRANSCRIPTS", "false"),
+            ("LIVE_INGEST_URL", INGEST_URL),
+            ("LIVE_CAPTIONS_URL", CAPTIONS_URL),
         ];
         all.extend(vars);
         let config = Config::from_env(&Env::of(&all)).unwrap();

@@ -14,6 +14,7 @@ mod delivery;
 mod engines;
 mod events;
 mod life;
+mod live;
 mod media;
 mod operator;
 mod overdue;
