@@ -160,7 +160,7 @@ mod tests {
 
     async fn interpreted(set: &EngineSet, work: &Translate) -> Result<Vec<String>> {
         let job_id = JobId::new(&TaskId::new("9292"), 1, WorkKind::Translate);
-        set.interpret(&job_id, work, Duration::from_secs(2)).await
+        set.interpret(&job_id, work, Duration::from_millis(200)).await
     }
 
     #[tokio::test]
@@ -175,11 +175,11 @@ mod tests {
         assert!(interpreted(&set, &nothing).await.unwrap().is_empty());
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn what_can_not_be_had_says_whether_it_may_be_later() {
         for (set, into, name, class) in [
             (
-                set(Duration::from_secs(3), 2),
+                set(Duration::from_mins(1), 2),
                 "Spanish",
                 "EngineUnavailable",
                 ErrorClass::Retryable,
