@@ -138,9 +138,14 @@ async fn interpreted(world: &World, texts: &[&str], dictionary: &[&str]) -> crat
 async fn a_stream_makes_its_terminology_once_and_removes_it_at_its_end() {
     let world = World::new(AwsConfig::default()).await;
     remembering(&world);
-    assert_eq!(interpreted(&world, &["One."], &["Kaltura"]).await.unwrap(), ["<One.>"]);
     assert_eq!(
-        interpreted(&world, &["Two.", "Three."], &["Kaltura"]).await.unwrap(),
+        interpreted(&world, &["One."], &["Kaltura"]).await.unwrap(),
+        ["<One.>"]
+    );
+    assert_eq!(
+        interpreted(&world, &["Two.", "Three."], &["Kaltura"])
+            .await
+            .unwrap(),
         ["<Two.>", "<Three.>"]
     );
     let job_id = translate(&[], &[]).job_id;
@@ -161,7 +166,10 @@ async fn a_stream_makes_its_terminology_once_and_removes_it_at_its_end() {
         named("TranslateText")["TerminologyNames"],
         json!([named("ImportTerminology")["Name"]])
     );
-    assert_eq!(named("DeleteTerminology")["Name"], named("ImportTerminology")["Name"]);
+    assert_eq!(
+        named("DeleteTerminology")["Name"],
+        named("ImportTerminology")["Name"]
+    );
     assert_eq!(named("TranslateText")["Settings"]["Profanity"], "MASK");
 }
 
@@ -173,7 +181,10 @@ async fn a_stream_goes_on_without_a_dictionary_that_is_not_taken() {
         "ImportTerminology",
         Answer::Error(400, "LimitExceededException", "100"),
     );
-    assert_eq!(interpreted(&world, &["One."], &["Kaltura"]).await.unwrap(), ["<One.>"]);
+    assert_eq!(
+        interpreted(&world, &["One."], &["Kaltura"]).await.unwrap(),
+        ["<One.>"]
+    );
     assert_eq!(world.last("TranslateText").get("TerminologyNames"), None);
 }
 
