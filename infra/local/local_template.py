@@ -16,8 +16,8 @@ The local run deploys the real template.yaml. This is all that differs, and why:
     an action that AWS doesn't know.
 7.  Who may complete waits may complete any: the emulator can't tell whose state machine a task token is.
 8.  Alarms on several metrics together go: the emulator has no metric math.
-9.  The addresses of the door and of the people's API are the emulator's (ENDPOINT), which has no host of its own for an HTTP
-    API, only a path.
+9.  The addresses of the door, of the people's API and of the websocket are the emulator's (ENDPOINT), which has no host of its own
+    for an API, only a path. LiveIngestUrl may be on loopback as it is.
 10. The layers with ffmpeg go, and REACH_FFMPEG and REACH_DESCRIBE_FFMPEG name the machine's own, which is on the PATH of the
     functions' processes: the emulator's native processes have no /opt of theirs.
 
@@ -35,6 +35,8 @@ from samcli.yamlhelper import yaml_parse
 
 LOOPBACK_URL = r"^http://127\.0\.0\.1:[0-9]{1,5}/?$"
 DOOR_URL = {"Fn::Sub": "https://${DoorApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}"}
+LIVE_URL = {"Fn::Sub": "wss://${LiveApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}/live"}
+LIVE_SOCKETS_URL = {"Fn::Sub": "https://${LiveApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}/live"}
 PEOPLE_ORIGIN = {"Fn::Sub": "https://${PeopleApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}"}
 PEOPLE_URL = {"Fn::Sub": "https://${PeopleApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}/"}
 
@@ -48,6 +50,9 @@ def localise(template: dict, root: Path, binaries: Path, out: Path, machine: str
     describing = template["Globals"]["Function"]["Environment"]["Variables"]["REACH_DESCRIBE_FFMPEG"]["Fn::If"]
     describing[1] = shutil.which("ffmpeg") or ""
     template = with_address(template, DOOR_URL, {"Fn::Sub": f"{endpoint}/_aws/execute-api/${{DoorApi}}/$default"})
+    live = f"{endpoint}/_aws/execute-api/${{LiveApi}}/live"
+    template = with_address(template, LIVE_SOCKETS_URL, {"Fn::Sub": live})
+    template = with_address(template, LIVE_URL, {"Fn::Sub": live.replace("http", "ws", 1)})
     template = with_address(template, PEOPLE_ORIGIN, {"Fn::Sub": endpoint})
     template = with_address(template, PEOPLE_URL, {"Fn::Sub": f"{endpoint}/_aws/execute-api/${{PeopleApi}}/$default/"})
     for resource in template["Resources"].values():

@@ -38,8 +38,10 @@ class LocalTemplate(unittest.TestCase):
         promised = re.compile(
             r"/Parameters/Architecture/Default"
             r"|/Parameters/(KalturaServiceUrl|HttpEngineUrl|PeopleIssuer)/AllowedPattern"
-            r"|/Resources/(Claim|Process|Ended|Door|Reconcile|Sweep)/Properties/Environment/Variables/DOOR_URL/Fn::Sub"
-            r"|/Outputs/(DoorUrl|PeopleUrl)/Value/Fn::Sub"
+            r"|/Resources/(Claim|Process|Ended|Door|Live|Reconcile|Sweep)/Properties/Environment/Variables/DOOR_URL/Fn::Sub"
+            r"|/Outputs/(DoorUrl|LiveUrl|PeopleUrl)/Value/Fn::Sub"
+            r"|/Globals/Function/Environment/Variables/LIVE_SOCKETS_URL/Fn::Sub"
+            r"|/Resources/Claim/Properties/Environment/Variables/LIVE_CAPTIONS_URL/Fn::Sub"
             r"|/Resources/Work/Properties/CorsConfiguration/CorsRules/0/AllowedOrigins/0/Fn::Sub"
             r"|/Resources/PeopleClient/Properties/(CallbackURLs|LogoutURLs)/0/Fn::Sub"
             r"|/Resources/\w+/Metadata"
@@ -52,7 +54,7 @@ class LocalTemplate(unittest.TestCase):
             r"|/Resources/(ErrorRate|KalturaRefuses|Orphaned|Invariant)Alarm"
             r"|/Resources/Claim/Properties/Events/Orders/Properties/ScalingConfig/MaximumConcurrency"
             rf"|{statement}/Action"
-            r"|/Resources/(Process|Door|Ended|Reconcile|People)Role/Properties/Policies/0/PolicyDocument/Statement/\d+/Resource"
+            r"|/Resources/(Process|Door|Ended|Live|Reconcile|People)Role/Properties/Policies/0/PolicyDocument/Statement/\d+/Resource"
         )
         changed = list(self.changes(self.real, self.local))
         self.assertTrue(changed)
@@ -72,12 +74,19 @@ class LocalTemplate(unittest.TestCase):
 
     def test_the_door_is_at_the_emulator(self):
         address = {"Fn::Sub": ENDPOINT + "/_aws/execute-api/${DoorApi}/$default"}
-        for function in ("Claim", "Process", "Ended", "Door", "Reconcile", "Sweep"):
+        for function in ("Claim", "Process", "Ended", "Door", "Live", "Reconcile", "Sweep"):
             variables = self.local["Resources"][function]["Properties"]["Environment"]["Variables"]
             self.assertEqual(variables["DOOR_URL"], address, function)
         self.assertEqual(self.local["Outputs"]["DoorUrl"]["Value"], address)
         people = {"Fn::Sub": ENDPOINT + "/_aws/execute-api/${PeopleApi}/$default/"}
         self.assertEqual(self.local["Outputs"]["PeopleUrl"]["Value"], people)
+        live = ENDPOINT + "/_aws/execute-api/${LiveApi}/live"
+        everywhere = self.local["Globals"]["Function"]["Environment"]["Variables"]
+        self.assertEqual(everywhere["LIVE_SOCKETS_URL"], {"Fn::Sub": live})
+        listening = {"Fn::Sub": live.replace("http://", "ws://")}
+        claim = self.local["Resources"]["Claim"]["Properties"]["Environment"]["Variables"]
+        self.assertEqual(claim["LIVE_CAPTIONS_URL"], listening)
+        self.assertEqual(self.local["Outputs"]["LiveUrl"]["Value"], listening)
         self.assertNotIn("execute-api.${AWS::Region}", str(self.local))
 
     def test_each_function_starts_its_binary(self):

@@ -44,6 +44,7 @@ impl Answer {
 
     /// A post, or somebody, that was not taken.
     pub fn refused(refused: &Refused) -> Self {
+        refused.count();
         let (name, text) = (refused.name(), refused.to_string());
         match refused {
             Refused::Malformed { at, found, expected } => Self::new(

@@ -119,12 +119,18 @@ impl Bench {
         let answer = handle(&self.live, serde_json::from_value(event).unwrap()).await;
         let answer = serde_json::to_value(answer).unwrap();
         let body = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
-        (answer["statusCode"].as_u64().unwrap(), answer["headers"].clone(), body)
+        (
+            answer["statusCode"].as_u64().unwrap(),
+            answer["headers"].clone(),
+            body,
+        )
     }
 
     async fn words(&self, task_id: &str, token: Option<&str>, body: &str) -> (u64, Value) {
         let headers = match token {
-            Some(token) => json!({ "Authorization": format!("Bearer {token}"), "Content-Type": "application/json" }),
+            Some(token) => {
+                json!({ "Authorization": format!("Bearer {token}"), "Content-Type": "application/json" })
+            }
             None => json!({}),
         };
         let (status, _, body) = self
@@ -135,7 +141,8 @@ impl Bench {
 
     async fn say(&self, id: u32, post: &Value) -> (u64, Value) {
         let token = self.live.tokens.engine(&task(id));
-        self.words(&id.to_string(), Some(token.reveal()), &post.to_string()).await
+        self.words(&id.to_string(), Some(token.reveal()), &post.to_string())
+            .await
     }
 
     /// An event of the WebSocket API, as it comes from API Gateway.
@@ -174,7 +181,9 @@ impl Bench {
             event["requestContext"]["disconnectReason"] = json!("Going away");
         }
         let answer = handle(&self.live, serde_json::from_value(event).unwrap()).await;
-        serde_json::to_value(answer).unwrap()["statusCode"].as_u64().unwrap()
+        serde_json::to_value(answer).unwrap()["statusCode"]
+            .as_u64()
+            .unwrap()
     }
 
     /// Connects with this query and these headers; a connection that is let in is there then.
@@ -195,7 +204,10 @@ impl Bench {
 
     fn received(&self, connection: &str) -> Vec<Value> {
         let texts = self.world.sockets.received(&ConnectionId::new(connection));
-        texts.iter().map(|text| serde_json::from_str(text).unwrap()).collect()
+        texts
+            .iter()
+            .map(|text| serde_json::from_str(text).unwrap())
+            .collect()
     }
 
     fn heard(&self, connection: &str) -> Vec<String> {
@@ -207,7 +219,14 @@ impl Bench {
     }
 
     async fn stream(&self, id: u32) -> LiveStream {
-        self.world.ctx.streams().unwrap().load(&task(id)).await.unwrap().unwrap()
+        self.world
+            .ctx
+            .streams()
+            .unwrap()
+            .load(&task(id))
+            .await
+            .unwrap()
+            .unwrap()
     }
 
     async fn ingest(&self, body: &Value, signed_by: &str, path: &str) -> (u64, Value) {
@@ -256,7 +275,9 @@ async fn what_is_wrong_with_a_post_is_told() {
     let large = format!("{{\"source\":\"{}\"}}", "m".repeat(130 * 1024));
     assert_eq!(bench.words("1", Some(token.reveal()), &large).await.0, 413);
     assert_eq!(bench.words("1", Some(token.reveal()), "").await.0, 400);
-    pipeline::live::end(&bench.live.ctx, &task(1), EndReason::EventOver).await.unwrap();
+    pipeline::live::end(&bench.live.ctx, &task(1), EndReason::EventOver)
+        .await
+        .unwrap();
     assert_eq!(bench.say(1, &post(1, "Too late.")).await.0, 410);
 }
 
@@ -275,27 +296,74 @@ async fn a_wrong_token_is_refused_and_touches_nothing() {
         ("no-task", tokens.engine(&task(1)).reveal().to_owned()),
         ("1", String::new()),
     ] {
-        assert_eq!(bench.words(task_id, Some(&token), &post).await.0, 403, "{task_id} {token}");
+        assert_eq!(
+            bench.words(task_id, Some(&token), &post).await.0,
+            403,
+            "{task_id} {token}"
+        );
     }
     let none = json!({});
     for (query, headers, status) in [
         (json!({ "stream": "1" }), none.clone(), 401),
         (json!({ "stream": "1", "token": "wrong" }), none.clone(), 403),
-        (json!({ "stream": "1", "token": tokens.caption(&task(2)).reveal() }), none.clone(), 403),
-        (json!({ "stream": "1", "token": tokens.engine(&task(1)).reveal() }), none.clone(), 403),
-        (json!({ "stream": "1", "role": "engine", "token": tokens.caption(&task(1)).reveal() }), none.clone(), 403),
-        (json!({ "stream": "1", "role": "cook", "token": tokens.caption(&task(1)).reveal() }), none.clone(), 403),
-        (json!({ "token": tokens.caption(&task(1)).reveal() }), none.clone(), 403),
-        (json!({ "stream": "7", "token": tokens.caption(&task(7)).reveal() }), none.clone(), 404),
+        (
+            json!({ "stream": "1", "token": tokens.caption(&task(2)).reveal() }),
+            none.clone(),
+            403,
+        ),
+        (
+            json!({ "stream": "1", "token": tokens.engine(&task(1)).reveal() }),
+            none.clone(),
+            403,
+        ),
+        (
+            json!({ "stream": "1", "role": "engine", "token": tokens.caption(&task(1)).reveal() }),
+            none.clone(),
+            403,
+        ),
+        (
+            json!({ "stream": "1", "role": "cook", "token": tokens.caption(&task(1)).reveal() }),
+            none.clone(),
+            403,
+        ),
+        (
+            json!({ "token": tokens.caption(&task(1)).reveal() }),
+            none.clone(),
+            403,
+        ),
+        (
+            json!({ "stream": "7", "token": tokens.caption(&task(7)).reveal() }),
+            none.clone(),
+            404,
+        ),
         (json!(null), json!({ "X-Caption-Token": "wrong" }), 403),
-        (json!({ "stream": "1" }), json!({ "Authorization": "Basic eDp5" }), 401),
+        (
+            json!({ "stream": "1" }),
+            json!({ "Authorization": "Basic eDp5" }),
+            401,
+        ),
     ] {
-        assert_eq!(bench.connect("stranger", &query, &headers).await, status, "{query} {headers}");
+        assert_eq!(
+            bench.connect("stranger", &query, &headers).await,
+            status,
+            "{query} {headers}"
+        );
     }
-    assert_eq!(bench.socket("MESSAGE", "stranger", &json!({ "body": "hello" })).await, 404);
+    assert_eq!(
+        bench
+            .socket("MESSAGE", "stranger", &json!({ "body": "hello" }))
+            .await,
+        404
+    );
     assert_eq!(bench.socket("DISCONNECT", "stranger", &none).await, 200);
     assert_eq!([bench.stream(1).await, bench.stream(2).await], before);
-    let bound = bench.world.ctx.streams().unwrap().bound(&ConnectionId::new("stranger")).await;
+    let bound = bench
+        .world
+        .ctx
+        .streams()
+        .unwrap()
+        .bound(&ConnectionId::new("stranger"))
+        .await;
     assert_eq!(bound.unwrap(), None);
     assert!(bench.noted.acts().is_empty());
 }
@@ -308,11 +376,26 @@ async fn a_caption_token_comes_in_the_query_or_in_either_header() {
     for (connection, query, headers) in [
         ("a", json!({ "stream": "1", "token": token }), json!({})),
         ("b", json!({ "stream": "1" }), json!({ "X-Caption-Token": token })),
-        ("c", json!({ "stream": "1", "role": "reader" }), json!({ "x-caption-token": token })),
-        ("d", json!({ "stream": "1" }), json!({ "Authorization": format!("Bearer {token}") })),
+        (
+            "c",
+            json!({ "stream": "1", "role": "reader" }),
+            json!({ "x-caption-token": token }),
+        ),
+        (
+            "d",
+            json!({ "stream": "1" }),
+            json!({ "Authorization": format!("Bearer {token}") }),
+        ),
     ] {
-        assert_eq!(bench.connect(connection, &query, &headers).await, 200, "{connection}");
-        assert!(bench.stream(1).await.has(&ConnectionId::new(connection)), "{connection}");
+        assert_eq!(
+            bench.connect(connection, &query, &headers).await,
+            200,
+            "{connection}"
+        );
+        assert!(
+            bench.stream(1).await.has(&ConnectionId::new(connection)),
+            "{connection}"
+        );
     }
 }
 
@@ -328,7 +411,12 @@ async fn where_the_account_is_needed_its_token_or_a_session_of_it_comes_too() {
     assert_eq!(bench.connect("a", &query, &bearer("wrong")).await, 403);
     let alone = json!({ "stream": "1" });
     assert_eq!(bench.connect("a", &alone, &bearer(caption.reveal())).await, 403);
-    assert_eq!(bench.connect("a", &query, &bearer(tokens.account().reveal())).await, 200);
+    assert_eq!(
+        bench
+            .connect("a", &query, &bearer(tokens.account().reveal()))
+            .await,
+        200
+    );
 
     let auth = async |token: Option<&str>| {
         let headers = token.map_or(json!({}), bearer);
@@ -352,8 +440,17 @@ async fn whatever_a_client_says_is_taken_and_has_it_sent_what_it_missed() {
     let bench = Bench::new().await;
     assert_eq!(bench.say(1, &post(1, "Good evening.")).await.0, 200);
     bench.listen(1, "reader").await;
-    for body in [r#"{"event":"EOS"}"#, "ping", "", r#"{"source":"main","sequence":2,"end_of_stream":true}"#] {
-        assert_eq!(bench.socket("MESSAGE", "reader", &json!({ "body": body })).await, 200, "{body}");
+    for body in [
+        r#"{"event":"EOS"}"#,
+        "ping",
+        "",
+        r#"{"source":"main","sequence":2,"end_of_stream":true}"#,
+    ] {
+        assert_eq!(
+            bench.socket("MESSAGE", "reader", &json!({ "body": body })).await,
+            200,
+            "{body}"
+        );
         assert_eq!(bench.heard("reader"), ["Good evening."]);
     }
     assert_eq!(bench.noted.acts(), ["on air 1"]);
@@ -366,8 +463,15 @@ async fn an_engine_speaks_by_the_websocket_as_it_would_by_http() {
     let token = bench.live.tokens.engine(&task(1));
     let query = json!({ "stream": "1", "role": "engine", "token": token.reveal() });
     assert_eq!(bench.connect("engine", &query, &json!({})).await, 200);
-    for body in [post(1, "Good evening.").to_string(), post(3, "Too soon.").to_string(), "?".to_owned()] {
-        assert_eq!(bench.socket("MESSAGE", "engine", &json!({ "body": body })).await, 200);
+    for body in [
+        post(1, "Good evening.").to_string(),
+        post(3, "Too soon.").to_string(),
+        "?".to_owned(),
+    ] {
+        assert_eq!(
+            bench.socket("MESSAGE", "engine", &json!({ "body": body })).await,
+            200
+        );
     }
     assert_eq!(bench.heard("reader"), ["Good evening."]);
     let answers = bench.received("engine");
@@ -379,7 +483,11 @@ async fn an_engine_speaks_by_the_websocket_as_it_would_by_http() {
         })
     );
     assert_eq!(
-        [&answers[1]["status"], &answers[1]["expected_sequence"], &answers[2]["status"]],
+        [
+            &answers[1]["status"],
+            &answers[1]["expected_sequence"],
+            &answers[2]["status"]
+        ],
         [409, 2, 400]
     );
 }
@@ -390,7 +498,11 @@ async fn kaltura_is_told_of_the_first_caption_once_and_again_only_where_it_faile
     bench.listen(1, "reader").await;
     *bench.noted.fails.lock().unwrap() = true;
     assert_eq!(bench.say(1, &post(1, "Good evening.")).await.0, 200);
-    assert_eq!(bench.heard("reader"), ["Good evening."], "the caption goes out all the same");
+    assert_eq!(
+        bench.heard("reader"),
+        ["Good evening."],
+        "the caption goes out all the same"
+    );
     *bench.noted.fails.lock().unwrap() = false;
     for sequence in 2..5 {
         assert_eq!(bench.say(1, &post(sequence, "And so on.")).await.0, 200);
@@ -405,7 +517,8 @@ async fn the_end_of_a_stream_ends_the_order_s_work_and_is_tried_again_where_that
     let mut last = post(1, "Good night.");
     last["end_of_stream"] = json!(true);
     *bench.noted.fails.lock().unwrap() = true;
-    let headers = json!({ "Authorization": format!("Bearer {}", bench.live.tokens.engine(&task(1)).reveal()) });
+    let headers =
+        json!({ "Authorization": format!("Bearer {}", bench.live.tokens.engine(&task(1)).reveal()) });
     let route = "POST /live/streams/{task_id}/captions";
     let (status, headers, _) = bench.request(route, "1", &headers, &last.to_string()).await;
     assert_eq!((status, &headers["retry-after"]), (503, &json!("1")));
@@ -415,7 +528,9 @@ async fn the_end_of_a_stream_ends_the_order_s_work_and_is_tried_again_where_that
     assert_eq!(bench.noted.acts().last().unwrap(), "over 1");
     let messages = bench.received("reader");
     assert_eq!(messages.last().unwrap()["response"]["is_end_of_stream"], true);
-    let ids = messages.iter().map(|message| message["response"]["id"].to_string());
+    let ids = messages
+        .iter()
+        .map(|message| message["response"]["id"].to_string());
     let ids: std::collections::HashSet<String> = ids.collect();
     assert_eq!(ids.len(), messages.len(), "each came once");
 }
@@ -460,18 +575,47 @@ async fn the_ingest_is_told_where_the_words_of_a_media_key_go() {
     let done = json!({ "event": "done", "media_key": key.reveal() });
     assert_eq!(bench.ingest(&done, ENGINE_SECRET, path).await.0, 200);
     for (body, secret, path, status) in [
-        (publish.clone(), "a wrong secret of thirty-two letters...", path, 403),
+        (
+            publish.clone(),
+            "a wrong secret of thirty-two letters...",
+            path,
+            403,
+        ),
         (publish.clone(), ENGINE_SECRET, "/live/ingest", 403),
-        (json!({ "event": "publish", "media_key": "1-wrong" }), ENGINE_SECRET, path, 403),
-        (json!({ "event": "publish", "media_key": bench.live.tokens.engine(&task(1)).reveal() }), ENGINE_SECRET, path, 403),
-        (json!({ "event": "publish", "media_key": bench.live.tokens.media_key(&task(7)).reveal() }), ENGINE_SECRET, path, 404),
-        (json!({ "event": "dance", "media_key": key.reveal() }), ENGINE_SECRET, path, 400),
+        (
+            json!({ "event": "publish", "media_key": "1-wrong" }),
+            ENGINE_SECRET,
+            path,
+            403,
+        ),
+        (
+            json!({ "event": "publish", "media_key": bench.live.tokens.engine(&task(1)).reveal() }),
+            ENGINE_SECRET,
+            path,
+            403,
+        ),
+        (
+            json!({ "event": "publish", "media_key": bench.live.tokens.media_key(&task(7)).reveal() }),
+            ENGINE_SECRET,
+            path,
+            404,
+        ),
+        (
+            json!({ "event": "dance", "media_key": key.reveal() }),
+            ENGINE_SECRET,
+            path,
+            400,
+        ),
     ] {
         assert_eq!(bench.ingest(&body, secret, path).await.0, status, "{body}");
     }
-    let unsigned = bench.request("POST /live/ingest", "", &json!({}), &publish.to_string()).await;
+    let unsigned = bench
+        .request("POST /live/ingest", "", &json!({}), &publish.to_string())
+        .await;
     assert_eq!(unsigned.0, 401);
-    pipeline::live::end(&bench.live.ctx, &task(1), EndReason::EventOver).await.unwrap();
+    pipeline::live::end(&bench.live.ctx, &task(1), EndReason::EventOver)
+        .await
+        .unwrap();
     assert_eq!(bench.ingest(&publish, ENGINE_SECRET, path).await.0, 410);
     assert_eq!(bench.ingest(&done, ENGINE_SECRET, path).await.0, 200);
 }
@@ -486,9 +630,14 @@ async fn there_is_nothing_else() {
 /// The lines of a YAML file below a line, as far as they are indented more.
 fn below<'a>(yaml: &'a str, head: &str) -> Vec<&'a str> {
     let indent = |line: &str| line.len() - line.trim_start().len();
-    let from = yaml.lines().position(|line| line == head).unwrap_or_else(|| panic!("no line `{head}`"));
+    let from = yaml
+        .lines()
+        .position(|line| line == head)
+        .unwrap_or_else(|| panic!("no line `{head}`"));
     let lines = yaml.lines().skip(from + 1);
-    lines.take_while(|line| line.is_empty() || indent(line) > indent(head)).collect()
+    lines
+        .take_while(|line| line.is_empty() || indent(line) > indent(head))
+        .collect()
 }
 
 /// The names in a block of a YAML file.
@@ -514,7 +663,10 @@ fn openapi_yaml_has_the_paths_and_the_fields_of_the_code() {
     let paths = below(yaml, "paths:");
     let mut routes: Vec<String> = http::ROUTES.iter().map(|route| (*route).to_owned()).collect();
     for route in &routes {
-        assert!(template.contains(&format!("RouteKey: {route}\n")), "{route} is not in the template");
+        assert!(
+            template.contains(&format!("RouteKey: {route}\n")),
+            "{route} is not in the template"
+        );
     }
     for route in &mut routes {
         *route = route.strip_prefix("POST ").unwrap().to_owned();
@@ -523,7 +675,10 @@ fn openapi_yaml_has_the_paths_and_the_fields_of_the_code() {
     assert_eq!(names(&paths, 2), routes);
     let fields = |schema: &str| {
         let block = below(yaml, &format!("    {schema}:"));
-        let from = block.iter().position(|line| line.trim() == "properties:").unwrap();
+        let from = block
+            .iter()
+            .position(|line| line.trim() == "properties:")
+            .unwrap();
         names(&block[from + 1..], 8)
     };
     let word = json!({ "text": "a", "start_ms": 0, "end_ms": 0 });
@@ -568,13 +723,24 @@ async fn asyncapi_yaml_has_the_fields_of_the_messages() {
         ("Item", &alternative["items"][0]),
     ] {
         let block = below(yaml, &format!("    {schema}:"));
-        let from = block.iter().position(|line| line.trim() == "properties:").unwrap();
+        let from = block
+            .iter()
+            .position(|line| line.trim() == "properties:")
+            .unwrap();
         assert_eq!(names(&block[from + 1..], 8), keys(json), "{schema}");
-        let required = block.iter().find_map(|line| line.trim().strip_prefix("required: [")).unwrap();
+        let required = block
+            .iter()
+            .find_map(|line| line.trim().strip_prefix("required: ["))
+            .unwrap();
         let mut required: Vec<&str> = required.trim_end_matches(']').split(", ").collect();
         required.sort_unstable();
         assert_eq!(required, keys(json), "{schema}");
     }
-    let kinds: Vec<&Value> = alternative["items"].as_array().unwrap().iter().map(|item| &item["kind"]).collect();
+    let kinds: Vec<&Value> = alternative["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| &item["kind"])
+        .collect();
     assert_eq!(kinds, ["text", "text", "punct"]);
 }

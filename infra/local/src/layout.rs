@@ -80,7 +80,7 @@ impl Layout {
 }
 
 /// The functions, by the names of their binaries; a test compares them with the template's.
-pub(crate) const FUNCTIONS: [&str; 14] = [
+pub(crate) const FUNCTIONS: [&str; 15] = [
     "poll",
     "claim",
     "fetch",
@@ -94,6 +94,7 @@ pub(crate) const FUNCTIONS: [&str; 14] = [
     "reconcile",
     "sweep",
     "door",
+    "live",
     "people",
 ];
 

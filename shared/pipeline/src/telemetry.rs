@@ -86,9 +86,24 @@ pub mod names {
     pub const PEOPLE_DEADLINE_WARNINGS: &str = "PeopleDeadlineWarnings";
     /// What people did with orders, by `What`.
     pub const PEOPLE_ACTS: &str = "PeopleActs";
+    /// Captions of live events.
+    pub const LIVE_CAPTIONS: &str = "LiveCaptions";
+    /// From a post of words of a live event until its captions have been handed out, in milliseconds.
+    pub const LIVE_HAND_OUT_MS: &str = "LiveHandOutMs";
+    /// Words of live events that came too late for their time.
+    pub const LIVE_LATE_WORDS: &str = "LiveLateWords";
+    /// Listeners of live events that were lost, by `Why`: gone, or too slow.
+    pub const LIVE_READERS_LOST: &str = "LiveReadersLost";
+    /// Posts, and who came, to live events and were not taken, by `Reason`.
+    pub const LIVE_REFUSED: &str = "LiveRefused";
 
     /// All of them.
-    pub const ALL: [&str; 34] = [
+    pub const ALL: [&str; 39] = [
+        LIVE_CAPTIONS,
+        LIVE_HAND_OUT_MS,
+        LIVE_LATE_WORDS,
+        LIVE_READERS_LOST,
+        LIVE_REFUSED,
         EVENTS_OVER,
         PEOPLE_DEADLINE_WARNINGS,
         PEOPLE_ACTS,

@@ -25,7 +25,7 @@ from pathlib import Path
 import yaml
 
 # What the intrinsic functions of the template would give, where a parameter has no default.
-SAMPLES = {"VENDOR_PARTNER_ID": "1", "VENDOR_NAME": "vendor"}
+SAMPLES = {"VENDOR_PARTNER_ID": "1", "VENDOR_NAME": "vendor", "LIVE_INGEST_URL": "rtmps://live.example.com/reach"}
 # Beside the template's, what the engine that is its default looks for when it is set up.
 ENGINE = {
     "REACH_LOCAL_PYTHON": sys.executable,

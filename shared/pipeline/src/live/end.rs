@@ -1,11 +1,12 @@
 //! The end of a stream: the last message, the connections closed, the whole of it kept.
 
 use captions::Transcript;
-use engines::{DetectedLanguage, EngineVersion, JobId, JobResult, Output, RESULT_VERSION, Warning};
+use engines::{DetectedLanguage, EngineVersion, JobResult, Output, RESULT_VERSION, Warning};
 use kaltura::TaskId;
 
 use super::hand_out::{self, read_chunk, send_all, store_chunks};
 use super::input::Refused;
+use super::lay_out::{finish, job_id, stop};
 use super::stream::{LiveStream, StreamState};
 use super::take_in::{SAVE_TRIES, conflict};
 use crate::context::Context;
@@ -57,8 +58,7 @@ async fn say_end(
             return Ok(stream);
         }
         let now_epoch_s = ctx.clock.now_epoch_s();
-        let captions = stream.layout.finish(&stream.settings.rules);
-        stream.say(captions, now_epoch_s);
+        finish(ctx, &mut stream, now_epoch_s).await;
         stream.say_end(now_epoch_s);
         store_chunks(ctx, &mut stream).await?;
         let lease = stream
@@ -99,6 +99,7 @@ async fn archive(ctx: &Context, mut stream: LiveStream) -> Result<Ended> {
         ctx.objects()?
             .put(&key, result.to_json()?.into(), "application/json")
             .await?;
+        stop(ctx, &stream).await;
         stream.transcript_key = Some(key);
         if !streams.save(&mut stream).await? {
             let task_id = stream.task_id;
@@ -142,7 +143,7 @@ async fn whole(ctx: &Context, stream: &LiveStream) -> Result<JobResult> {
     let sources: Vec<&str> = stream.sources.keys().map(String::as_str).collect();
     Ok(JobResult {
         version: RESULT_VERSION,
-        job_id: JobId::named(format!("reach-{}-{}-live", stream.task_id, settings.attempt)),
+        job_id: job_id(stream),
         engine: EngineVersion {
             name: "live".to_owned(),
             version: sources.join(" "),

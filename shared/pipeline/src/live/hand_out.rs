@@ -13,6 +13,7 @@ use super::take_in::{SAVE_TRIES, conflict};
 use crate::context::Context;
 use crate::error::{Result, StepError};
 use crate::ports::Sent;
+use crate::telemetry::names;
 
 /// A lease of the hand-out ends by itself after so many seconds: longer than one round of it.
 pub const LEASE_S: u64 = 8;
@@ -200,17 +201,25 @@ fn note(stream: &mut LiveStream, outcome: &Outcome, now_epoch_s: u64) {
     match outcome.ending {
         Ending::Well => {}
         Ending::Closed => place.connection = None,
-        Ending::Gone if place.is_settled(now_epoch_s) => place.vacate(now_epoch_s),
+        Ending::Gone if place.is_settled(now_epoch_s) => {
+            lost("gone");
+            place.vacate(now_epoch_s);
+        }
         Ending::Gone => place.rests_until_epoch_s = now_epoch_s + 1,
         Ending::Slow => {
             place.strikes += 1;
             if has_ended || place.strikes >= MOST_STRIKES {
+                lost("slow");
                 place.vacate(now_epoch_s);
             } else {
                 place.rests_until_epoch_s = now_epoch_s + (1 << place.strikes);
             }
         }
     }
+}
+
+fn lost(why: &'static str) {
+    metrics::counter!(names::LIVE_READERS_LOST, "Why" => why).increment(1);
 }
 
 /// The messages of a stream as they are sent, each made once.

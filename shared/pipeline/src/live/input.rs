@@ -4,6 +4,7 @@ use captions::{SpeakerId, Word, WordKind};
 use serde::{Deserialize, Serialize};
 
 use crate::error::StepError;
+use crate::telemetry::names;
 
 /// The largest input that is looked at: as much as API Gateway takes of a message.
 pub const MOST_INPUT_BYTES: usize = 128 * 1024;
@@ -154,6 +155,11 @@ impl Refused {
             Self::TooMany => "TooMany",
             Self::Step(_) => "NotNow",
         }
+    }
+
+    /// Counts it, by its name.
+    pub fn count(&self) {
+        metrics::counter!(names::LIVE_REFUSED, "Reason" => self.name()).increment(1);
     }
 }
 

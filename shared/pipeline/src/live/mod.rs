@@ -14,6 +14,7 @@
 mod end;
 mod hand_out;
 mod input;
+mod lay_out;
 pub mod message;
 mod stream;
 mod take_in;

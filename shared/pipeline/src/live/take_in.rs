@@ -1,12 +1,16 @@
 //! Words come in: laid out, made messages, written, handed out.
 
+use std::time::Instant;
+
 use kaltura::TaskId;
 
 use super::hand_out::{self, send_all, store_chunks};
 use super::input::{LiveInput, Refused};
-use super::stream::{Heard, LiveStream, StreamState};
+use super::lay_out::lay_out;
+use super::stream::StreamState;
 use crate::context::Context;
 use crate::error::{Result, StepError};
+use crate::telemetry::names;
 
 /// How often a write is tried against others' writes.
 pub(super) const SAVE_TRIES: u32 = 10;
@@ -37,6 +41,7 @@ pub async fn take_in(
     input: &LiveInput,
 ) -> std::result::Result<TakenIn, Refused> {
     let streams = ctx.streams()?;
+    let begun = Instant::now();
     for _ in 0..SAVE_TRIES {
         let mut stream = streams.load(task_id).await?.ok_or(Refused::NoStream)?;
         let now_epoch_s = ctx.clock.now_epoch_s();
@@ -57,7 +62,7 @@ pub async fn take_in(
         let late_before = stream.layout.late_words();
         let heard = stream.hear(input, now_epoch_s);
         taken.late_words = heard.left_out;
-        lay_out(&mut stream, heard, now_epoch_s);
+        lay_out(ctx, &mut stream, heard, now_epoch_s).await?;
         taken.late_words += stream.layout.late_words() - late_before;
         store_chunks(ctx, &mut stream).await?;
         let lease = stream
@@ -68,29 +73,19 @@ pub async fn take_in(
         taken.next_sequence = input.sequence + 1;
         taken.captions = usize::try_from(stream.next_seq - before_seq).unwrap_or(usize::MAX);
         if !streams.save(&mut stream).await? {
+            metrics::counter!(names::RECORD_CONFLICTS).increment(1);
             continue;
         }
+        metrics::counter!(names::LIVE_CAPTIONS).increment(taken.captions as u64);
+        metrics::counter!(names::LIVE_LATE_WORDS).increment(taken.late_words);
         if let Some(lease) = lease {
             stream = send_all(ctx, stream, lease).await?;
+            metrics::histogram!(names::LIVE_HAND_OUT_MS).record(begun.elapsed().as_secs_f64() * 1_000.0);
         }
         taken.is_to_be_on_air = stream.is_to_be_on_air();
         return Ok(taken);
     }
     Err(conflict(task_id).into())
-}
-
-/// Makes messages of the words that complete captions. A line ends its caption.
-fn lay_out(stream: &mut LiveStream, heard: Heard, now_epoch_s: u64) {
-    let rules = &stream.settings.rules;
-    let mut captions = Vec::new();
-    captions.extend(stream.layout.push(heard.words, 0, rules));
-    for line in heard.lines {
-        let until_ms = line.iter().map(|word| word.end_ms).max().unwrap_or(0);
-        captions.extend(stream.layout.push(line, until_ms, rules));
-        captions.extend(stream.layout.flush(rules));
-    }
-    captions.extend(stream.layout.push(Vec::new(), stream.heard_until_ms, rules));
-    stream.say(captions, now_epoch_s);
 }
 
 pub(super) fn conflict(task_id: &TaskId) -> StepError {
@@ -123,7 +118,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::live::LiveStream;
     use crate::live::input::{LiveLine, LiveWord, Origin};
+    use crate::live::lay_out::as_heard;
     use crate::live::message;
     use crate::live::stream::Message;
     use crate::memory::sample_stream_settings;
@@ -200,7 +197,7 @@ mod tests {
             input.check().unwrap();
             assert!(stream.is_next(&input).unwrap());
             let heard = stream.hear(&input, NOW_EPOCH_S);
-            lay_out(&mut stream, heard, NOW_EPOCH_S);
+            as_heard(&mut stream, heard, NOW_EPOCH_S);
             messages.append(&mut stream.tail);
         }
         let captions = stream.layout.finish(&stream.settings.rules);
