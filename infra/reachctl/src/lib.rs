@@ -139,6 +139,9 @@ enum Command {
     /// The dead-letter queues.
     #[command(subcommand)]
     Dlq(Dlq),
+    /// Tokens of live captions. They are secrets: whoever has one may use it.
+    #[command(subcommand)]
+    Live(Live),
     /// Extend the access key of a task now, whenever it would expire.
     ExtendKey {
         /// The task.
@@ -156,6 +159,17 @@ enum Dlq {
     Purge {
         /// Which queue.
         queue: Which,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Live {
+    /// Print the account's token, to be given to Kaltura once.
+    Account,
+    /// Print where the words of a live event go, and the token for it: for a stenographer's program.
+    Words {
+        /// The task.
+        task_id: TaskId,
     },
 }
 
@@ -281,6 +295,22 @@ async fn command(stack: &Stack, command: &Command, say: &Say) -> Result<String> 
             let deleted = stack.letters.purge(*queue).await?;
             say.this(&json!({ "deleted": deleted }), || {
                 format!("{deleted} messages deleted\n")
+            })
+        }
+        Command::Live(Live::Account) => {
+            let (tokens, door_url) = stack.live().await?;
+            let token = tokens.account().reveal().to_owned();
+            let auth_url = format!("{door_url}/live/auth");
+            say.this(&json!({ "token": token, "auth_url": auth_url }), || {
+                format!("token   {token}\naddress {auth_url}\n")
+            })
+        }
+        Command::Live(Live::Words { task_id }) => {
+            let (tokens, door_url) = stack.live().await?;
+            let token = tokens.engine(task_id).reveal().to_owned();
+            let captions_url = format!("{door_url}/live/streams/{task_id}/captions");
+            say.this(&json!({ "token": token, "captions_url": captions_url }), || {
+                format!("token   {token}\naddress {captions_url}\n")
             })
         }
         Command::ExtendKey { task_id } => {

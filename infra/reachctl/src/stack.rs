@@ -15,6 +15,7 @@ use pipeline::aws::states::StateMachine;
 use pipeline::config::Env;
 use pipeline::context::Builder;
 use pipeline::handin::{self, Handed, HandedIn};
+use pipeline::live::LiveTokens;
 use pipeline::operator::Operator;
 use pipeline::plan::Order;
 use pipeline::ports::{ObjectStore as _, SystemClock};
@@ -196,15 +197,26 @@ impl Stack {
         Ok(order.notes)
     }
 
+    /// The tokens of live captions, and the address of the stack's door. The operator's own credentials read the secret.
+    pub async fn live(&self) -> Result<(Arc<LiveTokens>, String)> {
+        let live = Settings::of(&self.lambda, &self.name, "live").await?;
+        let door_url = live.get("DOOR_URL")?;
+        let ctx = self.builder_of(&live)?.with_live_tokens().await?.build()?;
+        Ok((ctx.live_tokens()?.clone(), door_url))
+    }
+
     /// What the functions of the stack work with, by their settings.
     async fn builder(&self) -> Result<Builder> {
-        let process = Settings::of(&self.lambda, &self.name, "process").await?;
-        let settings = process.variables.iter();
+        self.builder_of(&Settings::of(&self.lambda, &self.name, "process").await?)
+    }
+
+    fn builder_of(&self, function: &Settings) -> Result<Builder> {
+        let settings = function.variables.iter();
         let mut settings: Vec<(&str, &str)> = settings
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
         // A local run's stand-in has no certificate, and its functions know by the emulator. Kaltura isn't called here.
-        if process
+        if function
             .get("KALTURA_SERVICE_URL")?
             .starts_with("http://127.0.0.1:")
         {

@@ -7,11 +7,17 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
     ProjectionType, ScalarAttributeType,
 };
+use futures::StreamExt as _;
+use kaltura::TaskId;
 use media::sink::{MIN_PART_BYTES, conformance as conformance_of_sinks};
 use media::{FetchConfig, Fetcher, MediaSource, fetch_progressive};
-use pipeline::aws::{dynamodb::Table, s3::Bucket, sqs::Orders};
+use pipeline::aws::{
+    dynamodb::Table, s3::Bucket, secrets::read_own, sockets::Connections, sqs::Orders, streams::Streams,
+};
 use pipeline::conformance;
-use pipeline::ports::ObjectStore;
+use pipeline::live::{LiveStream, LiveTokens};
+use pipeline::memory::sample_stream_settings;
+use pipeline::ports::{ObjectStore, StreamStore as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::bed::Bed;
@@ -45,6 +51,51 @@ pub async fn conform(bed: &Bed) {
         .queue_url
         .unwrap();
     conformance::order_queue(&Orders::new(sqs, url)).await.unwrap();
+    live(bed).await;
+}
+
+/// The table of live streams, and the connections of the stack's own websocket, by a client that is let in there.
+async fn live(bed: &Bed) {
+    let stack = &bed.stack;
+    let output = |name| stack.output(name).unwrap();
+    let store = Streams::new(
+        aws_sdk_dynamodb::Client::new(stack.sdk()),
+        output("StreamsTable"),
+    );
+    let task = |id: &str| TaskId::parse(id).unwrap();
+    conformance::stream_store(&store, &task("880001")).await.unwrap();
+
+    let task_id = task("880002");
+    let now_epoch_s = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let stream = LiveStream::new(task_id.clone(), sample_stream_settings(), now_epoch_s);
+    assert!(store.keep(&stream).await.unwrap());
+    let secrets = aws_sdk_secretsmanager::Client::new(stack.sdk());
+    let secret = read_own(&secrets, output("LinkSecretArn"), "LINK_SECRET_ARN").await.unwrap();
+    let tokens = LiveTokens::new(&secret, 1).unwrap();
+    let websocket = output("LiveUrl");
+    let wrong = format!("{websocket}?stream={task_id}&token=wrong");
+    assert!(tokio_tungstenite::connect_async(wrong).await.is_err(), "a wrong token is not let in");
+    let url = tokens.caption_url(websocket, &task_id);
+    let (client, _) = tokio_tungstenite::connect_async(url.reveal()).await.unwrap();
+    let stream = store.load(&task_id).await.unwrap().unwrap();
+    let open = stream.places[0].connection.clone().unwrap();
+
+    let sockets = Connections::new(stack.sdk(), &websocket.replacen("ws", "http", 1));
+    let client = tokio::sync::Mutex::new((client, Vec::new()));
+    let received = async |count: usize| {
+        let mut client = client.lock().await;
+        let (socket, texts) = &mut *client;
+        while texts.len() < count {
+            let message = tokio::time::timeout(Duration::from_secs(20), socket.next()).await;
+            let message = message.expect("no message in time").unwrap().unwrap();
+            if message.is_text() {
+                texts.push(message.into_text().unwrap().to_string());
+            }
+        }
+        texts.clone()
+    };
+    conformance::sockets(&sockets, &open, received).await.unwrap();
+    store.delete(&task_id).await.unwrap();
 }
 
 /// An upload to the bucket is gone on with in another process.
