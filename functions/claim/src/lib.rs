@@ -17,6 +17,10 @@ pub async fn context() -> Result<Context> {
         .with_executions()?
         .with_engines()
         .await?
+        .with_streams()?
+        .with_sockets()?
+        .with_live_tokens()
+        .await?
         .build()
 }
 

@@ -9,7 +9,12 @@ use pipeline::{Builder, Context, Result};
 
 /// What this function works with.
 pub async fn context() -> Result<Context> {
-    Builder::from_env().await?.build()
+    Builder::from_env()
+        .await?
+        .with_objects()?
+        .with_streams()?
+        .with_sockets()?
+        .build()
 }
 
 /// Closes a delivered task.

@@ -17,6 +17,8 @@ pub async fn context() -> Result<Context> {
         .with_engines_at_hand()
         .await?
         .with_completions()
+        .with_streams()?
+        .with_sockets()?
         .build()
 }
 

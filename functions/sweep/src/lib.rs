@@ -15,6 +15,7 @@ pub async fn context() -> Result<Context> {
         .with_objects()?
         .with_engines_at_hand()
         .await?
+        .with_streams()?
         .build()
 }
 

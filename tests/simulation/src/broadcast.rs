@@ -14,6 +14,8 @@ use crate::vendor::Vendor;
 
 /// So many lines are said.
 const LINES: u64 = 4;
+/// The vendor keeps a lost reader's place for some minutes, and promises nothing to one that comes later.
+const COMES_BACK_WITHIN_S: u64 = 4 * 60;
 /// READY, as Kaltura numbers it.
 const READY: i64 = 2;
 
@@ -28,6 +30,10 @@ pub struct Broadcast {
     next: u64,
     connections: Vec<ConnectionId>,
     is_connected: bool,
+    /// Since when Kaltura has been trying to come back, where it has.
+    lost_epoch_s: Option<u64>,
+    /// Whether it was away for longer than its place is kept.
+    was_away: bool,
 }
 
 impl Broadcast {
@@ -41,6 +47,8 @@ impl Broadcast {
             next: 1,
             connections: Vec::new(),
             is_connected: false,
+            lost_epoch_s: None,
+            was_away: false,
         }
     }
 
@@ -58,7 +66,7 @@ impl Broadcast {
         if now_epoch_s < self.start_epoch_s || !knows {
             return;
         }
-        self.listen(vendor).await;
+        self.listen(vendor, now_epoch_s).await;
         // It begins late where it was made ready late; then it is over late, too.
         let last = LINES + u64::from(self.says_end);
         if self.next > last || now_epoch_s > self.end_epoch_s + 60 * 60 {
@@ -70,11 +78,14 @@ impl Broadcast {
     }
 
     /// Kaltura connects, and comes again when it is lost.
-    async fn listen(&mut self, vendor: &Vendor) {
+    async fn listen(&mut self, vendor: &Vendor, now_epoch_s: u64) {
         if self.is_connected && vendor.chaos.happens(0.1) {
-            vendor.sockets.drop(&self.connections[self.connections.len() - 1]);
+            vendor.sockets.lose(&self.connections[self.connections.len() - 1]);
             self.is_connected = false;
+            self.lost_epoch_s = Some(now_epoch_s);
         }
+        let is_late = |lost: u64| now_epoch_s > lost + COMES_BACK_WITHIN_S;
+        self.was_away |= !self.is_connected && self.lost_epoch_s.is_some_and(is_late);
         if self.is_connected {
             return;
         }
@@ -130,7 +141,7 @@ impl Broadcast {
         }
         let said: Vec<String> = (1..self.next.min(LINES + 1)).map(text).collect();
         let is_whole = heard.len() >= said.len() && heard[..said.len()] == said[..];
-        if report.status == READY && !is_whole {
+        if report.status == READY && !is_whole && !self.was_away {
             say(
                 Invariant::NoneIsLost,
                 format!("said {said:?}, received {heard:?}"),

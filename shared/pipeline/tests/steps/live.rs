@@ -1,13 +1,9 @@
 //! Orders of live events: made ready, kept for weeks, on air, over; and all the ways in which they end otherwise.
 
-use std::collections::BTreeSet;
-
-use engines::CompletionToken;
 use kaltura::{TaskId, UpdateJob};
 use kaltura_sim::{EventSpec, Fault, FaultEffect, OrderRequest, ProfileSpec};
 use pipeline::Class;
 use pipeline::live::{ConnectionId, EndReason, LiveInput, StreamState, end, join, take_in};
-use pipeline::memory::MemoryStates;
 use pipeline::ports::{Clock, Sockets, StreamStore, TaskStore};
 use pipeline::record::{CHECK_JOBS_EVERY_S, FIRST_CHECK_AFTER_S, Stage, TaskState};
 use pipeline::steps::claim::Claimed;
@@ -350,7 +346,7 @@ async fn the_stream_stays_as_long_as_a_reader_may_come_back_for_the_rest() {
     let world = World::of_live_events(&[]).await;
     let input = waiting(&world, MINUTE_S).await;
     let connection = broadcast(&world, &input).await;
-    world.sockets.drop(&connection);
+    world.sockets.lose(&connection);
     say(&world, &input.task_id, 2).await;
     end(&world.ctx, &input.task_id, EndReason::EndOfStream)
         .await
@@ -463,8 +459,12 @@ async fn a_first_caption_of_a_withdrawn_order_closes_its_stream() {
     }
     assert!(!is_open(&world, &connection).await);
     assert_nothing_is_left(&world, &input.task_id).await;
-    let failed: BTreeSet<_> = world.states.failed().into_iter().collect();
-    assert_eq!(failed, BTreeSet::from([("a-token".to_owned(), Class::Gone)]));
+    let failed = world.states.failed();
+    let expected = ("a-token".to_owned(), Class::Gone);
+    assert!(
+        !failed.is_empty() && failed.iter().all(|one| *one == expected),
+        "{failed:?}"
+    );
     // As the state machine goes on by that.
     fail::run(&world.ctx, &input, Ending::Gone).await.unwrap();
     assert_eq!(world.record(&input.task_id).await.state, TaskState::Gone);
