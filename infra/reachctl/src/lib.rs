@@ -250,9 +250,11 @@ async fn command(stack: &Stack, command: &Command, say: &Say) -> Result<String> 
             // The task is shown all the same to whoever may not read the bucket.
             let notes = stack.notes(&record).await;
             let notes = notes.unwrap_or_else(|error| Some(format!("can't be read: {error}")));
+            // So it is to whoever may not read the streams: an order's event stands in its record.
+            let stream = stack.stream(&record).await.unwrap_or_default();
             let json = show::record_json(&record, execution, notes.as_deref());
             say.this(&json, || {
-                show::task(&record, execution, notes.as_deref(), None, say.now)
+                show::task(&record, execution, notes.as_deref(), stream.as_ref(), say.now)
             })
         }
         Command::Retry { task_id } => say.held(&operator.retry(task_id).await?),

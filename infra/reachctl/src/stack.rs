@@ -15,7 +15,7 @@ use pipeline::aws::states::StateMachine;
 use pipeline::config::Env;
 use pipeline::context::Builder;
 use pipeline::handin::{self, Handed, HandedIn};
-use pipeline::live::LiveTokens;
+use pipeline::live::{LiveStream, LiveTokens};
 use pipeline::operator::Operator;
 use pipeline::plan::Order;
 use pipeline::ports::{ObjectStore as _, SystemClock};
@@ -203,6 +203,15 @@ impl Stack {
         let door_url = live.get("DOOR_URL")?;
         let ctx = self.builder_of(&live)?.with_live_tokens().await?.build()?;
         Ok((ctx.live_tokens()?.clone(), door_url))
+    }
+
+    /// The stream of a live order, as long as it has one; `None` for every other order.
+    pub async fn stream(&self, record: &TaskRecord) -> Result<Option<LiveStream>> {
+        if record.live.is_none() {
+            return Ok(None);
+        }
+        let ctx = self.builder().await?.with_streams()?.build()?;
+        Ok(ctx.streams()?.load(&record.task_id).await?)
     }
 
     /// What the functions of the stack work with, by their settings.
