@@ -58,9 +58,10 @@ async fn say_end(
             return Ok(stream);
         }
         let now_epoch_s = ctx.clock.now_epoch_s();
+        let before_seq = stream.next_seq;
         finish(ctx, &mut stream, now_epoch_s).await;
         stream.say_end(now_epoch_s);
-        store_chunks(ctx, &mut stream).await?;
+        store_chunks(ctx, &mut stream, before_seq).await?;
         let lease = stream
             .has_undelivered(now_epoch_s)
             .then(|| stream.take_lease(now_epoch_s))

@@ -304,15 +304,15 @@ fn chunk_key(stream: &LiveStream, first_seq: u64) -> String {
     )
 }
 
-/// Puts messages that are more than the record keeps into the bucket, before the write that drops them. Safe to repeat: a chunk
-/// is the same however often it is written.
-pub(super) async fn store_chunks(ctx: &Context, stream: &mut LiveStream) -> Result<()> {
-    while let Some(chunk) = stream.chunk() {
+/// Puts messages that are more than the record keeps into the bucket, before the write that drops them; those from `saved_seq` on
+/// are not in the record yet, and stay. Safe to repeat: a chunk is the same however often it is written.
+pub(super) async fn store_chunks(ctx: &Context, stream: &mut LiveStream, saved_seq: u64) -> Result<()> {
+    while let Some(chunk) = stream.chunk(saved_seq) {
         let first_seq = chunk.first().map_or(0, |message| message.seq);
         let json = serde_json::to_vec(chunk).map_err(|error| unreadable(stream, &error))?;
         let key = chunk_key(stream, first_seq);
         ctx.objects()?.put(&key, json.into(), "application/json").await?;
-        stream.cut();
+        stream.cut(first_seq);
     }
     Ok(())
 }

@@ -10,11 +10,11 @@ use crate::telemetry::names;
 pub const MOST_INPUT_BYTES: usize = 128 * 1024;
 
 const MOST_SOURCE_CHARS: usize = 64;
-const MOST_WORDS: usize = 2_000;
+const MOST_WORDS: usize = 1_000;
 const MOST_WORD_CHARS: usize = 100;
-const MOST_LINES: usize = 100;
-const MOST_LINE_CHARS: usize = 1_000;
-const MOST_SPEAKER_CHARS: usize = 60;
+const MOST_LINES: usize = 20;
+const MOST_LINE_CHARS: usize = 200;
+const MOST_SPEAKER_CHARS: usize = 40;
 /// No event is longer.
 const MOST_MS: u64 = 48 * 60 * 60 * 1_000;
 /// Until the year 2100.
@@ -388,7 +388,7 @@ mod tests {
             ("/words/1/confidence", json!(1.5)),
             ("/words/1", json!({ "text": "no times" })),
             ("/lines/0/start_ms", json!(15_311)),
-            ("/lines", json!(vec![good()["lines"][0].clone(); 101])),
+            ("/lines", json!(vec![good()["lines"][0].clone(); 21])),
             ("/end_of_stream", json!("yes")),
         ] {
             let mut post = good();

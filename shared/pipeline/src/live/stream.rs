@@ -493,22 +493,23 @@ impl LiveStream {
             .map_or(unknown, |mark| (mark.pts_s, mark.epoch_s))
     }
 
-    /// The messages that go into the bucket next; `None` while there are few. Always cut at the same numbers, so that a repeated
-    /// write is the same.
-    pub(super) fn chunk(&self) -> Option<&[Message]> {
-        (self.tail.len() >= KEPT_MESSAGES + CHUNK_MESSAGES).then(|| &self.tail[..CHUNK_MESSAGES])
+    /// The messages that go into the bucket next; `None` while there are few. Only of those before `saved_seq`, which are in the
+    /// record already: nobody can have made others of their numbers. Always cut at the same numbers, so that a repeated write is
+    /// the same.
+    pub(super) fn chunk(&self, saved_seq: u64) -> Option<&[Message]> {
+        let chunk = self.tail.get(..CHUNK_MESSAGES)?;
+        let is_saved = chunk.last().is_some_and(|last| last.seq < saved_seq);
+        (is_saved && self.tail.len() >= KEPT_MESSAGES + CHUNK_MESSAGES).then_some(chunk)
     }
 
-    /// Drops the messages of [`Self::chunk`], which are in the bucket now.
-    pub(super) fn cut(&mut self) {
-        if let Some(first) = self.chunk().and_then(<[Message]>::first) {
-            self.chunks.push(first.seq);
-            self.tail.drain(..CHUNK_MESSAGES);
-        }
+    /// Drops as many messages as a chunk has, which are in the bucket now.
+    pub(super) fn cut(&mut self, first_seq: u64) {
+        self.chunks.push(first_seq);
+        self.tail.drain(..CHUNK_MESSAGES);
     }
 
     /// Gives a connection its place: the one that it has, else the one longest without a reader, else a new one. The first place
-    /// of all begins with the first message, a later one with the next. `None` where too many are there.
+    /// of all begins with the oldest message that the record has, a later one with the next. `None` where too many are there.
     pub(super) fn seat(&mut self, connection: &ConnectionId, now_epoch_s: u64) -> Option<u32> {
         if let Some(place) = self.place_of(connection) {
             return Some(place.number);
@@ -530,7 +531,10 @@ impl LiveStream {
             number,
             connection: Some(connection.clone()),
             since_epoch_s: now_epoch_s,
-            delivered_seq: if number == 1 { 0 } else { self.next_seq - 1 },
+            delivered_seq: match self.tail.first() {
+                Some(oldest) if number == 1 => oldest.seq - 1,
+                _ => self.next_seq - 1,
+            },
             is_proven: false,
             recent: Vec::new(),
             strikes: 0,

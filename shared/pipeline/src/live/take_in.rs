@@ -64,7 +64,7 @@ pub async fn take_in(
         taken.late_words = heard.left_out;
         lay_out(ctx, &mut stream, heard, now_epoch_s).await?;
         taken.late_words += stream.layout.late_words() - late_before;
-        store_chunks(ctx, &mut stream).await?;
+        store_chunks(ctx, &mut stream, before_seq).await?;
         let lease = stream
             .has_undelivered(now_epoch_s)
             .then(|| stream.take_lease(now_epoch_s))

@@ -58,10 +58,7 @@ pub async fn conform(bed: &Bed) {
 async fn live(bed: &Bed) {
     let stack = &bed.stack;
     let output = |name| stack.output(name).unwrap();
-    let store = Streams::new(
-        aws_sdk_dynamodb::Client::new(stack.sdk()),
-        output("StreamsTable"),
-    );
+    let store = Streams::new(aws_sdk_dynamodb::Client::new(stack.sdk()), output("StreamsTable"));
     let task = |id: &str| TaskId::parse(id).unwrap();
     conformance::stream_store(&store, &task("880001")).await.unwrap();
 
@@ -70,11 +67,16 @@ async fn live(bed: &Bed) {
     let stream = LiveStream::new(task_id.clone(), sample_stream_settings(), now_epoch_s);
     assert!(store.keep(&stream).await.unwrap());
     let secrets = aws_sdk_secretsmanager::Client::new(stack.sdk());
-    let secret = read_own(&secrets, output("LinkSecretArn"), "LINK_SECRET_ARN").await.unwrap();
+    let secret = read_own(&secrets, output("LinkSecretArn"), "LINK_SECRET_ARN")
+        .await
+        .unwrap();
     let tokens = LiveTokens::new(&secret, 1).unwrap();
     let websocket = output("LiveUrl");
     let wrong = format!("{websocket}?stream={task_id}&token=wrong");
-    assert!(tokio_tungstenite::connect_async(wrong).await.is_err(), "a wrong token is not let in");
+    assert!(
+        tokio_tungstenite::connect_async(wrong).await.is_err(),
+        "a wrong token is not let in"
+    );
     let url = tokens.caption_url(websocket, &task_id);
     let (client, _) = tokio_tungstenite::connect_async(url.reveal()).await.unwrap();
     let stream = store.load(&task_id).await.unwrap().unwrap();
