@@ -470,7 +470,9 @@ fn redacted(value: &Value) -> Value {
                     let member = match (SECRET.contains(&name.as_str()), name.as_str(), member) {
                         (true, "urlHeaders", member) => header_names(member),
                         (true, ..) => json!("<redacted>"),
-                        (_, "url", Value::String(url)) => json!(url.split('?').next().unwrap_or_default()),
+                        (_, "url" | "captionUrl", Value::String(url)) => {
+                            json!(url.split('?').next().unwrap_or_default())
+                        }
                         (_, _, member) => redacted(member),
                     };
                     (name.clone(), member)

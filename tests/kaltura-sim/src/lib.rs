@@ -30,6 +30,7 @@ mod gate;
 mod handle;
 mod ids;
 mod import;
+mod live;
 mod media;
 mod order;
 mod params;
@@ -51,6 +52,10 @@ pub use error::SimError;
 pub use faults::{Fault, FaultEffect};
 pub use handle::{Sim, SimHandle, SimInfo};
 pub use ids::{AssetId, EntryId, FaultId, PartnerId, TaskId};
+pub use live::{
+    ConnectionReport, ConnectionSpec, DropSpec, LiveMessage, LiveReport, LiveState, PlaySpec, PushReport,
+    PushSpec, ReceivedCaption, SessionReport, TokenPlace,
+};
 pub use order::{
     AccessKeySpec, CatalogItemSpec, CustomerSpec, DictionarySpec, EntrySpec, EventSpec, ExistingCaption,
     ExistingTranscript, FlavorSpec, KsVersion, OrderRequest, PlacedOrder, ProfileSpec,

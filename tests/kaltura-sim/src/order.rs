@@ -2,6 +2,7 @@
 //! it is about; unknown fields are refused.
 
 use crate::ids::{EntryId, PartnerId, TaskId};
+use crate::live::PlaySpec;
 use crate::protect::Protection;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -270,6 +271,8 @@ pub struct EventSpec {
     pub end_epoch_s: Option<i64>,
     /// Whether it is something else than a live stream: a recording, say, which has no live features.
     pub is_no_live_stream: bool,
+    /// What happens on air; `None`: nothing.
+    pub play: Option<PlaySpec>,
 }
 
 /// The words of one language in a profile.

@@ -28,7 +28,7 @@ const ALIGNMENT: i64 = 3;
 /// An entry object type whose tasks have no access key.
 const EXTERNAL_OBJECT: i64 = 3;
 
-pub(crate) async fn place(shared: &Shared, order: OrderRequest) -> Result<PlacedOrder, SimError> {
+pub(crate) async fn place(shared: &Arc<Shared>, order: OrderRequest) -> Result<PlacedOrder, SimError> {
     check(&order)?;
     let stands = order
         .entry
@@ -96,6 +96,10 @@ pub(crate) async fn place(shared: &Shared, order: OrderRequest) -> Result<Placed
     if order.entry_object_type != EXTERNAL_OBJECT {
         world.mint_access_key(&task_id, created_s + life_s);
     }
+    drop(world);
+    if let Some(play) = order.event.play {
+        crate::live::begin(shared, &task_id, play);
+    }
     Ok(PlacedOrder {
         task_id,
         entry_id,
@@ -131,6 +135,13 @@ fn check(order: &OrderRequest) -> Result<(), SimError> {
             "entry_object_type",
             order.entry_object_type.to_string(),
             "an EntryObjectType, 1 to 3",
+        );
+    }
+    if order.event.play.is_some() && !LIVE_FEATURES.contains(&order.service_feature) {
+        return invalid(
+            "event.play",
+            format!("there for service {}", order.service_feature),
+            "a live service, 8 or 11",
         );
     }
     if order.entry.flavors.is_empty() {

@@ -3,6 +3,7 @@
 use crate::contract::Fields;
 use crate::error::SimError;
 use crate::ids::{AssetId, EntryId, PartnerId, TaskId};
+use crate::live::LiveReport;
 use crate::order::PlacedOrder;
 use crate::params;
 use crate::world::{World, unknown};
@@ -41,6 +42,9 @@ pub struct OrderReport {
     pub cue_points: Vec<Map<String, Value>>,
     /// The live feature of the task, where it has one.
     pub live_feature: Option<Map<String, Value>>,
+    /// What Kaltura's side saw of its event, where it is played.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<LiveReport>,
     /// Every call that was made for the task, in order: by its access keys, or naming its id.
     pub calls: Vec<CallRecord>,
 }
@@ -223,6 +227,7 @@ impl World {
             multilingual_tags: entry.multilingual_tags.clone(),
             cue_points,
             live_feature: task.live_feature.clone(),
+            live: self.live.get(task_id).map(|live| live.report.clone()),
             calls: self
                 .calls
                 .iter()

@@ -23,6 +23,8 @@ pub enum SecretKind {
     SessionToken,
     /// An address that carries its signature.
     PresignedAddress,
+    /// The caption token or the media key of a live event.
+    LiveKey,
 }
 
 /// Secrets by value.
@@ -34,6 +36,7 @@ pub(crate) fn note_sent(secrets: &mut Secrets, sent: &Params) {
         match (name.as_str(), params::text(member)) {
             ("ks", Some(ks)) => note(secrets, SecretKind::Session, &ks),
             ("tokenHash", Some(hash)) => note(secrets, SecretKind::TokenHash, &hash),
+            ("captionToken" | "mediaKey", Some(key)) => note(secrets, SecretKind::LiveKey, &key),
             ("url", Some(url)) => note_address(secrets, &url),
             ("urlHeaders", _) => {
                 for header in params::list(member) {

@@ -323,6 +323,8 @@ pub(crate) struct World {
     pub(crate) flavor_params: BTreeMap<i64, String>,
     pub(crate) cue_points: BTreeMap<String, CuePoint>,
     pub(crate) schedule_events: BTreeMap<i64, ScheduleEvent>,
+    /// Events that are played, by the task that they are captioned for.
+    pub(crate) live: HashMap<TaskId, crate::live::Live>,
     pub(crate) dead_sessions: HashSet<String>,
     pub(crate) key_tasks: HashMap<String, TaskId>,
     pub(crate) faults: Faults,

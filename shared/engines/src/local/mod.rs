@@ -34,6 +34,7 @@ mod voices;
 use async_trait::async_trait;
 
 pub use config::LocalConfig;
+pub use recognise::{Token, words_of};
 
 use crate::contract::{Capabilities, Capability, Engine, JobFiles, Progress};
 use crate::error::{EngineError, Result};

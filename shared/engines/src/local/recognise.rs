@@ -51,14 +51,26 @@ struct Output {
 }
 
 /// One entry of the recogniser's segmentation: a word, or what it puts between words.
-#[derive(Debug, Deserialize)]
-struct Token {
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Token {
     /// A word, maybe with the number of its pronunciation (`to(3)`); a filler (`<sil>`, `[NOISE]`).
-    text: String,
-    start_ms: u64,
-    end_ms: u64,
+    pub text: String,
+    /// Onset, in milliseconds from the first sample.
+    pub start_ms: u64,
+    /// End, likewise.
+    pub end_ms: u64,
     /// Posterior probability. The recogniser's fixed-point logarithms give up to 1.001 for certainty.
-    posterior: f32,
+    pub posterior: f32,
+}
+
+/// The words of tokens of sound that is so long, without fillers, and with the dictionary's words as it spells them.
+pub fn words_of(tokens: &[Token], duration_ms: u64, dictionary: &[String]) -> Vec<Word> {
+    let mut words: Vec<Word> = tokens
+        .iter()
+        .filter_map(|token| word(token, duration_ms))
+        .collect();
+    spelling::from_dictionary(&mut words, dictionary);
+    words
 }
 
 /// Recognises the samples. The words of `dictionary` are taught to the recogniser where a pronunciation is known, and
@@ -107,12 +119,7 @@ fn read_output(json: &[u8], duration_ms: u64, dictionary: &[String]) -> Result<H
             output.version
         )));
     }
-    let mut words: Vec<Word> = output
-        .tokens
-        .iter()
-        .filter_map(|token| word(token, duration_ms))
-        .collect();
-    spelling::from_dictionary(&mut words, dictionary);
+    let words = words_of(&output.tokens, duration_ms, dictionary);
     let transcript = Transcript::new(Some(MODEL_LANGUAGE.to_owned()), words, duration_ms);
     transcript
         .check()

@@ -10,6 +10,7 @@ mod bench;
 mod control;
 mod fault_effects;
 mod imports;
+mod live;
 mod playback;
 mod sessions;
 mod tasks;
