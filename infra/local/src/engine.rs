@@ -124,7 +124,7 @@ impl SampleEngine {
 }
 
 /// The secret that the stack made, which the vendor gives to the engine.
-async fn shared_secret(sdk: &SdkConfig, arn: &str) -> Result<String> {
+pub(crate) async fn shared_secret(sdk: &SdkConfig, arn: &str) -> Result<String> {
     #[derive(Deserialize)]
     struct Kept {
         secret: String,

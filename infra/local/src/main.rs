@@ -35,6 +35,14 @@ struct Arguments {
     /// made speech only.
     #[arg(long, conflicts_with_all = ["kaltura", "media", "orders", "services"])]
     people: bool,
+    /// Order captions of a live event and play it: real speech, pushed by RTMP to an ingest on this machine, recognised live;
+    /// its publisher and a listener drop out in the middle. With the stand-in only.
+    #[arg(long, conflicts_with_all = ["kaltura", "media", "orders", "services", "people"])]
+    live: bool,
+    /// How long the event is.
+    #[arg(long, value_name = "SECONDS", requires = "live", default_value_t = 180,
+        value_parser = clap::value_parser!(u64).range(30..=3_600))]
+    live_seconds: u64,
     /// Have the browser test do one order of captions on that page, in a person's place.
     #[arg(long, requires = "people")]
     browser: bool,
@@ -194,10 +202,20 @@ async fn run(arguments: &Arguments) -> Result<bool, LocalError> {
         let enabled = reach_local::PARAMETERS.map(|(name, value)| (name.to_owned(), value.to_owned()));
         parameters.splice(0..0, enabled);
     }
+    if arguments.live {
+        parameters.insert(
+            0,
+            (
+                "EnabledServices".to_owned(),
+                reach_local::LIVE_SERVICES.to_owned(),
+            ),
+        );
+    }
     let mut stack = LocalStack::up(Options {
         name: "run".to_owned(),
         kaltura: arguments.kaltura(),
         worker: arguments.engine.worker(),
+        live: arguments.live,
         parameters,
     })
     .await?;
@@ -221,6 +239,9 @@ async fn work(
     media: Option<PathBuf>,
     stack: &mut LocalStack,
 ) -> Result<bool, LocalError> {
+    if arguments.live {
+        return live(arguments, stack).await;
+    }
     let (at_least, deadline) = if arguments.kaltura.is_some() {
         let at_least = arguments
             .orders
@@ -247,15 +268,29 @@ async fn work(
     let ended = stack.wait_for_orders(at_least, deadline, show).await?;
     let report = Report::of(stack, &ended).await?;
     print!("\n{}", report.table());
+    write_json(arguments, &report)?;
+    Ok(report.all_delivered())
+}
+
+/// Writes a report as JSON, where that is wanted.
+fn write_json(arguments: &Arguments, report: &impl serde::Serialize) -> Result<(), LocalError> {
     if let Some(path) = &arguments.json {
-        let json = serde_json::to_vec_pretty(&report).unwrap_or_default();
+        let json = serde_json::to_vec_pretty(report).unwrap_or_default();
         std::fs::write(path, json).map_err(|source| LocalError::File {
             path: path.clone(),
             source,
         })?;
         println!("report: {}", path.display());
     }
-    Ok(report.all_delivered())
+    Ok(())
+}
+
+/// A live event, and what Kaltura's side got of it.
+async fn live(arguments: &Arguments, stack: &LocalStack) -> Result<bool, LocalError> {
+    let outcome = reach_local::play_event(stack, arguments.live_seconds, |line| println!("{line}")).await?;
+    print!("\n{}", outcome.table());
+    write_json(arguments, &outcome)?;
+    Ok(outcome.all_well())
 }
 
 /// One order of each kind; what people would make is handed in as soon as it is waited for.

@@ -14,6 +14,7 @@ use crate::deploy::{STACK, deploy};
 use crate::emulator::{Emulator, REGION, ROOT_KEY, authorization};
 use crate::engine::{Place, Said, SampleEngine};
 use crate::error::{LocalError, Result};
+use crate::ingest::{LocalIngest, RtmpPlace};
 use crate::issuer::Issuer;
 use crate::layout::{FUNCTIONS, Layout};
 use crate::processes;
@@ -76,6 +77,8 @@ pub struct Options {
     pub kaltura: Kaltura,
     /// What works.
     pub worker: Worker,
+    /// Whether live events are taken: with an ingest of the vendor's own beside the stack.
+    pub live: bool,
     /// Parameters of the template beside those of the Kaltura account, by name.
     pub parameters: Vec<(String, String)>,
 }
@@ -87,6 +90,7 @@ impl Options {
             name: name.into(),
             kaltura: Kaltura::Sim(Box::default()),
             worker: Worker::default(),
+            live: false,
             parameters: Vec::new(),
         }
     }
@@ -99,6 +103,7 @@ pub struct LocalStack {
     // Before the stand-in, so that no function calls it while it ends.
     emulator: Emulator,
     engine: Option<SampleEngine>,
+    ingest: Option<LocalIngest>,
     issuer: Issuer,
     sim: Option<SimHandle>,
     sdk: SdkConfig,
@@ -161,6 +166,14 @@ impl LocalStack {
             Worker::Http => Some(Place::free().await?),
         };
         parameters.extend(place.iter().flat_map(Place::parameters));
+        let rtmp = if options.live {
+            Some(RtmpPlace::free().await?)
+        } else {
+            None
+        };
+        if let Some(rtmp) = rtmp {
+            parameters.push(("LiveIngestUrl", rtmp.url()));
+        }
         parameters.extend(
             options
                 .parameters
@@ -176,6 +189,13 @@ impl LocalStack {
             }
             None => None,
         };
+        let ingest = match rtmp {
+            Some(rtmp) => {
+                let (secret, live) = (output(&outputs, "EngineSecretArn")?, output(&outputs, "LiveUrl")?);
+                Some(LocalIngest::start(&layout, rtmp, &sdk, secret, live).await?)
+            }
+            None => None,
+        };
         leave_word(&layout, &emulator)?;
         let watcher = Watcher::new(
             &sdk,
@@ -186,6 +206,7 @@ impl LocalStack {
             layout,
             emulator,
             engine,
+            ingest,
             issuer,
             sim,
             sdk,
@@ -462,8 +483,7 @@ impl LocalStack {
         let mut ended: HashMap<String, Ended> = HashMap::new();
         let mut places: HashMap<String, String> = HashMap::new();
         loop {
-            self.emulator.check()?;
-            self.engine.as_mut().map_or(Ok(()), SampleEngine::check)?;
+            self.check()?;
             let ids = self.task_ids().await?;
             for id in &ids {
                 let since = self.since(id);
@@ -505,6 +525,13 @@ impl LocalStack {
         }
     }
 
+    /// Fails if a process of the stack's has ended by itself.
+    fn check(&mut self) -> Result<()> {
+        self.emulator.check()?;
+        self.engine.as_mut().map_or(Ok(()), SampleEngine::check)?;
+        self.ingest.as_mut().map_or(Ok(()), LocalIngest::check)
+    }
+
     /// When a task was ordered, or first seen.
     fn since(&self, id: &str) -> Instant {
         let mut placed = self
@@ -518,6 +545,9 @@ impl LocalStack {
     pub async fn down(self) {
         if let Err(error) = self.keep_logs().await {
             eprintln!("the functions' logs are lost: {error}");
+        }
+        if let Some(ingest) = self.ingest {
+            ingest.end().await;
         }
         self.emulator.end().await;
         if let Some(engine) = self.engine {

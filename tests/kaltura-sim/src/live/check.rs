@@ -119,10 +119,12 @@ impl Checker {
         self.last_end_s = self.last_end_s.max(response.end);
         self.ended |= response.is_end_of_stream;
         let transcript = response.alternatives.first();
+        let last = transcript.and_then(|first| first.items.last());
         checked.caption = Some(ReceivedCaption {
             transcript: transcript
                 .map(|first| first.transcript.clone())
                 .unwrap_or_default(),
+            said_until_s: last.map_or(response.start, |item| item.end),
             id: response.id,
             start_s: response.start,
             end_s: response.end,

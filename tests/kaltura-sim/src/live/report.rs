@@ -116,6 +116,8 @@ pub struct ReceivedCaption {
     pub start_s: f64,
     /// `response.end`, seconds.
     pub end_s: f64,
+    /// The end of its last item, seconds; of its beginning where it has none.
+    pub said_until_s: f64,
     /// `response.start_pts`, seconds.
     pub start_pts_s: f64,
     /// `response.start_epoch`, seconds.
