@@ -30,7 +30,7 @@ struct Run {
     /// Where hooks are taken: an address that only the RTMP server reaches. Port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:8085")]
     listen: SocketAddr,
-    /// The stack's live routes: its output `LiveUrl`.
+    /// The stack's live routes: its output `DoorUrl` with `/live` behind it.
     #[arg(long, env = "LIVE_INGEST_STACK_URL")]
     stack_url: Url,
     /// A file with the secret that the stack and the vendor's engine share (`EngineSecretArn`), as text or as the JSON that

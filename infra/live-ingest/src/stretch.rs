@@ -13,8 +13,8 @@ use crate::timeline::{FirstSample, Heard};
 
 /// After so much sound it is known when its first sample came in.
 const SETTLED_MS: u64 = 2_000;
-/// How long the rest of the sound may take once the publisher has gone.
-const LAST_SOUND: Duration = Duration::from_secs(3);
+/// How long the rest of the sound may take once the publisher has gone: nginx has passed it on by then.
+const LAST_SOUND: Duration = Duration::from_secs(1);
 /// Pieces of sound that may wait to be given on.
 const WAITING_PIECES: usize = 64;
 

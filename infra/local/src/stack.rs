@@ -191,8 +191,9 @@ impl LocalStack {
         };
         let ingest = match rtmp {
             Some(rtmp) => {
-                let (secret, live) = (output(&outputs, "EngineSecretArn")?, output(&outputs, "LiveUrl")?);
-                Some(LocalIngest::start(&layout, rtmp, &sdk, secret, live).await?)
+                let (secret, door) = (output(&outputs, "EngineSecretArn")?, output(&outputs, "DoorUrl")?);
+                let live = format!("{}/live", door.trim_end_matches('/'));
+                Some(LocalIngest::start(&layout, rtmp, &sdk, secret, &live).await?)
             }
             None => None,
         };
