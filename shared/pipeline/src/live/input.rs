@@ -26,7 +26,7 @@ const MOST_PTS_S: f64 = 10_000_000.0;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
-    /// The pts of the media, in seconds.
+    /// The pts of the media, in seconds. Negative where a publisher has come back with time stamps that begin anew.
     pub pts_s: f64,
     /// The time at which that media was received, in seconds since 1970.
     pub epoch_s: f64,
@@ -213,8 +213,9 @@ impl LiveInput {
             return Err(malformed("sequence", "0", "a number from 1"));
         }
         if let Some(origin) = self.origin {
-            within("origin.pts_s", origin.pts_s, MOST_PTS_S)?;
-            within("origin.epoch_s", origin.epoch_s, MOST_EPOCH_S)?;
+            // A publisher that comes back may begin its time stamps anew: those of time 0 lie before them.
+            within("origin.pts_s", origin.pts_s, -MOST_PTS_S, MOST_PTS_S)?;
+            within("origin.epoch_s", origin.epoch_s, 0.0, MOST_EPOCH_S)?;
         }
         if let Some(heard_until_ms) = self.heard_until_ms {
             time("heard_until_ms", heard_until_ms)?;
@@ -267,14 +268,14 @@ fn word(word: &LiveWord) -> Word {
     }
 }
 
-fn within(at: &str, number: f64, most: f64) -> Result<(), Refused> {
-    if (0.0..=most).contains(&number) {
+fn within(at: &str, number: f64, least: f64, most: f64) -> Result<(), Refused> {
+    if (least..=most).contains(&number) {
         return Ok(());
     }
     Err(malformed(
         at,
         number.to_string(),
-        format!("a number from 0 to {most}"),
+        format!("a number from {least} to {most}"),
     ))
 }
 
@@ -376,7 +377,7 @@ mod tests {
             ("/sequence", json!(0)),
             ("/sequence", json!(-1)),
             ("/sequence", json!("1")),
-            ("/origin/pts_s", json!(-0.5)),
+            ("/origin/pts_s", json!(-1e8)),
             ("/origin/epoch_s", json!(1e300)),
             ("/heard_until_ms", json!(172_800_001)),
             ("/words/0/text", json!(" ")),

@@ -35,6 +35,7 @@ async fn secrets(bed: &Bed) -> BTreeMap<String, String> {
         SecretKind::TokenHash,
         SecretKind::Signature,
         SecretKind::PresignedAddress,
+        SecretKind::LiveKey,
     ] {
         assert!(
             kinds.contains(&kind),

@@ -29,9 +29,13 @@ impl Bed {
     /// Deploys.
     pub async fn up() -> Self {
         let stack = LocalStack::up(Options {
+            live: true,
+            // The later one of a name counts.
             parameters: PARAMETERS
+                .into_iter()
+                .chain([("EnabledServices", "1,2,3,4,5,6,7,8,9")])
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
+                .collect(),
             ..Options::sim("e2e")
         })
         .await

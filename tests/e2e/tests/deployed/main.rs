@@ -17,6 +17,7 @@ mod captions;
 mod endings;
 mod killed;
 mod life;
+mod live;
 mod operator;
 mod people;
 mod services;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         endings::parked_and_taken_up_again,
         life::withdrawn_and_stopped_from_outside,
         life::deleted_in_time,
+        live::short_event_with_dropouts,
         operator::looks_and_fails,
         people::captions_by_a_person,
         people::files_are_checked,
