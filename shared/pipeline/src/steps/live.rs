@@ -137,19 +137,24 @@ pub(super) async fn counts(task: &mut Task<'_>, index: usize) -> Result<bool> {
         return Ok(true);
     }
     // A function that knows no streams and may not tell Kaltura (process) leaves it to reconcile.
-    let Ok(streams) = task.ctx.streams() else {
-        return Ok(false);
-    };
-    let Some(stream) = streams.load(&task.record.task_id).await? else {
-        return Ok(is_on_air(&task.record));
-    };
-    let was_on_air = is_on_air(&task.record) || had_captions_and_readers(&stream);
-    if !was_on_air || stream.awaits_readers(task.ctx.clock.now_epoch_s()) {
+    if task.ctx.streams().is_err() || !went_on_air(task).await? {
         return Ok(false);
     }
-    if !is_on_air(&task.record) {
-        tell_on_air(task).await?;
+    let stream = task.ctx.streams()?.load(&task.record.task_id).await?;
+    let now_epoch_s = task.ctx.clock.now_epoch_s();
+    Ok(stream.is_none_or(|stream| !stream.awaits_readers(now_epoch_s)))
+}
+
+/// Whether anybody got captions of this event. If Kaltura could not be told so when they did, it is told now.
+async fn went_on_air(task: &mut Task<'_>) -> Result<bool> {
+    if is_on_air(&task.record) {
+        return Ok(true);
     }
+    let stream = task.ctx.streams()?.load(&task.record.task_id).await?;
+    if !stream.as_ref().is_some_and(had_captions_and_readers) {
+        return Ok(false);
+    }
+    tell_on_air(task).await?;
     Ok(true)
 }
 
@@ -424,29 +429,25 @@ pub(super) async fn look(task: &mut Task<'_>, status: Option<TaskStatus>) -> Res
         return Ok(false);
     }
     let now_epoch_s = ctx.clock.now_epoch_s();
-    let event = moved(task, known).await?;
-    if !is_on_air(&task.record) {
-        if status == Some(TaskStatus::Processing) {
-            // It is told, and that it is was not written down.
-            tell_on_air(task).await?;
-        } else if event.end_epoch_s.saturating_add(EVENT_OVER_AFTER_S) <= now_epoch_s {
-            return counted_or_refused(task, &event).await;
-        }
-    } else if status == Some(TaskStatus::Scheduled) {
-        // A claim that was overtaken by the first caption.
+    let is_told = is_on_air(&task.record);
+    if (is_told && status == Some(TaskStatus::Scheduled))
+        || (!is_told && status == Some(TaskStatus::Processing))
+    {
+        // A claim that was overtaken by the first caption; or it was told, and that it was is not written down.
         tell_on_air(task).await?;
     }
-    if !is_on_air(&task.record) || event.end_epoch_s.saturating_add(ctx.config.live.grace_s) > now_epoch_s {
+    // First whether it is on air: what becomes of its event matters less then.
+    let was_on_air = went_on_air(task).await?;
+    let event = moved(task, known).await?;
+    let late_s = if was_on_air {
+        ctx.config.live.grace_s
+    } else {
+        EVENT_OVER_AFTER_S
+    };
+    if event.end_epoch_s.saturating_add(late_s) > now_epoch_s {
         return Ok(false);
     }
-    end_stream(task, EndReason::EventOver).await
-}
-
-/// An event that was not on air an hour after its end, as far as Kaltura was told: if somebody listened all the same, it ends as one
-/// that was.
-async fn counted_or_refused(task: &mut Task<'_>, event: &LiveEvent) -> Result<bool> {
-    let index = task.record.next_work().unwrap_or_default();
-    if !counts(task, index).await? {
+    if !was_on_air {
         return Err(Refusal::EventOver {
             ended_epoch_s: event.end_epoch_s,
         }
