@@ -208,7 +208,7 @@ fn stream_of(stream: &LiveStream, now: Now) -> String {
     };
     format!(
         "{state}, {last_seq} messages, {} words late, {sources}, {readers}",
-        stream.late_words
+        stream.layout.late_words()
     )
 }
 

@@ -484,6 +484,7 @@ impl Story {
         self.sim.advance_clock(Duration::from_secs(seconds));
         let now_epoch_s = self.now_epoch_s();
         self.machine.set_time(now_epoch_s);
+        let mut broadcasts = std::mem::take(&mut self.broadcasts);
         let mut due: Vec<LocalBoxFuture<'_, ()>> = Vec::new();
         let periods_s = [60, 600, 900, 600];
         let mut runs = [false; 4];
@@ -516,7 +517,6 @@ impl Story {
         for task_id in self.received() {
             due.push(self.claim(task_id).boxed_local());
         }
-        let mut broadcasts = std::mem::take(&mut self.broadcasts);
         for broadcast in &mut broadcasts {
             due.push(broadcast.go_on(&self.vendor, now_epoch_s).boxed_local());
         }
