@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """How well and how fast the recogniser hears the media that make_speech.py made.
 
-    measure.py MEDIA_DIR        (with the python that has pocketsphinx)
+    measure.py MEDIA_DIR [--live]        (with the python that has pocketsphinx)
 
 For each media file: word error rate against the spoken text, real-time factor (seconds of work per second of sound,
 model loading included), and how far the first and last word of a sentence are from where the sentence's sound begins
-and ends (median, in ms; negative is early).
+and ends (median, in ms; negative is early). With --live, what listen.py hears, given all sound at once: its factor is the
+share of a core that a stream takes.
 """
 
 import argparse
@@ -36,7 +37,17 @@ def errors_between(spoken, heard):
     return row[-1]
 
 
-def measure(description):
+def heard_live(samples):
+    """What listen.py tells, in the shape of recognise.py's output."""
+    with open(samples, "rb") as sound:
+        program = [sys.executable, HERE / "listen.py"]
+        lines = subprocess.run(program, check=True, stdin=sound, capture_output=True, text=True).stdout.splitlines()
+    told = [json.loads(line) for line in lines[1:]]
+    tokens = [token for line in told for token in line["tokens"]]
+    return {"tokens": tokens, "audio_duration_ms": told[-1]["heard_until_ms"]}
+
+
+def measure(description, live):
     """The measurements of one media file."""
     known = json.loads(description.read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory() as scratch:
@@ -46,8 +57,11 @@ def measure(description):
         convert += ["-af", "aresample=16000:async=1:first_pts=0", "-ac", "1", "-f", "s16le", samples]
         subprocess.run(convert, check=True)
         begun = time.monotonic()
-        program = [sys.executable, HERE / "recognise.py", "--samples", samples]
-        output = json.loads(subprocess.run(program, check=True, capture_output=True).stdout)
+        if live:
+            output = heard_live(samples)
+        else:
+            program = [sys.executable, HERE / "recognise.py", "--samples", samples]
+            output = json.loads(subprocess.run(program, check=True, capture_output=True).stdout)
         seconds = time.monotonic() - begun
     tokens = [token for token in output["tokens"] if token["text"][0] not in "<["]
     spoken = words_of(known["text"])
@@ -64,10 +78,11 @@ def measure(description):
 def main():
     parser = argparse.ArgumentParser(description="Measures the recogniser on the media of make_speech.py.")
     parser.add_argument("media_dir", type=pathlib.Path)
+    parser.add_argument("--live", action="store_true", help="measure listen.py")
     options = parser.parse_args()
     total_words = total_errors = 0
     for description in sorted(options.media_dir.glob("*.json")):
-        known, words, errors, factor, onsets, ends = measure(description)
+        known, words, errors, factor, onsets, ends = measure(description, options.live)
         total_words += words
         total_errors += errors
         print(
