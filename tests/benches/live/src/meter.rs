@@ -5,8 +5,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-/// A future that adds up the time spent in its polls: what its own code takes, and that of everything polled within it, without
-/// what passes while it waits.
+use rustix::time::{ClockId, clock_gettime};
+
+/// A future that adds up the processor's time spent in its polls: what its own code takes, and that of everything polled within
+/// it, without what passes while it waits, or while the machine does something else.
 pub struct Metered<F> {
     inner: Pin<Box<F>>,
     begun: Instant,
@@ -16,7 +18,7 @@ pub struct Metered<F> {
 /// What a future took.
 #[derive(Debug, Clone, Copy)]
 pub struct Took {
-    /// Inside its polls.
+    /// Inside its polls, by the processor's clock.
     pub own: Duration,
     /// From its making to its end.
     pub whole: Duration,
@@ -35,15 +37,21 @@ impl<F: Future> Future for Metered<F> {
     type Output = (F::Output, Took);
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let entered = Instant::now();
+        let entered = processor_time();
         let polled = self.inner.as_mut().poll(context);
-        self.own += entered.elapsed();
+        self.own += processor_time().saturating_sub(entered);
         let took = Took {
             own: self.own,
             whole: self.begun.elapsed(),
         };
         polled.map(|output| (output, took))
     }
+}
+
+/// What the processor has spent on this thread.
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 /// The value below which `percent` of all are.

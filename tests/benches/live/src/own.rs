@@ -137,11 +137,16 @@ pub async fn measure(arguments: &Arguments) -> Row {
         sockets,
         next_connection: AtomicUsize::new(1),
     });
-    eprintln!("the function's own time: {} streams, {} s of speech", arguments.streams, arguments.seconds);
+    eprintln!(
+        "the function's own time: {} streams, {} s of speech",
+        arguments.streams, arguments.seconds
+    );
     let mut speakers = Vec::new();
     for number in 0..arguments.streams {
         let (stage, arguments) = (stage.clone(), arguments.clone());
-        speakers.push(tokio::spawn(async move { speak(&stage, &arguments, number).await }));
+        speakers.push(tokio::spawn(
+            async move { speak(&stage, &arguments, number).await },
+        ));
     }
     let mut row = Row::named("own, stand-ins");
     let (mut took, mut faults) = (Vec::new(), Faults::default());
@@ -166,7 +171,11 @@ async fn speak(stage: &Stage, arguments: &Arguments, number: usize) -> Came {
     let mut rng = StdRng::seed_from_u64(arguments.seed.wrapping_mul(1_000_003) + number as u64);
     let task_id = TaskId::parse((10_000 + number).to_string()).unwrap();
     let streams = stage.live.ctx.streams().unwrap();
-    let stream = LiveStream::new(task_id.clone(), sample_stream_settings(), SystemClock.now_epoch_s());
+    let stream = LiveStream::new(
+        task_id.clone(),
+        sample_stream_settings(),
+        SystemClock.now_epoch_s(),
+    );
     assert!(streams.keep(&stream).await.unwrap());
     let mut readers: Vec<Vec<String>> = Vec::new();
     for _ in 0..READERS {
@@ -206,13 +215,19 @@ async fn speak(stage: &Stage, arguments: &Arguments, number: usize) -> Came {
             if answer["statusCode"] == 200 {
                 break answer;
             }
-            assert!(answer["statusCode"] == 503 && begun.elapsed() < DEADLINE, "{answer}");
+            assert!(
+                answer["statusCode"] == 503 && begun.elapsed() < DEADLINE,
+                "{answer}"
+            );
             tokio::time::sleep(Duration::from_millis(200)).await;
         };
         if rng.random_ratio(REPLAYED_PERCENT, 100) {
             let again = call(&stage.live, &event).await;
             let body: serde_json::Value = serde_json::from_str(again["body"].as_str().unwrap()).unwrap();
-            assert!(again["statusCode"] == 200 && body["duplicate"] == true, "{answer} {again}");
+            assert!(
+                again["statusCode"] == 200 && body["duplicate"] == true,
+                "{answer} {again}"
+            );
             came.replayed += 1;
         }
     }

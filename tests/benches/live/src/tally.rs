@@ -79,12 +79,42 @@ mod tests {
             compare(&ids, 0, &connections)
         };
         assert_eq!(faults(&[&["a", "b"], &["c", "d"]]), Faults::default());
-        assert_eq!(faults(&[&["a", "b", "d"]]), Faults { lost: 1, ..Faults::default() });
-        assert_eq!(faults(&[&["a", "b", "b", "c", "d"]]), Faults { doubled: 1, ..Faults::default() });
-        assert_eq!(faults(&[&["a", "c", "b", "d"]]), Faults { out_of_order: 1, ..Faults::default() });
-        assert_eq!(faults(&[&["a", "b", "c", "d", "x"]]), Faults { foreign: 1, ..Faults::default() });
+        assert_eq!(
+            faults(&[&["a", "b", "d"]]),
+            Faults {
+                lost: 1,
+                ..Faults::default()
+            }
+        );
+        assert_eq!(
+            faults(&[&["a", "b", "b", "c", "d"]]),
+            Faults {
+                doubled: 1,
+                ..Faults::default()
+            }
+        );
+        assert_eq!(
+            faults(&[&["a", "c", "b", "d"]]),
+            Faults {
+                out_of_order: 1,
+                ..Faults::default()
+            }
+        );
+        assert_eq!(
+            faults(&[&["a", "b", "c", "d", "x"]]),
+            Faults {
+                foreign: 1,
+                ..Faults::default()
+            }
+        );
         let again = faults(&[&["a", "b"], &["b", "c", "d"]]);
-        assert_eq!(again, Faults { sent_again: 1, ..Faults::default() });
+        assert_eq!(
+            again,
+            Faults {
+                sent_again: 1,
+                ..Faults::default()
+            }
+        );
         assert!(again.is_clean());
         assert_eq!(compare(&ids, 2, &[texts(&["c", "d"])]), Faults::default());
     }

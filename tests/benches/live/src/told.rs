@@ -89,7 +89,10 @@ pub struct Report {
 
 impl Report {
     pub fn is_clean(&self) -> bool {
-        self.rows.iter().filter_map(|row| row.faults).all(Faults::is_clean)
+        self.rows
+            .iter()
+            .filter_map(|row| row.faults)
+            .all(Faults::is_clean)
     }
 
     pub fn keeps_goals(&self) -> bool {
