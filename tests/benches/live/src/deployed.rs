@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use kaltura::TaskId;
 use live::Live;
-use pipeline::live::{LiveStream, StreamState, message};
 use pipeline::config::Env;
+use pipeline::live::{LiveStream, StreamState, message};
 use pipeline::memory::sample_stream_settings;
 use pipeline::ports::{Clock as _, SystemClock};
 use pipeline::{Builder, Context};
@@ -70,12 +70,20 @@ impl Reader {
     }
 
     fn logs(&self) -> Vec<Log> {
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
 /// Listens until the last message.
-async fn listen(url: String, connections: Arc<Mutex<Vec<Log>>>, broken: Arc<Notify>, is_there: Arc<AtomicBool>) {
+async fn listen(
+    url: String,
+    connections: Arc<Mutex<Vec<Log>>>,
+    broken: Arc<Notify>,
+    is_there: Arc<AtomicBool>,
+) {
     loop {
         // Refused while the function starts anew.
         let Ok((mut socket, _)) = connect_async(&url).await else {
@@ -251,7 +259,8 @@ impl Stage {
         let until_ms = round * SLICE_MS;
         let (words, heard_until_ms) = stream.speech.slice(until_ms - SLICE_MS, until_ms);
         let body = post(round, &words, heard_until_ms, is_last);
-        let happens = |percent: u32| way == Way::Breaking && self.rng.lock().unwrap().random_ratio(percent, 100);
+        let happens =
+            |percent: u32| way == Way::Breaking && self.rng.lock().unwrap().random_ratio(percent, 100);
         // One at a time: of two who come back, either may take the place of the other.
         let is_whole = stream
             .readers
@@ -279,7 +288,8 @@ impl Stage {
                 let after = Duration::from_millis(self.rng.lock().unwrap().random_range(0..60));
                 let killing = async {
                     tokio::time::sleep(after).await;
-                    self.killed.fetch_add(self.stack.kill_function(FUNCTION), Ordering::SeqCst);
+                    self.killed
+                        .fetch_add(self.stack.kill_function(FUNCTION), Ordering::SeqCst);
                 };
                 let (answer, ()) = tokio::join!(self.post(stream, &body), killing);
                 drop(answer);
@@ -310,12 +320,22 @@ impl Stage {
         let token = self.live.tokens.engine(&stream.task_id);
         let begun = Instant::now();
         loop {
-            let sent = self.http.post(&url).bearer_auth(token.reveal()).json(body).send().await;
+            let sent = self
+                .http
+                .post(&url)
+                .bearer_auth(token.reveal())
+                .json(body)
+                .send()
+                .await;
             let told = match sent {
                 Ok(answer) if answer.status() == 200 => return answer.json().await.unwrap(),
                 Ok(answer) => {
                     let status = answer.status();
-                    assert!(status.is_server_error(), "{status}: {}", answer.text().await.unwrap());
+                    assert!(
+                        status.is_server_error(),
+                        "{status}: {}",
+                        answer.text().await.unwrap()
+                    );
                     status.to_string()
                 }
                 Err(error) => error.to_string(),
@@ -352,7 +372,8 @@ impl Stage {
                 for (place, reader) in stream.readers.iter().enumerate() {
                     for (id, at) in reader.logs().into_iter().flatten() {
                         if let Some(left) = sent.get(&id) {
-                            came.entry((number, place, id)).or_insert(at.duration_since(*left));
+                            came.entry((number, place, id))
+                                .or_insert(at.duration_since(*left));
                         }
                     }
                 }

@@ -72,6 +72,12 @@ async fn main() {
     if let Some(path) = &arguments.json {
         std::fs::write(path, serde_json::to_vec_pretty(&report).unwrap()).unwrap();
     }
-    assert!(report.is_clean(), "messages were lost, doubled, out of order or foreign");
-    assert!(report.keeps_goals(), "p50 <= 10 ms and p99 <= 50 ms of the function's own time");
+    assert!(
+        report.is_clean(),
+        "messages were lost, doubled, out of order or foreign"
+    );
+    assert!(
+        report.keeps_goals(),
+        "p50 <= 10 ms and p99 <= 50 ms of the function's own time"
+    );
 }
