@@ -92,6 +92,9 @@ pub struct FetchConfig {
     /// [`FetchError::Unsupported`](crate::FetchError::Unsupported). One that can't be run is
     /// [`FetchError::Converter`](crate::FetchError::Converter).
     pub ffmpeg: Option<PathBuf>,
+    /// Media that one such child is given, by the playlist; the next child goes on. Between two of them a fetch may be resumed.
+    /// 2 minutes: starting one takes less than what is read of two seconds, and a fetch that is stopped loses little.
+    pub child_media: Duration,
     /// How often a fetch that may be resumed keeps a checkpoint. 1 minute: a shorter fetch has none, and of a longer one no
     /// more than a minute is lost.
     pub checkpoint_every: Duration,
@@ -108,6 +111,7 @@ impl Default for FetchConfig {
             part_bytes: 5 << 20,
             parts_in_flight: 2,
             ffmpeg: None,
+            child_media: Duration::from_mins(2),
             checkpoint_every: Duration::from_mins(1),
         }
     }

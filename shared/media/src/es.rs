@@ -6,5 +6,6 @@ pub(crate) mod h264;
 pub(crate) mod hevc;
 pub(crate) mod mpeg_audio;
 pub(crate) mod nal;
+pub(crate) mod packed;
 pub(crate) mod picture;
 pub(crate) mod sound;

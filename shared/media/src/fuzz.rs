@@ -73,6 +73,33 @@ fn transport_stream() {
     });
 }
 
+/// Sound without a container: noise behind whatever a tag or a frame begins with.
+#[test]
+fn packed_sound() {
+    bolero::check!().for_each(|bytes: &[u8]| {
+        let wanted = Wanted {
+            picture: Picture::Ignore,
+            sound: true,
+        };
+        for begin in [
+            &b"ID3\x04\0\0\0\0\0\x08"[..],
+            b"ID3",
+            &[0xff, 0xf1, 0x50],
+            &[0xff, 0xfb],
+            &[0x0b, 0x77],
+        ] {
+            let mut remuxer = Remuxer::new(&[wanted], 1_000);
+            let segment = [begin, bytes].concat();
+            let read = remuxer.push(0, &segment).and_then(|()| remuxer.end_segment(0));
+            let _ = read.and_then(|()| remuxer.end_run());
+            let _ = (remuxer.presented_ms(), remuxer.duration_ms(), remuxer.head());
+            let mut payload = Vec::new();
+            remuxer.take_payload(&mut payload);
+            assert!(payload.len() <= segment.len(), "no more than came");
+        }
+    });
+}
+
 /// Init sections and fragments, of noise inside the boxes that are entered.
 #[test]
 fn fragments() {

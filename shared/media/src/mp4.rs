@@ -2,7 +2,9 @@
 //! and a reader that tells a file's tracks while it streams by.
 
 pub(crate) mod boxes;
+mod esds;
 pub(crate) mod fragment;
 pub(crate) mod movie;
 pub(crate) mod probe;
+pub(crate) mod seam;
 pub(crate) mod table;

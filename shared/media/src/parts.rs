@@ -124,13 +124,24 @@ impl<'a> PartWriter<'a> {
         Ok(())
     }
 
+    /// Waits for something else, while parts go on arriving.
+    pub(crate) async fn beside<T>(&mut self, other: impl Future<Output = T>) -> Result<T, FetchError> {
+        let mut other = std::pin::pin!(other);
+        loop {
+            tokio::select! {
+                came = &mut other => return Ok(came),
+                arrived = self.progress(), if self.is_busy() => arrived?,
+            }
+        }
+    }
+
     /// Whether parts are on their way.
-    pub(crate) fn is_busy(&self) -> bool {
+    fn is_busy(&self) -> bool {
         !self.uploads.is_empty()
     }
 
     /// Waits until one part has arrived. Safe to drop before it is ready.
-    pub(crate) async fn progress(&mut self) -> Result<(), FetchError> {
+    async fn progress(&mut self) -> Result<(), FetchError> {
         self.uploads
             .next()
             .await

@@ -86,14 +86,7 @@ async fn run(
     let wants = file_wants(session, ranged, state.bytes);
     let mut window = Window::new(Arc::clone(session), wants, session.config().range_buffer_bytes);
     loop {
-        let piece = tokio::select! {
-            piece = window.next() => piece?,
-            arrived = parts.progress(), if parts.is_busy() => {
-                arrived?;
-                continue;
-            }
-        };
-        let slab = match piece {
+        let slab = match parts.beside(window.next()).await?? {
             Piece::Bytes(slab) => slab,
             Piece::End => {
                 saver.rest(&source, session, &state, &mut parts).await?;

@@ -1,7 +1,8 @@
-//! From segments, of transport streams or of fragmented MP4, to the payload and the index of one MP4.
+//! From segments, of transport streams, of fragmented MP4 or of sound alone, to the payload and the index of one MP4.
 
 use serde::{Deserialize, Serialize};
 
+use crate::es::packed::PackedReader;
 use crate::es::picture::PictureReader;
 use crate::es::sound::{Frame, SoundCodec, SoundConfig, SoundReader};
 use crate::fault::Fault;
@@ -37,6 +38,8 @@ enum Reader {
     Transport(Box<Demuxer>),
     /// Since the last init section.
     Fragments(Box<FragmentReader>),
+    /// Sound without a container, of the current run.
+    Packed(PackedReader),
 }
 
 /// Remuxes segments, in order, into an MP4's payload, and keeps its index.
@@ -127,7 +130,7 @@ impl Remuxer {
             Some(reader) => reader,
             none => none.insert(match first {
                 0x47 => Reader::Transport(Box::new(Demuxer::new(source.wanted))),
-                b'I' | 0xff => return Err(Fault::unsupported("packed sound without a container")),
+                first if PackedReader::takes(*first) => Reader::Packed(PackedReader::default()),
                 other => {
                     return Err(Fault::NotMedia(format!(
                         "segment starts with {other:#04x}, a transport stream (0x47) expected"
@@ -142,6 +145,22 @@ impl Remuxer {
                 let tracks = &mut self.tracks;
                 fragments.push(bytes, &mut Taker { wanted, tracks })
             }
+            Reader::Packed(packed) => {
+                let wanted = source.wanted;
+                packed.push(bytes, |sound| {
+                    if !wanted.sound {
+                        return Err(Fault::unsupported(
+                            "a playlist of picture whose segments are sound",
+                        ));
+                    }
+                    let pes = Pes {
+                        pts: sound.pts,
+                        dts: None,
+                        data: sound.data,
+                    };
+                    self.tracks.sound_pes(sound.codec, pes)
+                })
+            }
         }
     }
 
@@ -154,8 +173,32 @@ impl Remuxer {
         {
             Some(Reader::Transport(demuxer)) => demuxer.end_segment(),
             Some(Reader::Fragments(fragments)) => fragments.end_segment(),
+            Some(Reader::Packed(packed)) => packed.end_segment(),
             None => Err(Fault::truncated("segment without a byte")),
         }
+    }
+
+    /// What takes frames of `source` that were read elsewhere.
+    pub(crate) fn taker(&mut self, source: usize) -> Taker<'_> {
+        let nothing = Wanted {
+            picture: Picture::Ignore,
+            sound: false,
+        };
+        Taker {
+            wanted: self.sources.get(source).map_or(nothing, |source| source.wanted),
+            tracks: &mut self.tracks,
+        }
+    }
+
+    /// Where the frames of the current run end so far, in 90 kHz ticks on its clock.
+    pub(crate) fn run_end(&self) -> Option<i64> {
+        self.tracks.run_span().map(|(_, end)| end)
+    }
+
+    /// Notes picture that is not taken, by a timestamp of the current run.
+    pub(crate) fn picture_passed(&mut self, stamp: u64) {
+        let time = self.tracks.unwrap(stamp);
+        self.tracks.picture_seen(time, time);
     }
 
     /// Ends a run: a discontinuity follows, or nothing.
@@ -163,6 +206,7 @@ impl Remuxer {
         for source in &mut self.sources {
             match source.reader.take() {
                 Some(Reader::Transport(mut demuxer)) => demuxer.end_run(&mut self.tracks)?,
+                Some(Reader::Packed(_)) => {}
                 // An init section holds until the next one.
                 fragments => source.reader = fragments,
             }
@@ -340,13 +384,6 @@ impl Tracks {
         table.push(sample, offset, same_chunk)
     }
 
-    fn picture_times(&mut self, pes: Pes<'_>) {
-        if let Some(pts) = pes.pts {
-            let pts = self.unwrap(pts);
-            self.picture_seen(pts, pts);
-        }
-    }
-
     /// Notes picture that is not taken, in 90 kHz ticks.
     fn picture_seen(&mut self, begin: i64, end: i64) {
         self.picture_run = self.picture_run.into_iter().chain([(begin, end)]).reduce(joined);
@@ -461,7 +498,10 @@ impl PesSink for Tracks {
             Stream::Picture(codec) => self.video_pes(codec, pes),
             Stream::Sound(codec) => self.sound_pes(codec, pes),
             Stream::PictureTimes => {
-                self.picture_times(pes);
+                if let Some(pts) = pes.pts {
+                    let pts = self.unwrap(pts);
+                    self.picture_seen(pts, pts);
+                }
                 Ok(())
             }
         }
@@ -469,7 +509,7 @@ impl PesSink for Tracks {
 }
 
 /// Takes the frames of fragments that a source is to bring.
-struct Taker<'a> {
+pub(crate) struct Taker<'a> {
     wanted: Wanted,
     tracks: &'a mut Tracks,
 }

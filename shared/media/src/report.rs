@@ -10,7 +10,7 @@ pub enum Container {
     /// Plain MP4 (M4A when it holds sound only) with the index in front; what HLS becomes, and what progressive
     /// files mostly are.
     Mp4,
-    /// Fragmented MP4: a progressive file that is, and what came through an ffmpeg child.
+    /// Fragmented MP4, progressive files only.
     FragmentedMp4,
     /// MP3, progressive files only.
     Mp3,

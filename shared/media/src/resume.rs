@@ -20,7 +20,7 @@ use crate::parts::{Head, PartWriter};
 use crate::sink::{PartSink, SinkError};
 
 /// The shape of a checkpoint. One of another shape is not read: the fetch starts from nothing.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 
 /// Keeps the checkpoint of one fetch.
 #[async_trait]
@@ -117,7 +117,7 @@ pub(crate) struct Saver<'a> {
     kept: &'a AtomicBool,
 }
 
-/// Whether there is a checkpoint from which the fetch can go on.
+/// Whether there is a checkpoint from which the fetch can go on, and which needs the parts that are in the sink.
 #[derive(Debug, Default)]
 pub(crate) struct Kept(AtomicBool);
 
@@ -129,9 +129,12 @@ impl Kept {
             error,
             FetchError::DurationMismatch { .. } | FetchError::ShorterThanEntry { .. }
         );
-        self.0.load(Ordering::Relaxed)
-            && !is_of_all
-            && matches!(error.class(), Class::Retryable | Class::Unfinished)
+        let may_go_on = match error.class() {
+            Class::Unfinished => true,
+            Class::Retryable => self.0.load(Ordering::Relaxed),
+            _ => false,
+        };
+        may_go_on && !is_of_all
     }
 
     pub(crate) fn saver<'a>(&'a self, resume: Resume<'a>, config: &FetchConfig) -> Saver<'a> {
@@ -187,7 +190,7 @@ impl Saver<'_> {
             return Ok(None);
         };
         session.resume(checkpoint.bytes_in, checkpoint.retries);
-        self.kept.store(true, Ordering::Relaxed);
+        self.kept.store(checkpoint.sink.is_some(), Ordering::Relaxed);
         tracing::info!(
             part = checkpoint.parts.number,
             "the fetch goes on from its checkpoint"
@@ -203,19 +206,38 @@ impl Saver<'_> {
         state: &S,
         parts: &mut PartWriter<'_>,
     ) -> Result<(), FetchError> {
-        let Some(checkpoints) = self.resume.checkpoints else {
+        if self.resume.checkpoints.is_none() {
             return Ok(());
-        };
+        }
         let stops = self.resume.stop_at.is_some_and(|moment| Instant::now() >= moment);
         if !stops && self.last.elapsed() < self.every {
             return Ok(());
         }
+        let is_kept = self.keep(source, session, state, parts).await?;
+        if stops && is_kept {
+            return Err(FetchError::Unfinished);
+        }
+        Ok(())
+    }
+
+    /// Keeps a checkpoint, whether it is time for one or not. Gives whether the fetch may stop now.
+    pub(crate) async fn keep<S: Serialize>(
+        &mut self,
+        source: &Source,
+        session: &Session,
+        state: &S,
+        parts: &mut PartWriter<'_>,
+    ) -> Result<bool, FetchError> {
+        let Some(checkpoints) = self.resume.checkpoints else {
+            return Ok(false);
+        };
         parts.settle().await?;
         let sink = parts.sink().state().await?;
         if sink.is_none() && parts.has_uploaded() {
             // A sink that can't be taken up again.
-            return Ok(());
+            return Ok(false);
         }
+        let has_parts = sink.is_some();
         let checkpoint = Checkpoint {
             version: VERSION,
             source: source.clone(),
@@ -229,14 +251,12 @@ impl Saver<'_> {
         let mut bytes = postcard::to_extend(state, bytes).map_err(unwritable)?;
         parts.append_held(&mut bytes);
         match checkpoints.save(bytes.into()).await {
-            Ok(()) => self.kept.store(true, Ordering::Relaxed),
+            // One of nothing but what it holds itself needs nothing in the sink.
+            Ok(()) => self.kept.store(has_parts, Ordering::Relaxed),
             // The former one still holds.
             Err(error) => tracing::warn!(%error, "a checkpoint could not be kept"),
         }
         self.last = Instant::now();
-        if stops {
-            return Err(FetchError::Unfinished);
-        }
-        Ok(())
+        Ok(true)
     }
 }

@@ -163,6 +163,17 @@ impl Demuxer {
         Ok(())
     }
 
+    /// Whether the program's tables have come.
+    pub(crate) fn has_tables(&self) -> bool {
+        self.table.is_some()
+    }
+
+    /// Whether the first sound is AAC in ADTS frames, by the tables.
+    pub(crate) fn sound_is_adts(&self) -> bool {
+        let sound = self.table.as_ref().map(Pmt::audio);
+        matches!(sound, Some(Ok(Some((SoundCodec::Aac, _)))))
+    }
+
     /// Ends a segment: it must end with a whole packet, and must have brought the program's tables. The
     /// continuity counters may start anew in the next.
     pub(crate) fn end_segment(&mut self) -> Result<(), Fault> {

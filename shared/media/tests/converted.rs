@@ -4,98 +4,124 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::Duration;
 
 use media::sink::MemorySink;
 use media::{
     Class, Container, FetchConfig, FetchError, FetchReport, Fetcher, HlsRequest, MediaSource, fetch_hls,
 };
-use support::oracle::{stream_hash, streams};
+use support::likeness::{assert_counts, assert_like};
+use support::oracle::{decoded_frames, program, remuxed_by_ffmpeg, stream_hash, streams};
 use support::server::Fault;
-use support::{Server, clips, config};
-
-/// The ffmpeg of the PATH.
-fn ffmpeg() -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap();
-    std::env::split_paths(&path)
-        .map(|dir| dir.join("ffmpeg"))
-        .find(|program| program.exists())
-        .unwrap_or_else(|| panic!("these tests need ffmpeg on the PATH (Debian: apt-get install ffmpeg)"))
-}
+use support::{Fetched, Server, clips, config, kept};
 
 async fn through(
     program: &Path,
     server: &Server,
     request: &HlsRequest,
+    child_media: Duration,
 ) -> (Result<FetchReport, FetchError>, MemorySink) {
     let config = FetchConfig {
         ffmpeg: Some(program.to_owned()),
+        child_media,
         ..config()
     };
     let (sink, fetcher) = (MemorySink::new(), Fetcher::new(config).unwrap());
-    let outcome = fetch_hls(
-        &fetcher,
-        &MediaSource::new(server.url("index.m3u8")),
-        request,
-        &sink,
-    )
-    .await;
+    let source = MediaSource::new(server.url("index.m3u8"));
+    let outcome = fetch_hls(&fetcher, &source, request, &sink).await;
     (outcome, sink)
 }
 
-/// Fetches through the child and compares every stream with the source's, frame for frame.
-async fn like_the_source(clip: &Path, request: HlsRequest, kinds: &[&str]) -> FetchReport {
+const ALL: Duration = Duration::MAX;
+
+/// So little that a clip takes several children.
+const LITTLE: Duration = Duration::from_millis(900);
+
+async fn fetched(clip: &Path, request: &HlsRequest, child_media: Duration) -> Fetched {
     let server = Server::of(clip).await;
-    let (outcome, sink) = through(&ffmpeg(), &server, &request).await;
-    let report = outcome.unwrap();
-    assert_eq!(report.container, Container::FragmentedMp4);
-    assert_eq!(report.bytes_out, sink.object().unwrap().len() as u64);
-    let dir = tempfile::tempdir().unwrap();
-    let ours = dir.path().join("ours.mp4");
-    std::fs::write(&ours, sink.object().unwrap()).unwrap();
-    assert_eq!(streams(&ours).len(), kinds.len());
-    for kind in kinds {
-        assert_eq!(
-            stream_hash(&ours, kind, true),
-            stream_hash(&clip.join("index.m3u8"), kind, true),
-            "packets of {kind}"
-        );
+    let (outcome, sink) = through(&program("ffmpeg"), &server, request, child_media).await;
+    let fetched = kept(outcome.unwrap(), &sink);
+    assert_eq!(fetched.report.container, Container::Mp4);
+    assert_counts(&fetched);
+    fetched
+}
+
+/// Fetches through one child, and through several, and compares with what one ffmpeg makes of everything.
+async fn like_ffmpeg(clip: &Path, extra: &[&str]) {
+    for child_media in [ALL, LITTLE] {
+        let fetched = fetched(clip, &HlsRequest::audio_video(), child_media).await;
+        let extra = [&["-movie_timescale", "90000"][..], extra].concat();
+        let reference = remuxed_by_ffmpeg(&clip.join("index.m3u8"), &fetched.path, &extra);
+        assert_like(&fetched.path, &reference);
     }
-    assert!(
-        report.duration_ms.unwrap().abs_diff(clips::CLIP_S * 1000) < 100,
-        "{report:?}"
-    );
-    report
 }
 
 #[tokio::test]
 async fn a_codec_not_taken_here_comes_as_it_is() {
-    let clip = clips::mpeg2();
-    like_the_source(&clip, HlsRequest::audio_video(), &["v"]).await;
+    like_ffmpeg(&clips::mpeg2(), &[]).await;
+}
+
+#[tokio::test]
+async fn sound_that_is_known_comes_with_picture_that_is_not() {
+    like_ffmpeg(&clips::mpeg2_wraps(), &[]).await;
 }
 
 #[tokio::test]
 async fn sound_that_begins_late_stays_late() {
-    let server = Server::of(clips::eac3_late()).await;
-    for (request, index) in [(HlsRequest::audio_video(), 1), (HlsRequest::audio_only(), 0)] {
-        let (outcome, sink) = through(&ffmpeg(), &server, &request).await;
-        let report = outcome.unwrap();
-        assert_eq!(report.tracks.len(), index + 1, "{report:?}");
-        let dir = tempfile::tempdir().unwrap();
-        let ours = dir.path().join("ours.mp4");
-        std::fs::write(&ours, sink.object().unwrap()).unwrap();
-        let audio = &streams(&ours)[index];
-        assert_eq!(audio.codec, "eac3");
-        if index == 1 {
-            assert!((audio.start_s - 0.7).abs() < 0.1, "{audio:?}");
+    let clip = clips::eac3_late();
+    like_ffmpeg(&clip, &[]).await;
+    for child_media in [ALL, LITTLE] {
+        let alone = fetched(&clip, &HlsRequest::audio_only(), child_media).await;
+        let sound = &streams(&alone.path)[..];
+        assert_eq!((sound.len(), &sound[0].codec[..]), (1, "eac3"));
+        assert!((sound[0].start_s - 0.7).abs() < 0.1, "{sound:?}");
+        assert_eq!(
+            stream_hash(&alone.path, "a", true),
+            stream_hash(&clip.join("index.m3u8"), "a", true)
+        );
+    }
+}
+
+#[tokio::test]
+async fn frames_that_go_on_in_the_next_segment_stay_whole() {
+    let clip = clips::mpeg2_cut_anywhere();
+    for child_media in [ALL, LITTLE] {
+        let fetched = fetched(&clip, &HlsRequest::audio_video(), child_media).await;
+        let reference = remuxed_by_ffmpeg(&clip.join("whole.ts"), &fetched.path, &[]);
+        assert_like(&fetched.path, &reference);
+    }
+}
+
+#[tokio::test]
+async fn no_frame_is_lost_at_a_discontinuity() {
+    let once = streams(&clips::mpeg2_wraps().join("index.m3u8"));
+    for child_media in [ALL, LITTLE] {
+        let fetched = fetched(
+            &clips::mpeg2_discontinuity(),
+            &HlsRequest::audio_video(),
+            child_media,
+        )
+        .await;
+        for (both, once) in streams(&fetched.path).iter().zip(&once) {
+            assert_eq!(both.packets, 2 * once.packets, "{both:?}");
+            assert!((both.duration_s - 24.0).abs() < 0.1, "{both:?}");
         }
+        let once = decoded_frames(&clips::mpeg2_wraps().join("index.m3u8"));
+        assert_eq!(decoded_frames(&fetched.path), [&once[..], &once].concat());
     }
 }
 
 #[tokio::test]
 async fn a_program_that_is_missing_is_told() {
     let server = Server::of(clips::mpeg2()).await;
-    let (outcome, sink) = through(Path::new("/nowhere/ffmpeg"), &server, &HlsRequest::audio_video()).await;
+    let (outcome, sink) = through(
+        Path::new("/nowhere/ffmpeg"),
+        &server,
+        &HlsRequest::audio_video(),
+        ALL,
+    )
+    .await;
     let error = outcome.unwrap_err();
     assert_eq!((error.name(), error.class()), ("MediaConverter", Class::Fault));
     assert!(
@@ -108,7 +134,13 @@ async fn a_program_that_is_missing_is_told() {
 #[tokio::test]
 async fn a_program_that_is_there_is_left_alone_where_it_is_not_needed() {
     let server = Server::of(clips::muxed()).await;
-    let (outcome, _) = through(Path::new("/nowhere/ffmpeg"), &server, &HlsRequest::audio_video()).await;
+    let (outcome, _) = through(
+        Path::new("/nowhere/ffmpeg"),
+        &server,
+        &HlsRequest::audio_video(),
+        ALL,
+    )
+    .await;
     assert_eq!(outcome.unwrap().container, Container::Mp4);
 }
 
@@ -122,7 +154,7 @@ async fn what_the_child_would_pass_over_is_an_error() {
         (Fault::Flipped(188 * 99), "MediaDamaged"),
     ] {
         let server = Server::of(clips::mpeg2()).await.with("index1.ts", fault.clone());
-        let (outcome, sink) = through(&ffmpeg(), &server, &HlsRequest::audio_video()).await;
+        let (outcome, sink) = through(&program("ffmpeg"), &server, &HlsRequest::audio_video(), ALL).await;
         let error = outcome.unwrap_err();
         assert_eq!(error.name(), name, "{fault:?}: {error}");
         assert_eq!((sink.object(), sink.open_parts()), (None, 0));
@@ -146,7 +178,7 @@ async fn a_segment_that_names_files_is_not_followed() {
         let server = Server::of(&clip)
             .await
             .with("index0.ts", Fault::Body(list.into_bytes()));
-        let (outcome, sink) = through(&ffmpeg(), &server, &HlsRequest::audio_video()).await;
+        let (outcome, sink) = through(&program("ffmpeg"), &server, &HlsRequest::audio_video(), ALL).await;
         assert_eq!(outcome.unwrap_err().name(), "MediaNotMedia");
         assert_eq!(sink.object(), None);
     }

@@ -163,6 +163,39 @@ async fn of_sound_apart_only_the_sound_is_fetched() {
 }
 
 #[tokio::test]
+async fn sound_without_a_container_is_joined_with_its_picture() {
+    for (codec, samples) in [("aac", 1024_u32), ("mp3", 1152), ("ac3", 1536)] {
+        let clip = clips::packed(codec);
+        let server = Server::of(&clip).await;
+        let fetched = fetch(&server, "master.m3u8", &HlsRequest::audio_video()).await;
+        let reference = remuxed_by_ffmpeg(&clip.join("master.m3u8"), &fetched.path, &[]);
+        assert_counts(&fetched);
+        for (ours, theirs) in streams(&fetched.path).iter().zip(streams(&reference)) {
+            assert_eq!((&ours.codec, ours.packets), (&theirs.codec, theirs.packets));
+            assert!(
+                (ours.start_s - theirs.start_s).abs() <= 0.001,
+                "{ours:?} {theirs:?}"
+            );
+        }
+        // By its frames: ffmpeg's length has up to 130 ms that no frame fills.
+        let sound = &streams(&fetched.path)[1];
+        let frames = u32::try_from(sound.packets).unwrap();
+        let lasts_s = f64::from(frames * samples) / 44_100.0;
+        assert!((sound.duration_s - lasts_s).abs() < 0.001, "{sound:?}");
+
+        let alone = fetch(&server, "master.m3u8", &HlsRequest::audio_only()).await;
+        assert_eq!(alone.report.tracks[0].codec, codec);
+        for sound in [&fetched.path, &alone.path] {
+            assert_eq!(
+                stream_hash(sound, "a", true),
+                stream_hash(&reference, "a", true),
+                "{codec}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn no_frame_is_lost_at_a_discontinuity() {
     let server = Server::of(clips::discontinuity()).await;
     let fetched = fetch(&server, "index.m3u8", &HlsRequest::audio_video()).await;

@@ -1,359 +1,205 @@
-//! What can't be put together here, through an ffmpeg child: its codecs stay as they are, in a fragmented MP4.
+//! What can't be put together here, through ffmpeg children: its codecs stay as they are.
 //!
-//! The child never gets an address: segments are fetched, checked and decrypted as always, and go into its standard input, one
-//! after the other; what comes out of it is checked like fragments from a server. Its input format is set, and it may open
-//! nothing but its pipes. It can't be stopped and go on: such a fetch ends whole within one call, or leaves nothing.
+//! A child never gets an address: segments are fetched, checked and decrypted as always, and go into its standard input, one
+//! after the other; what comes out of it is read like fragments from a server, into one plain MP4. Its input format is set, and
+//! it may open nothing but its pipes.
+//!
+//! A child can't be stopped and go on. So each is given a stretch of the playlist only, and the fetch rests between two of them,
+//! as it does elsewhere between two segments. Where stretches can't be joined (segments without a clock of their own, and those
+//! that are no good alone), one child gets all, and such a fetch ends whole within one call, or leaves nothing.
 
+mod child;
+mod feed;
+
+use std::ops::Range;
 use std::path::Path;
-use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::{ChildStdin, Command};
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-use super::remuxed::cipher;
+use self::child::{Made, failed, hear, start};
+use self::feed::Feed;
+use super::refused;
+use super::remuxed::{State, check_gone_by, enter_run};
 use super::source::{Plan, Step};
-use super::{check_duration, refused};
-use crate::crypto::SegmentCipher;
 use crate::error::FetchError;
-use crate::fault::Fault;
-use crate::mp4::probe::Probe;
-use crate::net::{Piece, SLAB_BYTES, Session, Want, Window};
-use crate::parts::{Head, PartWriter};
-use crate::report::{Container, FetchReport, TrackKind};
-use crate::sink::PartSink;
-use crate::ts::{Demuxer, Pes, PesSink, Picture, Stream, Wanted};
+use crate::mp4::seam::{Seam, Stretch};
+use crate::net::{SLAB_BYTES, Session};
+use crate::parts::PartWriter;
+use crate::remux::Remuxer;
+use crate::resume::{Saver, Source};
 
-/// Bytes kept of what the child says.
-const MAX_SAID_BYTES: usize = 4 << 10;
-
-/// Whether the child can be given the plan: one playlist, on one clock, with one init section.
-pub(super) fn takes(plan: &Plan) -> bool {
-    let [list] = &plan.sources[..] else { return false };
-    let init = list.segments.first().map(|segment| &segment.map);
-    list.segments
-        .iter()
-        .all(|segment| segment.run == 0 && Some(&segment.map) == init)
+/// How far children have come.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Children {
+    /// Where the last one's frames ended.
+    seam: Seam,
+    /// Whether one gets all.
+    is_one: bool,
 }
 
-pub(super) async fn run(
+impl Children {
+    /// The state from which one child gets all.
+    pub(super) fn one_for_all() -> Self {
+        Self {
+            is_one: true,
+            ..Self::default()
+        }
+    }
+}
+
+/// How the work of children ended.
+pub(super) enum Ended {
+    Whole,
+    /// Stretches can't be joined: it takes one child for all.
+    Torn,
+}
+
+/// Whether children can be given the plan: one playlist, with one init section between discontinuities.
+pub(super) fn takes(plan: &Plan) -> bool {
+    let [list] = &plan.sources[..] else { return false };
+    list.segments
+        .windows(2)
+        .all(|pair| pair[0].run != pair[1].run || pair[0].map == pair[1].map)
+}
+
+/// Reads what is left of the plan.
+pub(super) async fn drive(
     session: &Arc<Session>,
     plan: &Plan,
     program: &Path,
-    sink: &dyn PartSink,
-) -> Result<FetchReport, FetchError> {
-    let at = plan.at();
-    let failed = |what: String| FetchError::Converter {
-        program: program.display().to_string(),
-        what,
-    };
-    let mut feed = Feed::new(session, plan);
-    let Some(first) = feed.next().await? else {
-        return Err(FetchError::Empty { at: at.to_owned() });
-    };
-    let format = format_of(&first, plan)?;
-    if format == "mpegts" {
-        let wanted = Wanted {
-            picture: Picture::Times,
-            sound: false,
-        };
-        let check = feed.check.insert(Demuxer::new(wanted));
-        check.push(&first, &mut Nobody).map_err(|fault| fault.at(at))?;
-    }
-    let mut child = command(program, format, plan.sound_only)
-        .spawn()
-        .map_err(|error| failed(format!("can't be run: {error}")))?;
-    let (Some(stdin), Some(stdout), Some(stderr)) =
-        (child.stdin.take(), child.stdout.take(), child.stderr.take())
-    else {
-        return Err(failed("has no pipes".to_owned()));
-    };
-    let mut parts = PartWriter::new(sink, session.config(), Head::None);
-    let ((), probe, said) = tokio::try_join!(
-        feed.into_child(first, stdin),
-        async { read(stdout, &mut parts, at).await },
-        async { Ok(hear(stderr).await) },
-    )?;
-    let status = child.wait().await.map_err(|error| failed(error.to_string()))?;
-    match status.code() {
-        Some(0) => {}
-        // It refuses a codec before it writes anything, and broken media where it meets it.
-        Some(_) if probe.tracks().is_empty() && !said.contains("corrupt") => {
-            return Err(refused(at, &format!("ffmpeg says: {said}")));
+    state: &mut State,
+    parts: &mut PartWriter<'_>,
+    (source, saver): (&Source, &mut Saver<'_>),
+) -> Result<Ended, FetchError> {
+    let steps = plan.steps();
+    let most = session.config().child_media;
+    while let Some(next) = steps.get(state.taken) {
+        let at = next.at();
+        if next.segment.run != state.run {
+            enter_run(state, *next, &at)?;
+            state.children.get_or_insert_default().seam = Seam::default();
         }
-        Some(_) => {
-            return Err(FetchError::Damaged {
-                at: at.to_owned(),
-                what: format!("ffmpeg says: {said}"),
-            });
-        }
-        None => return Err(failed(format!("was ended by a signal: {said}"))),
-    }
-    if !said.is_empty() {
-        tracing::warn!(at, said, "ffmpeg has something to say");
-    }
-    check_tracks(&probe, plan, at)?;
-    let duration_ms = probe.duration_ms().unwrap_or(0);
-    let tolerance_ms = plan.tolerance_ms(session, plan.segments());
-    check_duration(duration_ms, plan.announced_ms(), tolerance_ms, "the playlist")?;
-    session.check_entry(duration_ms, plan.at())?;
-    let bytes_out = parts.finish(&[]).await?;
-    Ok(FetchReport {
-        container: Container::FragmentedMp4,
-        tracks: probe.tracks(),
-        duration_ms: Some(duration_ms),
-        segments: u32::try_from(plan.segments()).unwrap_or(u32::MAX),
-        bytes_in: session.bytes_in(),
-        bytes_out,
-        retries: session.retries(),
-    })
-}
-
-/// The first picture and the first sound, in fragments of some seconds whose index waits for them, so that it has their edit
-/// lists.
-fn command(program: &Path, format: &str, sound_only: bool) -> Command {
-    let mut command = Command::new(program);
-    command
-        .env_clear()
-        .args(["-nostdin", "-hide_banner", "-v", "error", "-xerror"])
-        .args(["-protocol_whitelist", "pipe", "-f", format, "-i", "pipe:0"]);
-    if !sound_only {
-        command.args(["-map", "0:v:0?"]);
-    }
-    command
-        .args(["-map", "0:a:0?", "-c", "copy", "-f", "mp4"])
-        .args([
-            "-movflags",
-            "delay_moov+default_base_moof",
-            "-frag_duration",
-            "4000000",
-        ])
-        .arg("pipe:1")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    command
-}
-
-/// The name of the input's format by its first bytes: the child is not left to guess, since some formats name files to open.
-fn format_of(first: &[u8], plan: &Plan) -> Result<&'static str, FetchError> {
-    if plan.is_fragmented() {
-        return Ok("mov");
-    }
-    match first {
-        [0x47, ..] => Ok("mpegts"),
-        _ => packed_format(first).map_err(|what| refused(plan.at(), what)),
-    }
-}
-
-/// The format of sound without a container, with or without the tag in front that tells its time.
-fn packed_format(first: &[u8]) -> Result<&'static str, &'static str> {
-    let sound = match first {
-        [b'I', b'D', b'3', _, _, _, a, b, c, d, rest @ ..] => {
-            let tag_bytes = [a, b, c, d]
+        let run_end = state.taken
+            + steps[state.taken..]
                 .iter()
-                .fold(0, |sum, byte| sum << 7 | usize::from(**byte & 0x7f));
-            rest.get(tag_bytes..).unwrap_or_default()
+                .take_while(|step| step.segment.run == state.run)
+                .count();
+        let most = if state.children.get_or_insert_default().is_one {
+            Duration::MAX
+        } else {
+            most
+        };
+        let mut stretch = stretch(&steps[..run_end], state.taken, most);
+        // The last segment before is read again: a frame may go on behind it.
+        let is_first = state.taken == 0 || steps[state.taken - 1].segment.run != state.run;
+        let from = state.taken - usize::from(!is_first);
+        let mut feed = Feed::new(session, &steps, from..stretch.end);
+        let mut input = feed.input(plan).await?;
+        if !input.has_clock() && stretch.end < run_end {
+            stretch.end = run_end;
+            feed = Feed::new(session, &steps, from..stretch.end);
+            input = feed.input(plan).await?;
         }
-        _ => first,
-    };
-    match sound {
-        // The layer's two bits are 0 in ADTS only.
-        [0xff, second, ..] if second & 0xf6 == 0xf0 => Ok("aac"),
-        [0xff, second, ..] if second & 0xe0 == 0xe0 => Ok("mp3"),
-        [0x0b, 0x77, ..] => Ok("ac3"),
-        _ => Err("segments of a format that is not known"),
-    }
-}
+        let is_last = stretch.end == run_end;
 
-/// The bytes for the child: the init section and the segments in order, decrypted.
-struct Feed<'a> {
-    session: &'a Session,
-    /// `None` is the init section.
-    steps: std::vec::IntoIter<Option<Step<'a>>>,
-    window: Window<std::vec::IntoIter<Want>>,
-    /// The segment being read: where it is from, and what opens it.
-    open: Option<(String, Option<SegmentCipher>)>,
-    /// Looks whether packets of a transport stream are whole and in order, which the child would pass over.
-    check: Option<Demuxer>,
-}
-
-impl<'a> Feed<'a> {
-    fn new(session: &'a Arc<Session>, plan: &'a Plan) -> Self {
-        let limit = session.limits().segment_bytes;
-        let steps = plan.steps();
-        let init = steps.first().and_then(|step| step.segment.map.as_ref());
-        let init_want = init.map(|init| init.want(limit));
-        let wants: Vec<Want> = init_want
-            .into_iter()
-            .chain(steps.iter().map(|step| step.want(limit)))
-            .collect();
-        let order: Vec<Option<Step<'a>>> = init
-            .map(|_| None)
-            .into_iter()
-            .chain(steps.iter().copied().map(Some))
-            .collect();
-        Self {
-            session,
-            steps: order.into_iter(),
-            window: Window::new(
-                Arc::clone(session),
-                wants.into_iter(),
-                session.config().buffer_bytes,
-            ),
-            open: None,
-            check: None,
+        let mut running = start(program, input, plan.sound_only)?;
+        let mut joined = Stretch::after(
+            state.children.get_or_insert_default().seam.clone(),
+            state.remuxer.run_end(),
+        );
+        let work = async {
+            tokio::try_join!(
+                feed.into_child(running.stdin),
+                read(running.stdout, &mut joined, &mut state.remuxer, parts, &at),
+                async { Ok(hear(running.stderr).await) },
+            )
+        };
+        let outcome = work.await;
+        if joined.is_torn() {
+            return Ok(Ended::Torn);
         }
-    }
-
-    /// The next bytes; none at the end.
-    async fn next(&mut self) -> Result<Option<Vec<u8>>, FetchError> {
-        loop {
-            let (at, cipher) = match &mut self.open {
-                Some(open) => open,
-                none => {
-                    let Some(step) = self.steps.next() else {
-                        return Ok(None);
-                    };
-                    none.insert(match step {
-                        Some(step) => (step.at(), cipher(self.session, &step).await?),
-                        None => ("init section".to_owned(), None),
-                    })
-                }
-            };
-            let mut bytes = Vec::new();
-            let ended = match self.window.next().await? {
-                Piece::Bytes(slab) => {
-                    match cipher {
-                        Some(cipher) => cipher.push(slab.as_ref(), &mut bytes),
-                        None => bytes.extend_from_slice(slab.as_ref()),
-                    }
-                    false
-                }
-                Piece::End => {
-                    if let Some(cipher) = cipher.take() {
-                        cipher
-                            .finish(&mut bytes)
-                            .map_err(|what| FetchError::Key { at: at.clone(), what })?;
-                    }
-                    true
-                }
-                Piece::Done => {
-                    let what = "fewer downloads than segments".to_owned();
-                    return Err(FetchError::Truncated { at: at.clone(), what });
-                }
-            };
-            if let Some(check) = &mut self.check {
-                check
-                    .push(&bytes, &mut Nobody)
-                    .and_then(|()| if ended { check.end_segment() } else { Ok(()) })
-                    .map_err(|fault| fault.at(at))?;
+        let (picture, made, said) = outcome?;
+        let status = running.child.wait().await;
+        let status = status.map_err(|error| failed(program, error.to_string()))?;
+        match status.code() {
+            Some(0) => {}
+            // It refuses a codec before it writes anything, and broken media where it meets it.
+            Some(_) if made.is_empty() && !said.contains("corrupt") => {
+                return Err(refused(plan.at(), &format!("ffmpeg says: {said}")));
             }
-            if ended {
-                self.open = None;
+            // A packet that goes on in the next segment is broken for it, too.
+            Some(_) if !is_last => return Ok(Ended::Torn),
+            Some(_) => {
+                let what = format!("ffmpeg says: {said}");
+                return Err(FetchError::Damaged { at, what });
             }
-            if !bytes.is_empty() {
-                return Ok(Some(bytes));
-            }
+            None => return Err(failed(program, format!("was ended by a signal: {said}"))),
+        }
+        if !said.is_empty() {
+            tracing::warn!(at, said, "ffmpeg has something to say");
+        }
+        let made = made.end().map_err(|fault| fault.at(&at))?;
+        if is_last {
+            let read = joined.end(&made, &mut state.remuxer.taker(0));
+            read.map_err(|fault| fault.at(&at))?;
+        } else {
+            state.children.get_or_insert_default().seam = joined.cut(&made);
+        }
+        if plan.sound_only {
+            picture
+                .stamps()
+                .for_each(|stamp| state.remuxer.picture_passed(stamp));
+        }
+        pass_on(&mut state.remuxer, parts).await?;
+        for step in &steps[stretch] {
+            state.take(step);
+        }
+        check_gone_by(session, plan, state, &at)?;
+        if !state.children.get_or_insert_default().is_one {
+            saver.rest(source, session, state, parts).await?;
         }
     }
-
-    /// Gives the child everything. That it closes its input is no fault here: its exit tells why.
-    async fn into_child(mut self, first: Vec<u8>, mut stdin: ChildStdin) -> Result<(), FetchError> {
-        let mut next = Some(first);
-        while let Some(bytes) = next {
-            if stdin.write_all(&bytes).await.is_err() {
-                return Ok(());
-            }
-            next = self.next().await?;
-        }
-        // A failure shows in the exit too.
-        let _ = stdin.shutdown().await;
-        Ok(())
-    }
+    Ok(Ended::Whole)
 }
 
-/// Takes no frames.
-struct Nobody;
-
-impl PesSink for Nobody {
-    fn pes(&mut self, _: Stream, _: Pes<'_>) -> Result<(), Fault> {
-        Ok(())
+/// The segments from `first` on that one child is given: so many that they last as long as `most`, by the playlist.
+fn stretch(steps: &[Step<'_>], first: usize, most: Duration) -> Range<usize> {
+    let (mut end, mut lasts_s) = (first, 0.0);
+    while let Some(step) = steps.get(end)
+        && lasts_s < most.as_secs_f64()
+    {
+        lasts_s += step.segment.duration_s;
+        end += 1;
     }
+    first..end
 }
 
-/// What the child made must fit the request.
-fn check_tracks(probe: &Probe, plan: &Plan, at: &str) -> Result<(), FetchError> {
-    let at = || at.to_owned();
-    if probe.is_encrypted() {
-        return Err(FetchError::Protected {
-            at: at(),
-            method: "common encryption".to_owned(),
-        });
-    }
-    let tracks = probe.tracks();
-    if tracks.is_empty() {
-        let what = "the init section has no track of picture or sound".to_owned();
-        return Err(FetchError::Damaged { at: at(), what });
-    }
-    if plan.sound_only && !tracks.iter().any(|track| track.kind == TrackKind::Audio) {
-        return Err(FetchError::NoSound { at: at() });
-    }
-    Ok(())
-}
-
-/// Reads what the child makes into parts, and looks at its boxes.
+/// Reads what a child makes into parts.
 async fn read(
     mut stdout: impl AsyncRead + Unpin,
+    joined: &mut Stretch,
+    remuxer: &mut Remuxer,
     parts: &mut PartWriter<'_>,
     at: &str,
-) -> Result<Probe, FetchError> {
-    let mut probe = Probe::default();
+) -> Result<Made, FetchError> {
+    let mut made = Made::default();
     let mut bytes = vec![0; SLAB_BYTES];
     loop {
-        let read = tokio::select! {
-            read = stdout.read(&mut bytes) => read.unwrap_or(0),
-            arrived = parts.progress(), if parts.is_busy() => {
-                arrived?;
-                continue;
-            }
-        };
+        let read = parts.beside(stdout.read(&mut bytes)).await?.unwrap_or(0);
         if read == 0 {
-            return Ok(probe);
+            return Ok(made);
         }
-        probe.push(&bytes[..read]).map_err(|fault| fault.at(at))?;
-        parts.write(&bytes[..read]).await?;
+        let taken = made.push(&bytes[..read], &mut joined.into(remuxer.taker(0)));
+        taken.map_err(|fault| fault.at(at))?;
+        pass_on(remuxer, parts).await?;
     }
 }
 
-/// What the child says, to its end; no more than a few lines of it are kept.
-async fn hear(mut stderr: impl AsyncRead + Unpin) -> String {
-    let mut said = Vec::new();
-    let mut bytes = [0; 512];
-    while let Ok(read @ 1..) = stderr.read(&mut bytes).await {
-        let room = MAX_SAID_BYTES.saturating_sub(said.len());
-        said.extend_from_slice(&bytes[..read.min(room)]);
-    }
-    String::from_utf8_lossy(&said)
-        .lines()
-        .map(str::trim)
-        .collect::<Vec<_>>()
-        .join("; ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn packed_sound_is_known_behind_its_tag() {
-        let tag = |sound: &[u8]| [&b"ID3\x04\0\0\0\0\0\x02ab"[..], sound].concat();
-        assert_eq!(packed_format(&tag(&[0xff, 0xf1])), Ok("aac"));
-        assert_eq!(packed_format(&tag(&[0xff, 0xfb])), Ok("mp3"));
-        assert_eq!(packed_format(&[0x0b, 0x77]), Ok("ac3"));
-        // A list of files to open is a format too.
-        assert!(packed_format(b"ffconcat version 1.0").is_err());
-        assert!(packed_format(b"#EXTM3U").is_err());
-    }
+async fn pass_on(remuxer: &mut Remuxer, parts: &mut PartWriter<'_>) -> Result<(), FetchError> {
+    let mut payload = Vec::new();
+    remuxer.take_payload(&mut payload);
+    parts.write(&payload).await
 }

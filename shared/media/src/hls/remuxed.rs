@@ -1,78 +1,63 @@
-//! Segments of transport streams and of fragmented MP4: through the remuxer into one plain MP4.
+//! Segments of transport streams and of fragmented MP4: through the remuxer, and its end as one plain MP4.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::check_duration;
+use super::converted::Children;
 use super::source::{File, Plan, Step, seconds_to_ms};
 use crate::address::redact;
 use crate::crypto::SegmentCipher;
 use crate::error::FetchError;
 use crate::net::{Piece, Session, Want, Window};
-use crate::parts::{Head, PartWriter};
+use crate::parts::PartWriter;
 use crate::playlist::InitSection;
 use crate::remux::Remuxer;
 use crate::report::{Container, FetchReport};
 use crate::resume::{Saver, Source};
-use crate::sink::PartSink;
 
 /// Largest init section: it holds no media.
-const MAX_INIT_BYTES: usize = 4 << 20;
-
-pub(super) async fn run(
-    session: &Arc<Session>,
-    plan: &Plan,
-    sink: &dyn PartSink,
-    mut saver: Saver<'_>,
-) -> Result<FetchReport, FetchError> {
-    let source = plan.source("segments");
-    let (mut state, mut parts) = match saver.load(&source, session, sink).await? {
-        Some(stood) => stood,
-        None => (
-            State::new(session, plan),
-            PartWriter::new(sink, session.config(), Head::Later),
-        ),
-    };
-    let at_rest = (&source, &mut saver);
-    let Remuxed { head, mut report } = drive(session, plan, &mut state, &mut parts, at_rest).await?;
-    report.bytes_out = parts.finish(&head).await?;
-    Ok(report)
-}
-
-struct Remuxed {
-    head: Vec<u8>,
-    report: FetchReport,
-}
+pub(super) const MAX_INIT_BYTES: usize = 4 << 20;
 
 /// How far the segments have been read.
 #[derive(Serialize, Deserialize)]
-struct State {
-    remuxer: Remuxer,
+pub(super) struct State {
+    pub(super) remuxer: Remuxer,
     /// Of each source, the length of its segments so far, as its playlist has it.
     gone_by: Vec<f64>,
-    taken: usize,
-    run: u32,
+    pub(super) taken: usize,
+    pub(super) run: u32,
+    /// Where ffmpeg reads them.
+    pub(super) children: Option<Children>,
 }
 
 impl State {
-    fn new(session: &Session, plan: &Plan) -> Self {
+    pub(super) fn new(session: &Session, plan: &Plan) -> Self {
         Self {
             remuxer: Remuxer::new(&plan.wanted, session.limits().frames),
             gone_by: vec![0.0; plan.sources.len()],
             taken: 0,
             run: 0,
+            children: None,
         }
+    }
+
+    /// Counts a segment that was read.
+    pub(super) fn take(&mut self, step: &Step<'_>) {
+        self.taken += 1;
+        self.gone_by[step.source] += step.segment.duration_s;
     }
 }
 
-async fn drive(
+/// Reads what is left of the plan.
+pub(super) async fn drive(
     session: &Arc<Session>,
     plan: &Plan,
     state: &mut State,
     parts: &mut PartWriter<'_>,
     (source, saver): (&Source, &mut Saver<'_>),
-) -> Result<Remuxed, FetchError> {
+) -> Result<(), FetchError> {
     let files = plan.files_after(state.taken);
     let limit = session.limits().segment_bytes;
     let wants: Vec<_> = files.iter().map(|file| file.want(limit)).collect();
@@ -100,14 +85,7 @@ async fn drive(
         let mut cipher = cipher(session, &step).await?;
         let mut opened = Vec::new();
         loop {
-            let piece = tokio::select! {
-                piece = window.next() => piece?,
-                arrived = parts.progress(), if parts.is_busy() => {
-                    arrived?;
-                    continue;
-                }
-            };
-            let ended = match piece {
+            let ended = match parts.beside(window.next()).await?? {
                 Piece::Bytes(slab) => {
                     let bytes = match &mut cipher {
                         Some(cipher) => {
@@ -141,20 +119,15 @@ async fn drive(
                 break;
             }
         }
-        state.taken += 1;
-        state.gone_by[step.source] += step.segment.duration_s;
+        state.take(&step);
         check_gone_by(session, plan, state, &at)?;
         saver.rest(source, session, state, parts).await?;
     }
-    state.remuxer.end_run().map_err(|fault| fault.at(plan.at()))?;
-    state.remuxer.take_payload(&mut payload);
-    parts.write(&payload).await?;
-    parts.drain().await?;
-    finish(session, plan, &state.remuxer, state.taken)
+    Ok(())
 }
 
 /// Ends the run before, where `step` begins another.
-fn enter_run(state: &mut State, step: Step<'_>, at: &str) -> Result<(), FetchError> {
+pub(super) fn enter_run(state: &mut State, step: Step<'_>, at: &str) -> Result<(), FetchError> {
     if step.segment.run != state.run {
         state.remuxer.end_run().map_err(|fault| fault.at(at))?;
         state.run = step.segment.run;
@@ -162,7 +135,7 @@ fn enter_run(state: &mut State, step: Step<'_>, at: &str) -> Result<(), FetchErr
     Ok(())
 }
 
-fn too_few(at: String) -> FetchError {
+pub(super) fn too_few(at: String) -> FetchError {
     let what = "fewer downloads than segments".to_owned();
     FetchError::Truncated { at, what }
 }
@@ -208,7 +181,12 @@ async fn init_section<I: Iterator<Item = Want>>(
 
 /// The media may not fall behind its playlist: a segment that was cut short upstream shows as time that
 /// did not go by, although all that was sent has arrived.
-fn check_gone_by(session: &Session, plan: &Plan, state: &State, at: &str) -> Result<(), FetchError> {
+pub(super) fn check_gone_by(
+    session: &Session,
+    plan: &Plan,
+    state: &State,
+    at: &str,
+) -> Result<(), FetchError> {
     // Of two playlists the one that is behind: what the other brings early is not missing.
     let announced_ms = seconds_to_ms(state.gone_by.iter().copied().fold(f64::INFINITY, f64::min));
     let (presented_ms, pending_ms) = state.remuxer.presented_ms();
@@ -223,22 +201,36 @@ fn check_gone_by(session: &Session, plan: &Plan, state: &State, at: &str) -> Res
     })
 }
 
-fn finish(session: &Session, plan: &Plan, remuxer: &Remuxer, taken: usize) -> Result<Remuxed, FetchError> {
-    let head = remuxer.head().map_err(|fault| fault.at(plan.at()))?;
-    let duration_ms = remuxer.duration_ms();
-    let tolerance_ms = plan.tolerance_ms(session, taken);
+/// Ends the last run, and puts the head in front of everything.
+pub(super) async fn finish(
+    session: &Session,
+    plan: &Plan,
+    mut state: State,
+    mut parts: PartWriter<'_>,
+) -> Result<FetchReport, FetchError> {
+    let mut payload = Vec::new();
+    state.remuxer.end_run().map_err(|fault| fault.at(plan.at()))?;
+    state.remuxer.take_payload(&mut payload);
+    parts.write(&payload).await?;
+    parts.drain().await?;
+    let head = state.remuxer.head().map_err(|fault| fault.at(plan.at()))?;
+    let duration_ms = state.remuxer.duration_ms();
+    let tolerance_ms = plan.tolerance_ms(session, state.taken);
     check_duration(duration_ms, plan.announced_ms(), tolerance_ms, "the playlist")?;
     session.check_entry(duration_ms, plan.at())?;
-    let report = FetchReport {
+    let tracks = state.remuxer.tracks();
+    // The sample tables make room for the first part.
+    let segments = u32::try_from(state.taken).unwrap_or(u32::MAX);
+    drop(state);
+    Ok(FetchReport {
         container: Container::Mp4,
-        tracks: remuxer.tracks(),
+        tracks,
         duration_ms: Some(duration_ms),
-        segments: u32::try_from(taken).unwrap_or(u32::MAX),
+        segments,
         bytes_in: session.bytes_in(),
-        bytes_out: 0,
+        bytes_out: parts.finish(&head).await?,
         retries: session.retries(),
-    };
-    Ok(Remuxed { head, report })
+    })
 }
 
 pub(super) async fn cipher(session: &Session, step: &Step<'_>) -> Result<Option<SegmentCipher>, FetchError> {

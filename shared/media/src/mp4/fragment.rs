@@ -9,6 +9,7 @@ use mp4_atom::{Elst, Hdlr, Mdhd, Mvhd, Tfdt, Tfhd, Tkhd, Trex, Trun};
 use serde::{Deserialize, Serialize};
 
 use super::boxes::{Header, boxes, header};
+use super::esds::forget_bit_rates;
 use crate::fault::Fault;
 use crate::report::TrackKind;
 
@@ -156,6 +157,15 @@ impl FragmentReader {
             tracks: chosen,
             place: Place::default(),
         })
+    }
+
+    /// Forgets what the tracks' entries say of bit rates.
+    pub(crate) fn forget_bit_rates(&mut self) {
+        for track in &mut self.tracks {
+            for entry in &mut track.entries {
+                forget_bit_rates(entry, track.kind);
+            }
+        }
     }
 
     /// The tracks of which frames come.

@@ -1,5 +1,6 @@
 //! Media made by ffmpeg, once a build directory.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -63,6 +64,21 @@ const HLS: [&str; 8] = [
     "-hls_playlist_type",
     "vod",
 ];
+
+/// Picture and sound as streams of their own.
+const SPLIT: [&str; 6] = ["-map", "0:v", "-map", "0:a", "-c", "copy"];
+/// As playlists of their own, and a master of both.
+const APART: [&str; 5] = [
+    "-var_stream_map",
+    "v:0,agroup:sound a:0,agroup:sound,default:yes",
+    "-master_pl_name",
+    "master.m3u8",
+    "rendition-%v.m3u8",
+];
+
+fn input(file: &Path) -> [&str; 2] {
+    ["-i", file.to_str().unwrap()]
+}
 
 fn args<'a>(parts: &[&[&'a str]]) -> Vec<&'a str> {
     parts.concat()
@@ -191,11 +207,7 @@ pub fn fragmented_discontinuity() -> PathBuf {
     let (first, second) = (fragmented(), fragmented_smaller());
     fixture("fragmented-discontinuity", |dir| {
         let copied = |from: &Path, prefix: &str| {
-            for entry in std::fs::read_dir(from).unwrap() {
-                let path = entry.unwrap().path();
-                let name = path.file_name().unwrap().to_str().unwrap();
-                std::fs::copy(&path, dir.join(format!("{prefix}{name}"))).unwrap();
-            }
+            copy_all(from, dir, prefix);
             let list = std::fs::read_to_string(from.join("index.m3u8")).unwrap();
             let list = list.replace("URI=\"init", &format!("URI=\"{prefix}init"));
             list.replace("\nindex", &format!("\n{prefix}index"))
@@ -237,28 +249,13 @@ pub fn fragmented_encrypted() -> PathBuf {
 pub fn fragmented_apart() -> PathBuf {
     let movie = movie().join("movie.mp4");
     fixture("fragmented-apart", |dir| {
-        let input = [
-            "-i",
-            movie.to_str().unwrap(),
-            "-map",
-            "0:v",
-            "-map",
-            "0:a",
-            "-c",
-            "copy",
-        ];
-        let apart = [
+        let fragments = [
             "-hls_segment_type",
             "fmp4",
             "-hls_fmp4_init_filename",
             "init-%v.mp4",
-            "-var_stream_map",
-            "v:0,agroup:sound a:0,agroup:sound,default:yes",
-            "-master_pl_name",
-            "master.m3u8",
-            "rendition-%v.m3u8",
         ];
-        ffmpeg(dir, &args(&[&input, &HLS, &apart]));
+        ffmpeg(dir, &args(&[&input(&movie), &SPLIT, &HLS, &fragments, &APART]));
     })
 }
 
@@ -270,6 +267,61 @@ pub fn no_sound() -> PathBuf {
 /// Sound without picture.
 pub fn sound_only() -> PathBuf {
     hls("sound-only", &[], &["-vn"])
+}
+
+/// A master playlist whose sound is a rendition without a container (AAC, `mp3`, `ac3`): frames behind a tag with their time.
+pub fn packed(codec: &str) -> PathBuf {
+    let (movie, picture) = (movie().join("movie.mp4"), no_sound());
+    fixture(&format!("packed-{codec}"), |dir| {
+        copy_all(&picture, dir, "");
+        let encoder: &[&str] = match codec {
+            "aac" => &["-c:a", "copy", "-segment_format", "adts"],
+            "mp3" => &[
+                "-c:a",
+                "libmp3lame",
+                "-segment_format_options",
+                "write_xing=0:id3v2_version=0",
+            ],
+            _ => &["-c:a", codec],
+        };
+        let pieces = ["-vn", "-f", "segment", "-segment_time", "4"];
+        let list = ["-segment_list_type", "csv", "-segment_list", "pieces.csv"];
+        let name = format!("piece%d.{codec}");
+        ffmpeg(dir, &args(&[&input(&movie), &pieces, encoder, &list, &[&name]]));
+        let mut sound = "#EXTM3U\n#EXT-X-TARGETDURATION:5\n".to_owned();
+        for line in std::fs::read_to_string(dir.join("pieces.csv")).unwrap().lines() {
+            let fields: Vec<_> = line.split(',').collect();
+            let (begin_s, end_s): (f64, f64) = (fields[1].parse().unwrap(), fields[2].parse().unwrap());
+            let piece = dir.join(fields[0]);
+            // Where ffmpeg begins a transport stream, its picture's reordering aside.
+            let time = std::time::Duration::from_secs_f64(begin_s + 1.4).as_micros() * 9 / 100;
+            let tag = timed_tag(u64::try_from(time).unwrap());
+            std::fs::write(&piece, [tag, std::fs::read(&piece).unwrap()].concat()).unwrap();
+            writeln!(sound, "#EXTINF:{:.6},\n{}", end_s - begin_s, fields[0]).unwrap();
+        }
+        std::fs::write(dir.join("sound.m3u8"), sound + "#EXT-X-ENDLIST\n").unwrap();
+        let master = "#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"sound\",NAME=\"sound\",DEFAULT=YES,URI=\"sound.m3u8\"\n\
+                      #EXT-X-STREAM-INF:BANDWIDTH=500000,AUDIO=\"sound\"\nindex.m3u8\n";
+        std::fs::write(dir.join("master.m3u8"), master).unwrap();
+    })
+}
+
+/// An ID3 tag that tells a time of 90 kHz.
+fn timed_tag(time: u64) -> Vec<u8> {
+    let owner = b"com.apple.streaming.transportStreamTimestamp\0";
+    let body = [&owner[..], &time.to_be_bytes()].concat();
+    let frame = [
+        &b"PRIV\0\0\0"[..],
+        &[u8::try_from(body.len()).unwrap(), 0, 0],
+        &body,
+    ]
+    .concat();
+    [
+        &b"ID3\x04\0\0\0\0\0"[..],
+        &[u8::try_from(frame.len()).unwrap()],
+        &frame,
+    ]
+    .concat()
 }
 
 /// MPEG audio in place of AAC, at its half rates too.
@@ -319,6 +371,49 @@ pub fn mpeg2() -> PathBuf {
     )
 }
 
+/// MPEG-2 with AAC, in short segments, on a clock that starts over midway.
+pub fn mpeg2_wraps() -> PathBuf {
+    let codecs = ["-c:v", "mpeg2video", "-bf", "2", "-g", "25"];
+    let rest = ["-hls_time", "1", "-output_ts_offset", "95438"];
+    hls("mpeg2-wraps", &[], &args(&[&codecs, &rest]))
+}
+
+/// The same pictures with E-AC-3, cut into four segments anywhere but between two frames.
+pub fn mpeg2_cut_anywhere() -> PathBuf {
+    let movie = movie().join("movie.mp4");
+    fixture("mpeg2-cut-anywhere", |dir| {
+        let input = ["-i", movie.to_str().unwrap()];
+        let codecs = ["-c:v", "mpeg2video", "-bf", "2", "-g", "25", "-c:a", "eac3"];
+        ffmpeg(dir, &args(&[&input, &codecs, &["whole.ts"]]));
+        let whole = std::fs::read(dir.join("whole.ts")).unwrap();
+        let packets = whole.len() / 188;
+        let mut list = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n".to_owned();
+        for (number, piece) in whole.chunks(packets.div_ceil(4) * 188).enumerate() {
+            std::fs::write(dir.join(format!("{number}.ts")), piece).unwrap();
+            writeln!(list, "#EXTINF:3,\n{number}.ts").unwrap();
+        }
+        std::fs::write(dir.join("index.m3u8"), list + "#EXT-X-ENDLIST\n").unwrap();
+    })
+}
+
+/// MPEG-2 and AAC twice in one playlist, with a discontinuity at which the clock starts over.
+pub fn mpeg2_discontinuity() -> PathBuf {
+    twice("mpeg2-discontinuity", &mpeg2_wraps())
+}
+
+/// Noisy MPEG-2 with AAC, so that few seconds make many parts, in segments of a second.
+pub fn mpeg2_heavy() -> PathBuf {
+    fixture("mpeg2-heavy-6-s", |dir| {
+        let noise = "nullsrc=size=640x360:rate=25:duration=6,noise=alls=100:allf=t";
+        let sound = "sine=frequency=440:sample_rate=44100:duration=6";
+        let inputs = ["-f", "lavfi", "-i", noise, "-f", "lavfi", "-i", sound];
+        let codecs = ["-c:v", "mpeg2video", "-bf", "2", "-g", "25"];
+        let rate = ["-b:v", "40M", "-maxrate", "40M", "-bufsize", "8M"];
+        let rest = ["-hls_time", "1", "index.m3u8"];
+        ffmpeg(dir, &args(&[&inputs, &codecs, &rate, &AAC, &HLS, &rest]));
+    })
+}
+
 /// E-AC-3 that begins 700 ms after the picture.
 pub fn eac3_late() -> PathBuf {
     let movie = movie().join("movie.mp4");
@@ -334,36 +429,20 @@ pub fn eac3_late() -> PathBuf {
 pub fn apart() -> PathBuf {
     let movie = movie().join("movie.mp4");
     fixture("apart", |dir| {
-        let input = [
-            "-i",
-            movie.to_str().unwrap(),
-            "-map",
-            "0:v",
-            "-map",
-            "0:a",
-            "-c",
-            "copy",
-        ];
-        let apart = [
-            "-var_stream_map",
-            "v:0,agroup:sound a:0,agroup:sound,default:yes",
-            "-master_pl_name",
-            "master.m3u8",
-            "rendition-%v.m3u8",
-        ];
-        ffmpeg(dir, &args(&[&input, &HLS, &apart]));
+        ffmpeg(dir, &args(&[&input(&movie), &SPLIT, &HLS, &APART]));
     })
 }
 
 /// The muxed clip twice in one playlist, with a discontinuity at which the clock starts over.
 pub fn discontinuity() -> PathBuf {
-    let muxed = muxed();
-    fixture("discontinuity", |dir| {
-        for entry in std::fs::read_dir(&muxed).unwrap() {
-            let path = entry.unwrap().path();
-            std::fs::copy(&path, dir.join(path.file_name().unwrap())).unwrap();
-        }
-        let list = std::fs::read_to_string(muxed.join("index.m3u8")).unwrap();
+    twice("discontinuity", &muxed())
+}
+
+/// A clip twice in one playlist.
+fn twice(name: &str, clip: &Path) -> PathBuf {
+    fixture(name, |dir| {
+        copy_all(clip, dir, "");
+        let list = std::fs::read_to_string(clip.join("index.m3u8")).unwrap();
         let (head, segments) = list.split_at(list.find("#EXTINF").unwrap());
         let segments = segments.replace("#EXT-X-ENDLIST\n", "");
         let twice = format!("{head}{segments}#EXT-X-DISCONTINUITY\n{segments}#EXT-X-ENDLIST\n");
@@ -371,14 +450,20 @@ pub fn discontinuity() -> PathBuf {
     })
 }
 
+/// Copies a folder's files, with `prefix` before their names.
+fn copy_all(from: &Path, to: &Path, prefix: &str) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        std::fs::copy(&path, to.join(format!("{prefix}{name}"))).unwrap();
+    }
+}
+
 /// The movie twice in one playlist, the second time with other packet identifiers, as inserts from another packager have.
 pub fn discontinuity_of_streams() -> PathBuf {
     let (movie, muxed) = (movie().join("movie.mp4"), muxed());
     fixture("discontinuity-of-streams", |dir| {
-        for entry in std::fs::read_dir(&muxed).unwrap() {
-            let path = entry.unwrap().path();
-            std::fs::copy(&path, dir.join(path.file_name().unwrap())).unwrap();
-        }
+        copy_all(&muxed, dir, "");
         let input = ["-i", movie.to_str().unwrap(), "-c", "copy"];
         let other = ["-hls_segment_options", "mpegts_start_pid=512", "other.m3u8"];
         ffmpeg(dir, &args(&[&input, &HLS, &other]));

@@ -1,6 +1,6 @@
 //! What ffmpeg and ffprobe say of a file: the oracle.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
@@ -15,6 +15,15 @@ pub struct StreamFacts {
     pub start_s: f64,
     pub duration_s: f64,
     pub packets: u64,
+}
+
+/// A program of the PATH.
+pub fn program(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap();
+    std::env::split_paths(&path)
+        .map(|dir| dir.join(name))
+        .find(|program| program.exists())
+        .unwrap_or_else(|| panic!("these tests need {name} on the PATH (Debian: apt-get install ffmpeg)"))
 }
 
 /// The streams of a file, picture first.
@@ -111,16 +120,13 @@ pub fn decoded_frames(path: &Path) -> Vec<String> {
 }
 
 /// What ffmpeg makes of a playlist with `-c copy`, beside `ours`.
-pub fn remuxed_by_ffmpeg(playlist: &Path, ours: &Path, extra: &[&str]) -> std::path::PathBuf {
+pub fn remuxed_by_ffmpeg(playlist: &Path, ours: &Path, extra: &[&str]) -> PathBuf {
     let path = ours.with_file_name("ffmpeg.mp4");
-    let mut args = vec![
-        "-allowed_extensions",
-        "ALL",
-        "-i",
-        playlist.to_str().unwrap(),
-        "-c",
-        "copy",
-    ];
+    let mut args = Vec::new();
+    if playlist.extension().is_some_and(|extension| extension == "m3u8") {
+        args.extend(["-allowed_extensions", "ALL"]);
+    }
+    args.extend(["-i", playlist.to_str().unwrap(), "-c", "copy"]);
     args.extend(extra);
     args.push(path.to_str().unwrap());
     ffmpeg(Path::new("."), &args);
