@@ -200,7 +200,8 @@ fn note(stream: &mut LiveStream, outcome: &Outcome, now_epoch_s: u64) {
     }
     match outcome.ending {
         Ending::Well => {}
-        Ending::Closed => place.connection = None,
+        // It has all there is, so nobody is to come back to its place.
+        Ending::Closed => stream.places.retain(|place| place.number != outcome.number),
         Ending::Gone if place.is_settled(now_epoch_s) => {
             lost("gone");
             place.vacate(now_epoch_s);
