@@ -29,8 +29,8 @@ use pipeline::live::{self, EndReason, LiveInput, LiveTokens, Refused, TakenIn};
 use pipeline::{Builder, Context, Result, StepError, steps};
 use serde::{Deserialize, Serialize};
 
-/// What becomes of the order while its stream goes its way.
-#[async_trait]
+/// What becomes of the order while its stream goes its way. Its futures stay on their thread, as a function's whole event does.
+#[async_trait(?Send)]
 pub trait Life: Send + Sync {
     /// Captions are going out: the order is PROCESSING, which Kaltura is told once. Safe to repeat.
     async fn on_air(&self, task_id: &TaskId) -> Result<()>;
@@ -87,7 +87,7 @@ pub async fn live() -> Result<Live> {
 /// The orders' own life.
 struct Orders(Context);
 
-#[async_trait]
+#[async_trait(?Send)]
 impl Life for Orders {
     async fn on_air(&self, task_id: &TaskId) -> Result<()> {
         steps::live::on_air(&self.0, task_id).await.map(|_| ())

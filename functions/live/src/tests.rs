@@ -35,7 +35,7 @@ impl Noted {
     }
 }
 
-#[async_trait]
+#[async_trait(?Send)]
 impl Life for Noted {
     async fn on_air(&self, task_id: &TaskId) -> Result<()> {
         self.note("on air", task_id)

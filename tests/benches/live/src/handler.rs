@@ -14,7 +14,7 @@ use crate::speech::Said;
 /// An order whose life goes on elsewhere.
 struct Quiet;
 
-#[async_trait]
+#[async_trait(?Send)]
 impl Life for Quiet {
     async fn on_air(&self, _: &TaskId) -> pipeline::Result<()> {
         Ok(())
