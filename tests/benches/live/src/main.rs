@@ -31,9 +31,10 @@ use clap::Parser;
 
 use crate::told::Report;
 
+/// The arguments.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "tests/bench live", bin_name = "tests/bench live")]
-pub struct Arguments {
+struct Arguments {
     /// Streams on air at once.
     #[arg(long, default_value_t = 200)]
     streams: usize,

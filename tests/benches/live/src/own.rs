@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use futures::stream::{FuturesUnordered, StreamExt as _};
 use kaltura::TaskId;
 use live::Live;
 use pipeline::live::{Bound, ConnectionId, LiveStream, message};
@@ -132,26 +133,21 @@ pub async fn measure(arguments: &Arguments) -> Row {
         inner: sockets.clone(),
         half: SOCKET / 2,
     }));
-    let stage = Arc::new(Stage {
+    let stage = Stage {
         live: function(world.ctx.clone()),
         sockets,
         next_connection: AtomicUsize::new(1),
-    });
+    };
     eprintln!(
         "the function's own time: {} streams, {} s of speech",
         arguments.streams, arguments.seconds
     );
-    let mut speakers = Vec::new();
-    for number in 0..arguments.streams {
-        let (stage, arguments) = (stage.clone(), arguments.clone());
-        speakers.push(tokio::spawn(
-            async move { speak(&stage, &arguments, number).await },
-        ));
-    }
+    let speakers: FuturesUnordered<_> = (0..arguments.streams)
+        .map(|number| speak(&stage, arguments, number))
+        .collect();
     let mut row = Row::named("own, stand-ins");
     let (mut took, mut faults) = (Vec::new(), Faults::default());
-    for speaker in speakers {
-        let came = speaker.await.unwrap();
+    for came in speakers.collect::<Vec<Came>>().await {
         took.extend(came.took);
         row.posts += came.posts;
         row.messages += came.messages;

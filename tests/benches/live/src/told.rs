@@ -92,7 +92,7 @@ impl Report {
         self.rows
             .iter()
             .filter_map(|row| row.faults)
-            .all(Faults::is_clean)
+            .all(|faults| faults.is_clean())
     }
 
     pub fn keeps_goals(&self) -> bool {
