@@ -2,12 +2,13 @@
 
 use std::path::Path;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use captions::{Transcript, Word};
 use engines::{
-    Capabilities, Capability, Chapter, Clip, Engine, EngineVersion, JobFiles, JobRequest, JobResult,
-    MediaRef, Output, Passage, Progress, RESULT_VERSION, Speech, Work, WorkKind,
+    Capabilities, Capability, Chapter, Clip, Engine, EngineVersion, Interpreter, JobFiles, JobId, JobRequest,
+    JobResult, MediaRef, Output, Passage, Progress, RESULT_VERSION, Speech, Translate, Work, WorkKind,
 };
 
 /// What [`ToldEngine`] answers: made anew for each job.
@@ -28,6 +29,8 @@ pub struct ToldEngine {
     pub answer: Mutex<Answer>,
     /// All that it was asked to do, in order.
     pub asked: Mutex<Vec<Work>>,
+    /// Whether it translates while somebody speaks, too; at first it does.
+    pub interprets: AtomicBool,
     works: Vec<Capability>,
 }
 
@@ -42,6 +45,7 @@ impl ToldEngine {
         Self {
             answer: Mutex::new(Box::new(|| Ok(spoken()))),
             asked: Mutex::default(),
+            interprets: AtomicBool::new(true),
             works,
         }
     }
@@ -111,6 +115,14 @@ impl ToldEngine {
 }
 
 #[async_trait]
+impl Interpreter for ToldEngine {
+    async fn interpret(&self, _job_id: &JobId, work: &Translate) -> engines::Result<Vec<String>> {
+        let passages = work.passages.iter();
+        Ok(passages.map(|passage| in_spanish(&passage.text)).collect())
+    }
+}
+
+#[async_trait]
 impl Engine for ToldEngine {
     fn name(&self) -> &'static str {
         "told"
@@ -121,6 +133,10 @@ impl Engine for ToldEngine {
             engine: "told",
             works: self.works.clone(),
         }
+    }
+
+    fn interpreter(&self) -> Option<&dyn Interpreter> {
+        self.interprets.load(Ordering::SeqCst).then_some(self)
     }
 
     async fn start(&self, request: &JobRequest, files: &dyn JobFiles) -> engines::Result<Progress> {

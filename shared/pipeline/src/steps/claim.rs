@@ -119,6 +119,7 @@ async fn claim(task: &mut Task<'_>) -> Result<Claimed> {
         .into());
     };
     let plan = Plan::new(&order, &ctx.engines()?.capabilities(), ctx.config.plan_rules)?;
+    live::check_interpreter(ctx, &plan)?;
     let order_key = format!("orders/{}.json", task.record.task_id);
     let order_json = serde_json::to_vec(&order).map_err(|error| StepError::RecordUnreadable {
         what: "order".to_owned(),

@@ -60,6 +60,9 @@ async fn error(task: &mut Task<'_>) -> Result<()> {
         return Err(task.out_of_order("fail", "a terminal cause in the record"));
     };
     task.still_ours().await?;
+    if live::was_delivered_on_air(&task.record) {
+        return live::deliver_without_recording(task, &failure).await;
+    }
     live::close(task, EndReason::Withdrawn).await?;
     let update = UpdateJob::new(TaskStatus::Error).err_description(&failure.customer_text);
     claim::update(ctx, &task.record.task_id, update).await?;

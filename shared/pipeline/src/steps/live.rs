@@ -15,12 +15,12 @@ use engines::{JobId, SourceLanguage, WorkKind};
 use kaltura::{LiveCaptionFeature, ScheduleEvent, TaskStatus, UpdateJob};
 
 use super::complete::{self, Completed};
-use super::{EVENT_OVER_AFTER_S, StepInput, Task, claim, fail};
+use super::{EVENT_OVER_AFTER_S, StepInput, Task, claim, fail, finalize};
 use crate::config::setting;
 use crate::context::Context;
-use crate::error::{Class, Refusal, Result, StepError};
+use crate::error::{Class, Failure, Refusal, Result, StepError};
 use crate::live::{self, EndReason, LiveStream, Refused, StreamSettings, StreamState};
-use crate::plan::{LiveEvent, Order, Plan, PlanLanguage};
+use crate::plan::{LiveEvent, Order, Plan, PlanLanguage, TakenOn};
 use crate::record::{CHECK_EVERY_S, CHECK_JOBS_EVERY_S, LiveRecord, TaskRecord};
 
 /// `KalturaScheduleEventStatus` ACTIVE.
@@ -258,6 +258,27 @@ fn check_not_over(record: &TaskRecord, event: &LiveEvent, now_epoch_s: u64) -> R
     .into())
 }
 
+/// Refuses a live translation that no engine of this stack can make while somebody speaks. Of all other plans, nothing is asked.
+pub(super) fn check_interpreter(ctx: &Context, plan: &Plan) -> Result<()> {
+    let Some(target) = plan
+        .target
+        .as_ref()
+        .filter(|_| plan.taken_on == TakenOn::ForItsEvent)
+    else {
+        return Ok(());
+    };
+    let engines = ctx.engines()?;
+    if engines.interprets(&plan.source_bcp47, &target.bcp47) {
+        return Ok(());
+    }
+    Err(Refusal::PairNotServed {
+        from: plan.source_language.clone(),
+        into: target.catalog_name.clone(),
+        engine: "any, within a call".to_owned(),
+    }
+    .into())
+}
+
 /// Writes down, in the claim's own change, that a stream is about to be provisioned.
 pub(super) fn note_provisioning(record: &mut TaskRecord, order: &Order) {
     let attempt = record.attempt;
@@ -402,6 +423,37 @@ pub(super) async fn close(task: &Task<'_>, why: EndReason) -> Result<()> {
         end_stream(task, why).await?;
     }
     streams.delete(task_id).await
+}
+
+/// Whether an order can't fail any more: its event was on air, and is over. Only an operator fails it all the same.
+pub(super) fn was_delivered_on_air(record: &TaskRecord) -> bool {
+    is_on_air(record) && record.next_work().is_none() && record.fail_text.is_none()
+}
+
+/// Closes an order whose captions were handed out, and whose recording can't have them: the entry was deleted, say. There is
+/// nothing to refund, so it is READY without them. Safe to repeat.
+pub(super) async fn deliver_without_recording(task: &mut Task<'_>, why: &Failure) -> Result<()> {
+    let now_epoch_s = task.ctx.clock.now_epoch_s();
+    tracing::warn!(
+        name = why.name,
+        detail = why.detail,
+        "an event's recording gets no captions"
+    );
+    task.change(|record| {
+        if record.deliverables.is_empty() {
+            return;
+        }
+        if let Some(plan) = &mut record.plan {
+            plan.deliverables.clear();
+        }
+        record.deliverables.clear();
+        record.note(
+            now_epoch_s,
+            format!("its recording gets no captions: {}: {}", why.name, why.detail),
+        );
+    })
+    .await?;
+    finalize::finalize(task).await
 }
 
 /// An event that was on air is PROCESSING before it is READY, whatever came in between. One that is READY already, by an answer

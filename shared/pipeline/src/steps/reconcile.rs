@@ -243,12 +243,12 @@ async fn execution(task: &mut Task<'_>) -> Result<Found> {
                 Some(_) => CHECK_JOBS_EVERY_S,
                 None => CHECK_EVERY_S,
             };
-            let pause_s = live::next_look_in_s(&task.record, grace_s, now_epoch_s).unwrap_or(pause_s);
             let rules = &task.ctx.config.deadline_rules;
             let warning_in_s = rules
                 .next_epoch_s(&task.record, now_epoch_s)
                 .map_or(u64::MAX, |at| at - now_epoch_s);
-            let pause_s = pause_s.min(warning_in_s);
+            let pause_s = live::next_look_in_s(&task.record, grace_s, now_epoch_s)
+                .unwrap_or_else(|| pause_s.min(warning_in_s));
             look_again_after(task, pause_s).await?;
             Ok(Found::Well)
         }

@@ -1,5 +1,7 @@
 //! Orders of live events: made ready, kept for weeks, on air, over; and all the ways in which they end otherwise.
 
+use std::sync::atomic::Ordering;
+
 use kaltura::{TaskId, UpdateJob};
 use kaltura_sim::{EventSpec, Fault, FaultEffect, OrderRequest, ProfileSpec};
 use pipeline::Class;
@@ -305,6 +307,35 @@ async fn the_captions_become_those_of_the_recording_where_the_vendor_offers_that
     }
 }
 
+/// The customer deletes the entry after its event: the captions were delivered, and nothing is refunded.
+#[tokio::test]
+async fn an_event_that_was_on_air_is_no_failure_for_its_recording() {
+    let world = World::of_live_events(&[("LIVE_CAPTIONS_ON_RECORDING", "true")]).await;
+    let input = waiting(&world, MINUTE_S).await;
+    broadcast(&world, &input).await;
+    end(&world.ctx, &input.task_id, EndReason::EndOfStream)
+        .await
+        .unwrap();
+    over(&world.ctx, &input.task_id).await.unwrap();
+    let entry_id = world.report(&input.task_id).entry_id;
+    world.sim.delete_entry(&entry_id).unwrap();
+    render::run(&world.ctx, &input).await.unwrap();
+    let error = upload::run(&world.ctx, &input).await.unwrap_err();
+    assert_eq!((error.class(), error.name()), (Class::Terminal, "EntryGone"));
+    fail::run(&world.ctx, &input, Ending::Error).await.unwrap();
+    let report = world.report(&input.task_id);
+    assert_eq!((report.status, report.refunded), (READY, false));
+    let record = world.record(&input.task_id).await;
+    assert_eq!(record.state, TaskState::Delivered);
+    assert!(
+        record
+            .history
+            .iter()
+            .any(|entry| entry.what.contains("EntryGone"))
+    );
+    assert_nothing_is_left(&world, &input.task_id).await;
+}
+
 /// Nobody says that it is over: the vendor looks.
 #[tokio::test]
 async fn a_stream_that_nobody_ends_is_ended_after_its_event() {
@@ -597,6 +628,10 @@ async fn an_order_that_can_not_be_served_is_refused_before_anything_is_made_read
     for (request, cause) in cases {
         refused(&world, request, cause, |_| {}).await;
     }
+    // An engine that translates, and not while somebody speaks.
+    world.engine.interprets.store(false, Ordering::SeqCst);
+    let translation = event(&world, LIVE_TRANSLATION, DAY_S);
+    refused(&world, translation, "PairNotServed", |_| {}).await;
     let gone = event(&world, LIVE_CAPTIONS, DAY_S);
     refused(&world, gone, "EventUnknown", |task_id| {
         world.sim.delete_event(&task_id.as_str().into()).unwrap();
