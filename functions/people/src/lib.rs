@@ -39,6 +39,7 @@ pub async fn people() -> Result<People> {
     let ctx = builder
         .with_objects()?
         .with_people()?
+        .with_executions()?
         .with_completions()
         .build()?;
     Ok(People {

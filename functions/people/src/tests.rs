@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use kaltura_sim::OrderRequest;
+use kaltura_sim::{Fault, FaultEffect, OrderRequest};
 use pipeline::ports::ObjectStore as _;
 use pipeline::record::TaskState;
 use pipeline::steps::StepInput;
@@ -480,6 +480,71 @@ async fn a_withdrawn_order_is_gone_with_a_clear_word() {
     assert!(bench.list(ANA, &json!({ "state": "mine" })).await.is_empty());
 }
 
+/// Whatever somebody does next with an order that its customer has withdrawn tells them so, and ends it.
+#[tokio::test]
+async fn who_works_on_a_withdrawn_order_learns_of_it_at_once() {
+    let save = json!({ "if-none-match": "*" });
+    for action in ["GET", "POST take", "PUT draft", "POST submit"] {
+        let bench = Bench::new().await;
+        let input = bench.waiting(for_people()).await;
+        if matches!(action, "PUT draft" | "POST submit") {
+            assert_eq!(bench.on(ANA, &input, "POST take", &Value::Null).await.status, 200);
+        }
+        bench.world.advance(5 * 60);
+        bench
+            .world
+            .sim
+            .abort_order(&input.task_id.as_str().into())
+            .unwrap();
+        let body = if action == "GET" || action == "POST take" {
+            Value::Null
+        } else {
+            cues()
+        };
+        let gone = bench.with_headers(ANA, &input, action, &body, &save).await;
+        assert_eq!(
+            (gone.status, &gone.json["error"]["name"]),
+            (410, &json!("Withdrawn")),
+            "{action}: {}",
+            gone.json
+        );
+        assert_eq!(
+            gone.json["error"]["text"],
+            "the customer has withdrawn this order"
+        );
+        let record = bench.world.record(&input.task_id).await;
+        assert_eq!(record.state, TaskState::Gone, "{action}");
+        let stopped = bench.world.states.stopped();
+        assert_eq!(stopped, [(input.task_id.clone(), input.attempt)], "{action}");
+        assert!(bench.list(OMAR, &json!({ "state": "held" })).await.is_empty());
+        assert!(bench.list(OMAR, &json!({})).await.is_empty());
+        let again = bench.on(ANA, &input, "GET", &Value::Null).await;
+        assert_eq!(again.json["error"]["name"], "Withdrawn");
+    }
+}
+
+#[tokio::test]
+async fn kaltura_is_asked_once_in_some_minutes_and_its_silence_keeps_nobody_from_work() {
+    let bench = Bench::new().await;
+    let input = bench.waiting(for_people()).await;
+    let id = input.task_id.as_str().into();
+    let blocked = Fault::new(FaultEffect::Api {
+        code: "ACTION_BLOCKED".to_owned(),
+        message: String::new(),
+    });
+    let blocked = blocked.on("reach_entryvendortask", "get").for_task(&id);
+    bench.world.sim.faults(vec![blocked]);
+    assert_eq!(bench.on(ANA, &input, "POST take", &Value::Null).await.status, 200);
+    bench.world.sim.clear_faults();
+    bench.world.sim.abort_order(&id).unwrap();
+    let soon = bench.on(ANA, &input, "POST check", &cues()).await;
+    assert_eq!(soon.status, 200, "{}", soon.json);
+    let soon = bench.on(ANA, &input, "GET", &Value::Null).await;
+    assert_eq!(soon.status, 200, "asked just now: {}", soon.json);
+    bench.world.advance(4 * 60);
+    assert_eq!(bench.on(ANA, &input, "GET", &Value::Null).await.status, 410);
+}
+
 #[tokio::test]
 async fn the_list_goes_on_page_by_page_in_due_time_order() {
     let bench = Bench::new().await;
@@ -513,6 +578,22 @@ async fn the_list_goes_on_page_by_page_in_due_time_order() {
     }
     assert_eq!(seen.len(), 26, "each once");
     assert!(seen.is_sorted(), "{seen:?}");
+}
+
+/// What schemathesis found: a whole number may be written with a point, and a list is no body.
+#[tokio::test]
+async fn a_body_is_read_as_json_has_it() {
+    let bench = Bench::new().await;
+    let input = bench.waiting(for_people()).await;
+    bench.on(ANA, &input, "POST take", &Value::Null).await;
+    let file = json!({ "name": "captions.srt", "size_bytes": 637.0, "sha256": "0".repeat(64) });
+    assert_eq!(bench.on(ANA, &input, "POST files", &file).await.status, 200);
+    let part = json!({ "name": "captions.srt", "size_bytes": 637.5, "sha256": "0".repeat(64) });
+    assert_eq!(bench.on(ANA, &input, "POST files", &part).await.status, 400);
+    let list = json!(["captions.srt", 637, "0".repeat(64)]);
+    assert_eq!(bench.on(ANA, &input, "POST files", &list).await.status, 400);
+    let nothing = json!({ "until_epoch_s": null });
+    assert_eq!(bench.on(ANA, &input, "POST extend", &nothing).await.status, 200);
 }
 
 #[tokio::test]

@@ -53,9 +53,33 @@ fn body<T: DeserializeOwned>(request: &ApiGatewayV2httpRequest) -> Asked<Option<
     if body.is_empty() {
         return Ok(None);
     }
-    serde_json::from_slice(&body)
-        .map(Some)
-        .map_err(|error| bad(&format!("the body is not as it must be: {error}")))
+    let wrong = |error: serde_json::Error| bad(&format!("the body is not as it must be: {error}"));
+    match serde_json::from_slice(&body).map_err(wrong)? {
+        body @ Value::Object(_) => serde_json::from_value(whole(body)).map(Some).map_err(wrong),
+        // A list would be taken for the fields in their order.
+        _ => Err(bad("the body is not a JSON object")),
+    }
+}
+
+/// The same with each number that is whole written so: JSON has one kind of number, and `637.0` is 637.
+fn whole(value: Value) -> Value {
+    /// Up to here every whole number is one of floating point.
+    const MOST: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Number(number) => match number.as_f64() {
+            #[expect(clippy::cast_possible_truncation, reason = "it is whole, and within 2^53")]
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() <= MOST => {
+                Value::from(float as i64)
+            }
+            _ => Value::Number(number),
+        },
+        Value::Array(items) => items.into_iter().map(whole).collect(),
+        Value::Object(fields) => {
+            let fields = fields.into_iter().map(|(name, value)| (name, whole(value)));
+            Value::Object(fields.collect())
+        }
+        other => other,
+    }
 }
 
 fn needed<T: DeserializeOwned>(request: &ApiGatewayV2httpRequest) -> Asked<T> {

@@ -13,6 +13,7 @@ pub async fn context() -> Result<Context> {
     Builder::from_env()
         .await?
         .with_executions()?
+        .with_events()?
         .with_objects()?
         .with_engines_at_hand()
         .await?

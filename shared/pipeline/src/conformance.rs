@@ -10,7 +10,7 @@ use crate::memory::{sample_people_record, sample_record, sample_stream_settings}
 use crate::people::{PeopleList, Person, PersonId, WaitingOrder};
 use crate::ports::{
     Expected, Gate, GateClosed, Leases, ObjectStore, OrderQueue, PeopleIndex, Sent, SessionStore,
-    SharedObjects, Sockets, StagedTask, StreamStore, TaskStore,
+    SharedObjects, Sockets, StagedTask, StreamStore, Stretch, TaskStore,
 };
 use crate::record::{Duty, RESEND_AFTER_S, Stage, TaskRecord, TaskState};
 use crate::session::CachedSession;
@@ -269,8 +269,13 @@ pub async fn people_index(
     }
     let look = async |list, after: Option<&str>, before: Option<&str>, limit| {
         wait().await;
-        let orders = index.waiting(list, after, before, limit).await.map_err(text)?;
-        Ok::<_, String>(orders)
+        let stretch = Stretch {
+            list,
+            after,
+            before,
+            limit,
+        };
+        index.waiting(stretch).await.map_err(text)
     };
     let ids = |orders: &[WaitingOrder]| -> Vec<String> {
         let ids = orders.iter().map(|order| order.task_id.to_string());

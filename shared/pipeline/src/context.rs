@@ -16,8 +16,8 @@ use crate::error::Result;
 use crate::links::Links;
 use crate::live::LiveTokens;
 use crate::ports::{
-    Clock, Completions, Executions, Gate, Leases, MediaFetcher, ObjectStore, OrderQueue, PeopleIndex,
-    SharedObjects, Sockets, StreamStore, SystemClock, TaskStore,
+    Clock, Completions, EventBus, Executions, Gate, Leases, MediaFetcher, ObjectStore, OrderQueue,
+    PeopleIndex, SharedObjects, Sockets, StreamStore, SystemClock, TaskStore,
 };
 use crate::session::VendorSessions;
 use crate::telemetry;
@@ -54,6 +54,8 @@ pub struct Parts {
     pub executions: Option<Arc<dyn Executions>>,
     /// The waits of the state machine.
     pub completions: Option<Arc<dyn Completions>>,
+    /// The event bus.
+    pub events: Option<Arc<dyn EventBus>>,
     /// The media fetcher.
     pub fetcher: Option<Arc<dyn MediaFetcher>>,
     /// The engines.
@@ -97,6 +99,10 @@ impl Context {
     part!(
         /// The waits, where the function has them.
         completions: &Arc<dyn Completions>
+    );
+    part!(
+        /// The event bus, where the function has it.
+        events: &Arc<dyn EventBus>
     );
     part!(
         /// The media fetcher, where the function has it.
@@ -215,6 +221,15 @@ impl Builder {
         let client = aws_sdk_sfn::Client::new(&self.sdk);
         self.parts.completions = Some(Arc::new(aws::states::Waits::new(client)));
         self
+    }
+
+    /// With the account's event bus. Its events name the state machine of `STATE_MACHINE_ARN`, by which stacks of one account are
+    /// told apart.
+    pub fn with_events(mut self) -> Result<Self> {
+        let arn = self.env.required("STATE_MACHINE_ARN")?;
+        let client = aws_sdk_eventbridge::Client::new(&self.sdk);
+        self.parts.events = Some(Arc::new(aws::events::Bus::new(client, arn)));
+        Ok(self)
     }
 
     /// With the media fetcher; what it can't put together itself goes through the ffmpeg of `REACH_FFMPEG`, a path, where that is

@@ -4,6 +4,7 @@
 //! may hand in, and how the file came into the bucket (`people`, `reachctl`); what is made of it (`render`).
 //! A file that is refused changes nothing: the order waits on, and another file may be handed in.
 
+mod language;
 mod rules;
 
 use std::path::Path;
@@ -286,10 +287,10 @@ async fn judge(task: &Task<'_>, index: usize, handover: Handover, handed: &Hande
         );
         return Ok(Judged::of(Err(vec![Finding::new("NotWebVtt", text)])));
     }
-    let more = match handover {
+    let language = plan.delivered_language().bcp47;
+    let mut more = match handover {
         Handover::Captions => {
             let order = load_order(task).await?;
-            let language = plan.delivered_language().bcp47;
             let mut ordered = cues.clone();
             ordered.sort_by_key(|cue| (cue.start_ms, cue.end_ms));
             rules::of_order(
@@ -301,6 +302,7 @@ async fn judge(task: &Task<'_>, index: usize, handover: Handover, handed: &Hande
         }
         _ => Vec::new(),
     };
+    more.extend(language::of_text(&cues, &language));
     let found = match handover {
         Handover::Script => script(cues, media_ms),
         Handover::Chapters => chapters(cues, media_ms),

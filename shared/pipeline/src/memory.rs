@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -17,13 +17,13 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::{Class, Result, StepError};
 use crate::live::{Bound, ConnectionId, LiveStream, StreamSettings};
-use crate::people::{PeopleList, PeopleRecord, WaitingOrder};
+use crate::people::{PeopleRecord, WaitingOrder};
 use crate::plan::{CaptionStyle, DeletionPolicy, MediaNeed, Order, OutputObject, Plan, PlannedWork, TakenOn};
 use crate::ports::{
-    AppTokenSource, Clock, Completions, Deleted, ExecutionState, Executions, Expected, Gate, GateClosed,
-    KnownTask, Leases, LinkMethod, ObjectLinks, ObjectStore, OrderQueue, PeopleIndex, PresignedUpload,
-    PresignedUrl, Sent, SessionStore, SharedObjects, SignedGet, Sockets, StagedTask, StreamStore, TaskIndex,
-    TaskStore, WorkState,
+    AppTokenSource, Clock, Completions, Deleted, EventBus, ExecutionState, Executions, Expected, Gate,
+    GateClosed, KnownTask, Leases, LinkMethod, ObjectLinks, ObjectStore, OrderQueue, PeopleIndex,
+    PresignedUpload, PresignedUrl, Sent, SessionStore, SharedObjects, SignedGet, Sockets, StagedTask,
+    StreamStore, Stretch, TaskIndex, TaskStore, WorkState,
 };
 use crate::record::{AcceptedWork, Duty, Parking, RECORD_VERSION, Stage, StoredMedia, TaskRecord, TaskState};
 use crate::session::CachedSession;
@@ -191,23 +191,17 @@ impl TaskIndex for MemoryTable {
 
 #[async_trait]
 impl PeopleIndex for MemoryTable {
-    async fn waiting(
-        &self,
-        list: PeopleList,
-        after: Option<&str>,
-        before: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<WaitingOrder>> {
+    async fn waiting(&self, stretch: Stretch<'_>) -> Result<Vec<WaitingOrder>> {
         let records = self.all()?;
         let orders = records.iter().filter_map(WaitingOrder::of);
-        let mut orders: Vec<WaitingOrder> = orders.filter(|order| order.list() == list).collect();
+        let mut orders: Vec<WaitingOrder> = orders.filter(|order| order.list() == stretch.list).collect();
         orders.retain(|order| {
             let place = order.place();
-            after.is_none_or(|after| place.as_str() > after)
-                && before.is_none_or(|before| place.as_str() < before)
+            stretch.after.is_none_or(|after| place.as_str() > after)
+                && stretch.before.is_none_or(|before| place.as_str() < before)
         });
         orders.sort_by_cached_key(WaitingOrder::place);
-        orders.truncate(limit);
+        orders.truncate(stretch.limit);
         Ok(orders)
     }
 }
@@ -702,6 +696,40 @@ impl Sockets for MemorySockets {
 
     async fn close(&self, connection: &ConnectionId) -> Result<()> {
         self.lose(connection);
+        Ok(())
+    }
+}
+
+/// A bus that remembers what was told, and can be told to refuse.
+#[derive(Debug, Default)]
+pub struct MemoryBus {
+    told: Mutex<Vec<(&'static str, String)>>,
+    refuses: AtomicBool,
+}
+
+impl MemoryBus {
+    /// What was told, in order: the kind and the detail.
+    pub fn told(&self) -> Vec<(&'static str, String)> {
+        lock(&self.told).clone()
+    }
+
+    /// Refuses from now on, or takes again.
+    pub fn refuse(&self, refuses: bool) {
+        self.refuses.store(refuses, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl EventBus for MemoryBus {
+    async fn tell(&self, kind: &'static str, detail: &str) -> Result<()> {
+        if self.refuses.load(Ordering::SeqCst) {
+            return Err(StepError::Aws {
+                service: "events",
+                action: "PutEvents",
+                detail: "refused".to_owned(),
+            });
+        }
+        lock(&self.told).push((kind, detail.to_owned()));
         Ok(())
     }
 }

@@ -116,18 +116,24 @@ pub trait TaskIndex: Send + Sync {
     async fn expected(&self, before_epoch_s: u64, limit: usize) -> Result<Vec<(TaskId, u64)>>;
 }
 
+/// A stretch of a list of people's orders, by place ([`WaitingOrder::place`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch<'a> {
+    /// The list.
+    pub list: PeopleList,
+    /// What is behind this place; `None` for all from the beginning.
+    pub after: Option<&'a str>,
+    /// What is before this place; `None` for all to the end.
+    pub before: Option<&'a str>,
+    /// So many at most.
+    pub limit: usize,
+}
+
 /// The index of orders that wait for people. Eventually consistent, like the others.
 #[async_trait]
 pub trait PeopleIndex: Send + Sync {
-    /// Up to `limit` orders of a list by place ([`WaitingOrder::place`]): those behind `after`, and before `before`. Fewer only
-    /// where there are no more.
-    async fn waiting(
-        &self,
-        list: PeopleList,
-        after: Option<&str>,
-        before: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<WaitingOrder>>;
+    /// The orders of a stretch, by place; fewer than its limit only where there are no more.
+    async fn waiting(&self, stretch: Stretch<'_>) -> Result<Vec<WaitingOrder>>;
 }
 
 /// What an object must be for a write to go through.
@@ -442,6 +448,13 @@ pub trait Sockets: Send + Sync {
     async fn is_open(&self, connection: &ConnectionId) -> Result<bool>;
     /// Closes a connection. Safe to repeat.
     async fn close(&self, connection: &ConnectionId) -> Result<()>;
+}
+
+/// Where others hear of what happens here: the account's event bus.
+#[async_trait]
+pub trait EventBus: Send + Sync {
+    /// Tells of something of this kind, once or more often; `detail` is JSON, and without secrets.
+    async fn tell(&self, kind: &'static str, detail: &str) -> Result<()>;
 }
 
 /// Where the app token comes from.

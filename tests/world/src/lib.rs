@@ -34,7 +34,8 @@ use pipeline::config::{Config, Env};
 use pipeline::context::{Context, Parts, kaltura_client};
 use pipeline::live::LiveTokens;
 use pipeline::memory::{
-    FixedAppToken, ManualClock, MemoryQueue, MemorySockets, MemoryStates, MemoryStreams, MemoryTable,
+    FixedAppToken, ManualClock, MemoryBus, MemoryQueue, MemorySockets, MemoryStates, MemoryStreams,
+    MemoryTable,
 };
 use pipeline::ports::{OrderQueue, TaskStore, WorkState};
 use pipeline::record::TaskRecord;
@@ -75,6 +76,8 @@ pub struct World {
     pub streams: Arc<MemoryStreams>,
     /// The websocket.
     pub sockets: Arc<MemorySockets>,
+    /// The account's event bus.
+    pub bus: Arc<MemoryBus>,
     /// The bucket.
     pub bucket: ServedBucket,
     /// The vendor's clock; [`World::advance`] moves Kaltura's with it.
@@ -203,6 +206,7 @@ impl World {
             Arc::new(MemorySockets::default()),
         );
         let live_tokens = LiveTokens::new("a secret of more than thirty-two letters", 1).unwrap();
+        let bus = Arc::new(MemoryBus::default());
         let bucket = ServedBucket::start().await;
         let (engine, set) = vendor.engines();
         let fetch_config = media::FetchConfig {
@@ -227,6 +231,7 @@ impl World {
                 objects: Some(Arc::new(bucket.clone())),
                 executions: Some(states.clone()),
                 completions: Some(states.clone()),
+                events: Some(bus.clone()),
                 fetcher: Some(Arc::new(media::Fetcher::new(fetch_config).unwrap())),
                 engines: Some(EngineSet::new(set)),
                 people: Some(table.clone()),
@@ -245,6 +250,7 @@ impl World {
             states,
             streams,
             sockets,
+            bus,
             bucket,
             clock,
             engine,

@@ -20,9 +20,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::failed;
 use crate::error::{Result, StepError};
-use crate::people::{PeopleList, WaitingOrder};
+use crate::people::WaitingOrder;
 use crate::ports::{
-    Gate, GateClosed, KnownTask, Leases, PeopleIndex, SessionStore, StagedTask, TaskIndex, TaskStore,
+    Gate, GateClosed, KnownTask, Leases, PeopleIndex, SessionStore, StagedTask, Stretch, TaskIndex, TaskStore,
 };
 use crate::record::{Duty, RECORD_VERSION, Stage, TaskRecord, TaskState};
 use crate::session::CachedSession;
@@ -448,17 +448,13 @@ impl TaskIndex for Table {
 
 #[async_trait]
 impl PeopleIndex for Table {
-    async fn waiting(
-        &self,
-        list: PeopleList,
-        after: Option<&str>,
-        before: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<WaitingOrder>> {
+    async fn waiting(&self, stretch: Stretch<'_>) -> Result<Vec<WaitingOrder>> {
         // A sort key takes one condition, and BETWEEN has both its ends in it: a blank is before, and a tilde behind, whatever a
         // place may go on with. A place is never as short as what `before` may be.
-        let from = after.map_or_else(|| " ".to_owned(), |after| format!("{after} "));
-        let to = before.unwrap_or("~");
+        let from = stretch
+            .after
+            .map_or_else(|| " ".to_owned(), |after| format!("{after} "));
+        let to = stretch.before.unwrap_or("~");
         if from.as_str() > to {
             return Ok(Vec::new());
         }
@@ -470,15 +466,15 @@ impl PeopleIndex for Table {
             .key_condition_expression("#list = :list AND #place BETWEEN :from AND :to")
             .expression_attribute_names("#list", "people_list")
             .expression_attribute_names("#place", "people_place")
-            .expression_attribute_values(":list", AttributeValue::S(list.name().to_owned()))
+            .expression_attribute_values(":list", AttributeValue::S(stretch.list.name().to_owned()))
             .expression_attribute_values(":from", AttributeValue::S(from))
             .expression_attribute_values(":to", AttributeValue::S(to.to_owned()))
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .limit(i32::try_from(stretch.limit).unwrap_or(i32::MAX))
             .into_paginator()
             .items()
             .send();
         let mut orders = Vec::new();
-        while orders.len() < limit
+        while orders.len() < stretch.limit
             && let Some(item) = pages.next().await
         {
             let item = item.map_err(failed(SERVICE, "Query"))?;

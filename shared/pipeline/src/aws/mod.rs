@@ -4,6 +4,7 @@
 //! throttling and network faults are the SDK's own (standard mode); what comes out of here as `Aws` has outlived them.
 
 pub mod dynamodb;
+pub mod events;
 pub mod s3;
 pub mod secrets;
 pub mod sign;

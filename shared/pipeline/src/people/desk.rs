@@ -2,11 +2,16 @@
 //!
 //! Whatever changes the record does so under its version, on what was read just now: of two people who take one order, one gets
 //! it and the other is told who. All of it is safe to repeat.
+//!
+//! Before somebody puts work into an order (opens it, takes it, saves, hands in), Kaltura is asked whether the customer still wants
+//! it, once in some minutes: nobody is to work for an hour, until reconcile looks, on what was withdrawn.
+
+use std::time::Duration;
 
 use kaltura::TaskId;
 
 use super::draft::{self, DraftCue, Origin, SavedDraft, Written};
-use super::hold::{Hold, PeopleRecord, waiting};
+use super::hold::{Ended, Hold, PeopleRecord, waiting};
 use super::person::{Person, Refused, SUPERVISOR};
 use super::work_order::WorkOrder;
 use super::{peaks, service_name};
@@ -17,8 +22,8 @@ use crate::material::{Material, SourceMaterial};
 use crate::plan::{MediaNeed, Order, Plan};
 use crate::ports::{Expected, LinkMethod, PresignedUpload, PresignedUrl};
 use crate::record::TaskRecord;
-use crate::steps::Task;
 use crate::steps::process::load_order;
+use crate::steps::{Task, reconcile};
 use crate::telemetry::names;
 
 /// For how long an order is held where nobody says it.
@@ -31,6 +36,10 @@ const PROLONG_BELOW_S: u64 = 7 * 60 * 60;
 const MEDIA_LINK_S: u64 = 5 * 60;
 /// An upload may begin within this time.
 const UPLOAD_LINK_S: u64 = 15 * 60;
+/// Whether an order was withdrawn is asked again after this time.
+const ASK_EVERY_S: u64 = 3 * 60;
+/// Kaltura is waited for so long.
+const ASK_WITHIN: Duration = Duration::from_secs(5);
 /// How often a change is tried against others' writes.
 const TRIES: u32 = 5;
 
@@ -126,6 +135,26 @@ impl<'a> Desk<'a> {
         Ok(Seen { record, plan })
     }
 
+    /// The same, where the customer has not withdrawn it. One that was is closed, and its execution ended.
+    async fn wanted(&self, seen: Seen) -> Result<Seen, Refused> {
+        let now_epoch_s = self.now_epoch_s();
+        let is_fresh = |asked_epoch_s: u64| now_epoch_s < asked_epoch_s + ASK_EVERY_S;
+        if seen.record.people.asked_epoch_s.is_some_and(is_fresh) {
+            return Ok(seen);
+        }
+        // First the time: of many who come at once one asks, and a Kaltura that doesn't answer is not waited for by each.
+        let task_id = seen.record.task_id.clone();
+        let asks = |people: &mut PeopleRecord, now_epoch_s| {
+            people.asked_epoch_s = Some(now_epoch_s);
+            Ok(())
+        };
+        let record = self.change(&task_id, asks).await?;
+        if reconcile::closed_if_withdrawn(self.ctx, &record, ASK_WITHIN).await? {
+            return Err(Refused::Ended(Ended::Withdrawn));
+        }
+        Ok(Seen { record, ..seen })
+    }
+
     /// The same where this person holds it, or looks at it as a supervisor.
     async fn at_work(&self, task_id: &TaskId) -> Result<Seen, Refused> {
         let seen = self.seen(task_id).await?;
@@ -151,6 +180,7 @@ impl<'a> Desk<'a> {
     /// All that the customer says of an order.
     pub async fn order(&self, task_id: &TaskId) -> Result<WorkOrder, Refused> {
         let seen = self.seen(task_id).await?;
+        let seen = self.wanted(seen).await?;
         self.work_order(seen.record).await
     }
 
@@ -196,6 +226,8 @@ impl<'a> Desk<'a> {
     /// Takes an order, until then or for [`HOLD_S`].
     pub async fn take(&self, task_id: &TaskId, until_epoch_s: Option<u64>) -> Result<WorkOrder, Refused> {
         let until_epoch_s = self.until(until_epoch_s)?;
+        let seen = self.seen(task_id).await?;
+        self.wanted(seen).await?;
         let take = |people: &mut PeopleRecord, now_epoch_s| people.take(self.who, until_epoch_s, now_epoch_s);
         let record = self.change(task_id, take).await?;
         self.told(task_id, "take");
@@ -312,6 +344,7 @@ impl<'a> Desk<'a> {
     ) -> Result<Saved, Refused> {
         written.within_limits()?;
         let seen = self.writing(task_id).await?;
+        let seen = self.wanted(seen).await?;
         let key = draft::key_of(&seen.record);
         let saved_epoch_s = self.now_epoch_s();
         let draft = SavedDraft {
@@ -462,6 +495,7 @@ impl<'a> Desk<'a> {
     /// Hands in.
     pub async fn submit(&self, task_id: &TaskId, work: Work) -> Result<Checked, Refused> {
         let seen = self.writing(task_id).await?;
+        let seen = self.wanted(seen).await?;
         let handed = self.handed(&seen, work).await?;
         match handin::run(self.ctx, task_id, &handed, Some(self.who)).await? {
             HandedIn::Taken { what, warnings } => {

@@ -66,6 +66,9 @@ pub struct PeopleRecord {
     /// The warnings before its deadline that were given, in percent of its time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warned_percent: Vec<u8>,
+    /// When Kaltura was last asked, because of what somebody did, whether the customer still wants it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_epoch_s: Option<u64>,
 }
 
 impl PeopleRecord {

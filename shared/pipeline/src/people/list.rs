@@ -14,12 +14,15 @@ use super::person::{Person, PersonId, covers};
 use crate::context::Context;
 use crate::error::Result;
 use crate::plan::PlanLanguage;
+use crate::ports::Stretch;
 use crate::record::TaskRecord;
 
 /// A due time behind all others, for orders that have none: within the twelve digits of a place.
 const NEVER_EPOCH_S: u64 = 999_999_999_999;
-/// How many entries are read at a time where a filter may pass over most.
+/// How many entries are read at a time, at most: a filter may pass over nearly all. The first time it is no more than a page.
 const READ_AT_ONCE: usize = 1_000;
+/// By how much more is read the next time.
+const READ_GROWS: usize = 4;
 /// How many entries one page reads at most; behind them the cursor goes on.
 const MOST_READ: usize = 5_000;
 
@@ -161,10 +164,6 @@ impl Question {
             && self.language.as_ref().is_none_or(speaks)
             && who.lacks(&order.service, order.languages()).is_none()
     }
-
-    fn filters(&self, who: &Person) -> bool {
-        !who.is_supervisor() || self.service.is_some() || self.language.is_some()
-    }
 }
 
 /// A page of the list.
@@ -186,16 +185,18 @@ struct Read {
 /// The page that somebody sees. A page may be short, or empty, and yet not be the last.
 pub async fn list(ctx: &Context, who: &Person, question: &Question) -> Result<Page> {
     let now_epoch_s = ctx.clock.now_epoch_s();
-    let mut read = read(ctx, PeopleList::Taken, who, question, now_epoch_s).await?;
-    if question.wanted == Wanted::Open {
-        let open = self::read(ctx, PeopleList::Open, who, question, now_epoch_s).await?;
-        read.orders.extend(open.orders);
-        read.to = match (read.to, open.to) {
+    let read = async |list| read(ctx, list, who, question, now_epoch_s).await;
+    let Read { mut orders, mut to } = if question.wanted == Wanted::Open {
+        let (mut taken, open) = tokio::try_join!(read(PeopleList::Taken), read(PeopleList::Open))?;
+        taken.orders.extend(open.orders);
+        taken.to = match (taken.to, open.to) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         };
-    }
-    let Read { mut orders, mut to } = read;
+        taken
+    } else {
+        read(PeopleList::Taken).await?
+    };
     orders.sort_by_cached_key(WaitingOrder::place);
     // What lies behind the place that was read to in both is told later, that none is passed over.
     orders.retain(|order| to.as_ref().is_none_or(|to| order.place() <= *to));
@@ -213,20 +214,24 @@ async fn read(
     question: &Question,
     now_epoch_s: u64,
 ) -> Result<Read> {
-    let filters = question.filters(who) || list == PeopleList::Taken;
-    let at_once = if filters { READ_AT_ONCE } else { question.limit + 1 };
+    let mut limit = question.limit + 1;
     let before = question
         .due_before_epoch_s
         .map(|due| format!("{:012}", due.min(NEVER_EPOCH_S)));
     let mut to = question.after.clone();
     let (mut orders, mut read) = (Vec::new(), 0);
     loop {
-        let chunk = ctx
-            .people()?
-            .waiting(list, to.as_deref(), before.as_deref(), at_once)
-            .await?;
+        let stretch = Stretch {
+            list,
+            after: to.as_deref(),
+            before: before.as_deref(),
+            limit,
+        };
+        let chunk = ctx.people()?.waiting(stretch).await?;
         read += chunk.len();
-        let is_last = chunk.len() < at_once;
+        let is_last = chunk.len() < limit;
+        // What was read so far had little for this person, so more is read at once.
+        limit = (limit * READ_GROWS).min(READ_AT_ONCE);
         to = chunk.last().map(WaitingOrder::place).or(to);
         orders.extend(
             chunk

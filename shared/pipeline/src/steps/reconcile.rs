@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use engines::{EngineError, JobId};
 use futures::StreamExt;
-use kaltura::TaskStatus;
+use kaltura::{TaskId, TaskStatus};
 
 use super::complete::{self, Completed};
 use super::fail::Ending;
@@ -156,10 +156,7 @@ async fn look(task: &mut Task<'_>) -> Result<Found> {
             if error.class() != Class::Gone {
                 return Err(error);
             }
-            ctx.executions()?
-                .stop(&task_id, attempt, "the task is no longer ours at kaltura")
-                .await?;
-            fail::gone(task).await?;
+            close(task).await?;
             end_job(task).await;
             return Ok(Found::Gone);
         }
@@ -178,6 +175,49 @@ fn has_no_event(error: &StepError) -> bool {
             Refusal::EventOver { .. } | Refusal::EventUnknown { .. } | Refusal::EventNotLive { .. }
         )
     )
+}
+
+/// Closes a task that is no longer ours at Kaltura, and ends its execution. Safe to repeat.
+async fn close(task: &mut Task<'_>) -> Result<()> {
+    let (task_id, attempt) = (task.record.task_id.clone(), task.record.attempt);
+    let executions = task.ctx.executions()?;
+    let stopped = executions.stop(&task_id, attempt, "the task is no longer ours at kaltura");
+    stopped.await?;
+    fail::gone(task).await
+}
+
+/// Asks Kaltura whether it still has a task for us that waits for people, and closes one that it hasn't; says whether it did. It
+/// asks by the access key alone and waits no longer than `within`, since a person waits for the answer: where there is none, the
+/// task counts as ours, and the next look finds out. Safe to repeat.
+pub(crate) async fn closed_if_withdrawn(
+    ctx: &Context,
+    record: &TaskRecord,
+    within: Duration,
+) -> Result<bool> {
+    let client = ctx.kaltura.task(&record.task_id, &record.access_key);
+    let Ok(told) = tokio::time::timeout(within, client.get()).await else {
+        tracing::warn!(task_id = %record.task_id, "kaltura doesn't say in time whether the task is ours yet");
+        return Ok(false);
+    };
+    let told = told.map_err(StepError::from);
+    match told.and_then(|details| claim::check_is_ours(&record.task_id, details.status)) {
+        Ok(()) => Ok(false),
+        Err(error) if error.class() == Class::Gone => {
+            let input = StepInput {
+                task_id: record.task_id.clone(),
+                attempt: record.attempt,
+            };
+            match super::run(ctx, "withdrawn", &input, close).await {
+                // Somebody else has closed it meanwhile.
+                Ok(()) | Err(StepError::Ended { .. }) => Ok(true),
+                Err(error) => Err(error),
+            }
+        }
+        Err(error) => {
+            tracing::warn!(task_id = %record.task_id, %error, "kaltura doesn't say whether the task is ours yet");
+            Ok(false)
+        }
+    }
 }
 
 /// How long the customer has to wait yet who expects his task first, in whatever state it is. Shown and alarmed, and nothing

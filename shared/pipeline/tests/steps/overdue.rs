@@ -3,11 +3,13 @@
 use engines::aws::stub::Answer;
 use kaltura_sim::ProfileSpec;
 use pipeline::Class;
+use pipeline::people::deadline;
 use pipeline::ports::{ObjectStore, TaskStore};
 use pipeline::record::{CHECK_JOBS_EVERY_S, FIRST_CHECK_AFTER_S, FUNCTION_ENDS_WITHIN_S, TaskState};
 use pipeline::steps::fail::{self, Ending};
 use pipeline::steps::reconcile::{self, ReconcileReport};
 use pipeline::steps::{StepInput, fetch, finalize, render, sweep};
+use serde_json::Value;
 use step_world::{Amazon, World, order};
 
 const HOUR_S: u64 = 60 * 60;
@@ -45,12 +47,49 @@ async fn an_order_of_peoples_is_warned_of_as_its_time_goes_by_and_waits_on() {
         assert!(record.check_at_epoch_s.unwrap() <= world.ctx.clock.now_epoch_s() + HOUR_S);
     }
     assert_eq!(told, [vec![], vec![50], vec![50, 80], vec![50, 80, 100]]);
+    let events = world.bus.told();
+    let percents: Vec<Value> = events
+        .iter()
+        .map(|(kind, detail)| {
+            assert_eq!(*kind, deadline::WARNING);
+            let detail: Value = serde_json::from_str(detail).unwrap();
+            assert_eq!(detail["task_id"], input.task_id.as_str());
+            detail["percent"].clone()
+        })
+        .collect();
+    assert_eq!(percents, [50, 80, 100], "each once");
     let record = world.record(&input.task_id).await;
     assert!(
         record.accepted().is_some() && record.failure.is_none(),
         "it waits on, late"
     );
     assert!(world.states.failed().is_empty());
+}
+
+#[tokio::test]
+async fn a_warning_that_nobody_could_be_told_of_comes_again_and_keeps_no_order_from_its_end() {
+    let world = World::of_every_service(&[("PEOPLE_AFTER_DEADLINE", "fail")]).await;
+    let input = with_people(&world).await;
+    world.bus.refuse(true);
+    world.advance(13 * HOUR_S);
+    assert_eq!(looked(&world).await.failed, 1);
+    assert!(
+        world
+            .record(&input.task_id)
+            .await
+            .people
+            .warned_percent
+            .is_empty()
+    );
+    world.bus.refuse(false);
+    world.advance(HOUR_S);
+    looked(&world).await;
+    assert_eq!(world.record(&input.task_id).await.people.warned_percent, [50]);
+    assert_eq!(world.bus.told().len(), 1);
+    world.bus.refuse(true);
+    world.advance(11 * HOUR_S);
+    assert_eq!(looked(&world).await, put_right(1, 1), "it fails at its deadline");
+    assert_eq!(world.states.failed(), [("a-token".to_owned(), Class::Terminal)]);
 }
 
 #[tokio::test]
