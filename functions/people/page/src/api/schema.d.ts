@@ -728,7 +728,8 @@ export interface components {
          *     }
          */
         Until: {
-            until_epoch_s?: components["schemas"]["EpochS"];
+            /** @description Within the next 14 days; none: for eight hours. */
+            until_epoch_s?: number | null;
         };
     };
     responses: {
@@ -1131,7 +1132,7 @@ export interface operations {
                     reason: string;
                     /** @default false */
                     ends_order?: boolean;
-                    text_for_customer?: string;
+                    text_for_customer?: string | null;
                 };
             };
         };
@@ -1342,10 +1343,7 @@ export interface operations {
                         cues: components["schemas"]["Cue"][];
                         text: string | null;
                         /** @description Start and end of each natural pause. */
-                        pauses_ms: [
-                            number,
-                            number
-                        ][];
+                        pauses_ms: number[][];
                     };
                 };
             };
