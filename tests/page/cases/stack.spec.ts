@@ -1,14 +1,25 @@
-import { anOrder, draftState, expect, expectSaved, isMock, letIn, logIn, open, shoot, spoilLogin, talk, test, text } from './world';
+import type { Page } from '@playwright/test';
+import { anOrder, draftState, expect, expectSaved, isMock, letIn, logIn, open, orders, shoot, spoilLogin, talk, test, text } from './world';
 
-/** The people of the issuer who can do captions in English. */
-const [ANA, BEN] = ['Ana', 'Ben'];
+/** The people of the issuer: the first two do captions in English, the second translates into Spanish, the third does sound. */
+const [ANA, BEN, CHLOE] = ['Ana', 'Ben', 'Chloe'];
+
+/** Hands in, warnings or not. */
+async function handIn(page: Page, task: string): Promise<void> {
+  const done = page.getByText(`Order ${task} was handed in. Thank you.`);
+  const anyway = page.getByRole('button', { name: 'Hand in with these warnings' });
+  await page.getByRole('button', { name: 'Hand in' }).click();
+  await expect(done.or(anyway)).toBeVisible({ timeout: 20_000 });
+  if (await anyway.isVisible()) await anyway.click();
+  await expect(done).toBeVisible({ timeout: 20_000 });
+}
 
 test('an order in people\'s hands, with all that may come between, from the list to handing in', async ({ browser, page, context }) => {
   test.setTimeout(isMock ? 60_000 : 180_000);
   if (isMock) await anOrder({ service: 'captions', cues: talk(3), due_in_s: -99_999 });
   await logIn(page, ANA);
   await page.getByLabel('Service').selectOption('captions');
-  const task = process.env.PAGE_TASK ?? (await page.getByRole('rowheader').first().innerText());
+  const task = orders.captions?.task ?? process.env.PAGE_TASK ?? (await page.getByRole('rowheader').first().innerText());
   await shoot(page, 'stack-list');
 
   const others = await browser.newContext();
@@ -68,12 +79,49 @@ test('an order in people\'s hands, with all that may come between, from the list
   });
 
   await test.step('it is handed in', async () => {
-    const done = page.getByText(`Order ${task} was handed in. Thank you.`);
-    const anyway = page.getByRole('button', { name: 'Hand in with these warnings' });
-    await page.getByRole('button', { name: 'Hand in' }).click();
-    await expect(done.or(anyway)).toBeVisible({ timeout: 20_000 });
-    if (await anyway.isVisible()) await anyway.click();
-    await expect(done).toBeVisible({ timeout: 20_000 });
+    await handIn(page, task);
     await shoot(page, 'stack-done');
   });
 });
+
+test('a translation of a stack is written beside its source and handed in', async ({ page }) => {
+  test.setTimeout(120_000);
+  const task = orders.translation?.task;
+  test.skip(task === undefined, 'wants a translation of a stack');
+  if (task === undefined) return;
+  await logIn(page, BEN);
+  await open(page, task);
+  await page.getByRole('button', { name: 'Take this order' }).click();
+  await expect(text(page, 1)).toHaveAttribute('lang', /^es/, { timeout: 15_000 });
+  const source = page.locator('.cue').first().getByRole('group', { name: 'Source' });
+  await expect(source).toContainText(/\w{3}/);
+  // The machine's draft stands beside it; a person changes what it says.
+  await expect(text(page, 1)).not.toHaveValue('');
+  await text(page, 1).fill('Esto lo ha traducido una persona.');
+  await page.keyboard.press('Control+Enter');
+  await expect(text(page, 2)).toBeFocused();
+  await expectSaved(page);
+  await shoot(page, 'stack-translation');
+  await handIn(page, task);
+});
+
+for (const service of ['dubbing', 'extended-audio-description']) {
+  test(`a file is handed in for an order of a stack (${service})`, async ({ page }) => {
+    test.setTimeout(120_000);
+    const order = orders[service];
+    test.skip(order === undefined, `wants an order of a stack: ${service}`);
+    if (order === undefined) return;
+    await logIn(page, CHLOE);
+    await open(page, order.task);
+    await page.getByRole('button', { name: 'Take this order' }).click();
+    const file = page.getByLabel('File', { exact: true });
+    const way = page.getByRole('radio', { name: 'Upload a file' });
+    await expect(file.or(way)).toBeVisible({ timeout: 15_000 });
+    if (await way.isVisible()) await way.check();
+    await file.setInputFiles(order.file);
+    await page.getByRole('button', { name: 'Upload and check' }).click();
+    await expect(page.getByText(/^Uploaded: /)).toBeVisible({ timeout: 30_000 });
+    await shoot(page, `stack-${service}`);
+    await handIn(page, order.task);
+  });
+}

@@ -7,8 +7,10 @@ import type { Wish } from '../mock/world';
 
 export { expect } from '@playwright/test';
 
-/** Against a stack there is one order to do, by `stack.spec.ts`; whatever needs an order made for it is left to the mock. */
+/** Against a stack its own orders are done, by `stack.spec.ts`; whatever needs an order made for it is left to the mock. */
 export const isMock = process.env.PAGE_URL === undefined;
+/** The stack's orders that are to be done, by service: the task, and a file that may be handed in for it. */
+export const orders = JSON.parse(process.env.PAGE_ORDERS ?? '{}') as Partial<Record<string, { task: string; file: string }>>;
 const mock = `http://127.0.0.1:${process.env.PAGE_PORT ?? '4790'}/_mock`;
 const target = `${process.env.CARGO_TARGET_DIR ?? '../../target'}/page`;
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
