@@ -8,7 +8,8 @@ use kaltura::TaskId;
 
 use super::input::Refused;
 use super::message;
-use super::stream::{Bound, ConnectionId, LiveStream, Message, Place, Role, StreamState};
+use super::places::Place;
+use super::stream::{Bound, ConnectionId, LiveStream, Message, Role, StreamState};
 use super::take_in::{SAVE_TRIES, conflict};
 use crate::context::Context;
 use crate::error::{Result, StepError};

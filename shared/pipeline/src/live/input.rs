@@ -189,7 +189,10 @@ impl LiveInput {
             let at = format!("line {} column {}", error.line(), error.column());
             let text = error.to_string();
             let found = text.split(" at line ").next().unwrap_or_default();
-            malformed(at, found, "a post of words as openapi.yaml has it")
+            match found.rsplit_once(", expected ") {
+                Some((found, expected)) => malformed(at, found, expected),
+                None => malformed(at, found, "a post of words as openapi.yaml has it"),
+            }
         })?;
         input.check()?;
         Ok(input)
@@ -274,7 +277,7 @@ fn within(at: &str, number: f64, least: f64, most: f64) -> Result<(), Refused> {
     }
     Err(malformed(
         at,
-        number.to_string(),
+        format!("{number:?}"),
         format!("a number from {least} to {most}"),
     ))
 }

@@ -6,7 +6,8 @@ use captions::Passage;
 use captions::live::{LiveRules, translated_words};
 use engines::{JobId, SourceLanguage, Translate, WorkKind};
 
-use super::stream::{Heard, LiveStream};
+use super::hear::Heard;
+use super::stream::LiveStream;
 use crate::context::Context;
 use crate::error::Result;
 

@@ -13,9 +13,11 @@
 
 mod end;
 mod hand_out;
+mod hear;
 mod input;
 mod lay_out;
 pub mod message;
+mod places;
 mod stream;
 mod take_in;
 mod token;
@@ -23,9 +25,9 @@ mod token;
 pub use end::{EndReason, Ended, end, transcript_key};
 pub use hand_out::{Joined, LEASE_S, POST_TIMEOUT, hand_out, join, leave, look, speak};
 pub use input::{LiveInput, LiveLine, LiveWord, MOST_INPUT_BYTES, Origin, Refused};
+pub use places::Place;
 pub use stream::{
-    Bound, ConnectionId, LiveStream, Message, Place, Role, STREAM_VERSION, Source, StreamSettings,
-    StreamState,
+    Bound, ConnectionId, LiveStream, Message, Role, STREAM_VERSION, Source, StreamSettings, StreamState,
 };
 pub use take_in::{TakenIn, note_on_air, take_in};
 pub use token::{LiveToken, LiveTokens};

@@ -5,4 +5,5 @@
 mod killed;
 mod readers;
 mod stage;
+mod translated;
 mod writers;

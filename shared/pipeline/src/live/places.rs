@@ -1,0 +1,156 @@
+//! The readers' places in a stream: who has one, what was sent to it, and who is given one that was left.
+
+use serde::{Deserialize, Serialize};
+
+use super::stream::{ConnectionId, LiveStream};
+
+/// A stream has at most so many places.
+const MOST_PLACES: usize = 32;
+/// A place that a reader left is kept for so long, for the reader to come back to.
+const PLACE_KEPT_S: u64 = 5 * 60;
+/// What was sent so shortly before a reader left may not have reached it: it is sent again, with the same id.
+const SENT_AGAIN_S: u64 = 3;
+/// A connection is made within this time: until then, API Gateway may say that it is not there.
+const CONNECTING_S: u64 = 10;
+
+/// A reader's place in the stream. It outlives the connection, so that the next one goes on where this one stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Its number.
+    pub number: u32,
+    /// Who has it; `None` where its reader has gone.
+    pub connection: Option<ConnectionId>,
+    /// Since when it is had, or not.
+    pub since_epoch_s: u64,
+    /// The last message that was sent to it.
+    pub delivered_seq: u64,
+    /// Whether its connection has ever taken a message: one that is only being made doesn't yet.
+    #[serde(default)]
+    pub is_proven: bool,
+    /// What was sent lately: when, and the last message before it.
+    #[serde(default)]
+    pub recent: Vec<(u64, u64)>,
+    /// How often in a row nothing could be sent to it in time.
+    #[serde(default)]
+    pub strikes: u32,
+    /// Until when it is left alone, because it is slow.
+    #[serde(default)]
+    pub rests_until_epoch_s: u64,
+}
+
+impl Place {
+    /// Notes that everything up to `seq` was sent.
+    pub(super) fn sent(&mut self, seq: u64, now_epoch_s: u64) {
+        if seq <= self.delivered_seq {
+            return;
+        }
+        self.recent.retain(|(at, _)| at + SENT_AGAIN_S >= now_epoch_s);
+        if self.recent.last().is_none_or(|(at, _)| *at < now_epoch_s) {
+            self.recent.push((now_epoch_s, self.delivered_seq));
+        }
+        self.delivered_seq = seq;
+        self.is_proven = true;
+        self.strikes = 0;
+    }
+
+    /// Whether its connection can be taken for gone when API Gateway says so: not while it may only be in the making.
+    pub(super) fn is_settled(&self, now_epoch_s: u64) -> bool {
+        self.is_proven || self.since_epoch_s + CONNECTING_S <= now_epoch_s
+    }
+
+    /// Its reader has gone: what it got in its last seconds is to be sent again.
+    pub(super) fn vacate(&mut self, now_epoch_s: u64) {
+        let unsure = self
+            .recent
+            .iter()
+            .find(|(at, _)| at + SENT_AGAIN_S >= now_epoch_s);
+        if let Some((_, before)) = unsure {
+            self.delivered_seq = *before;
+        }
+        self.recent.clear();
+        self.connection = None;
+        self.since_epoch_s = now_epoch_s;
+        self.is_proven = false;
+        self.strikes = 0;
+        self.rests_until_epoch_s = 0;
+    }
+}
+
+impl LiveStream {
+    /// Gives a connection its place: the one that it has, else the one longest without a reader, else a new one. The first place
+    /// of all begins with the oldest message that the record has, a later one with the next. `None` where too many are there.
+    pub(super) fn seat(&mut self, connection: &ConnectionId, now_epoch_s: u64) -> Option<u32> {
+        if let Some(place) = self.place_of(connection) {
+            return Some(place.number);
+        }
+        self.places
+            .retain(|place| place.connection.is_some() || place.since_epoch_s + PLACE_KEPT_S >= now_epoch_s);
+        let vacant = self.places.iter_mut().filter(|place| place.connection.is_none());
+        if let Some(place) = vacant.min_by_key(|place| (place.since_epoch_s, place.number)) {
+            place.connection = Some(connection.clone());
+            place.since_epoch_s = now_epoch_s;
+            return Some(place.number);
+        }
+        if self.places.len() >= MOST_PLACES {
+            return None;
+        }
+        let number = self.next_place;
+        self.next_place += 1;
+        self.places.push(Place {
+            number,
+            connection: Some(connection.clone()),
+            since_epoch_s: now_epoch_s,
+            delivered_seq: match self.tail.first() {
+                Some(oldest) if number == 1 => oldest.seq - 1,
+                _ => self.next_seq - 1,
+            },
+            is_proven: false,
+            recent: Vec::new(),
+            strikes: 0,
+            rests_until_epoch_s: 0,
+        });
+        Some(number)
+    }
+
+    fn place_of(&self, connection: &ConnectionId) -> Option<&Place> {
+        self.places
+            .iter()
+            .find(|place| place.connection.as_ref() == Some(connection))
+    }
+
+    /// The reader of a connection has gone; says whether it had a place.
+    pub(super) fn vacate(&mut self, connection: &ConnectionId, now_epoch_s: u64) -> bool {
+        let place = self
+            .places
+            .iter_mut()
+            .find(|place| place.connection.as_ref() == Some(connection));
+        place.map(|place| place.vacate(now_epoch_s)).is_some()
+    }
+
+    /// Whether this connection has a place.
+    pub fn has(&self, connection: &ConnectionId) -> bool {
+        self.place_of(connection).is_some()
+    }
+
+    /// Whether somebody who has left may still come back.
+    pub(super) fn may_come_back(&self, now_epoch_s: u64) -> bool {
+        self.ended_epoch_s
+            .is_none_or(|ended| ended + PLACE_KEPT_S >= now_epoch_s)
+    }
+
+    /// Whether a reader was lost before it had everything, and may still come back for the rest of a stream that has ended.
+    pub fn awaits_readers(&self, now_epoch_s: u64) -> bool {
+        let last_seq = self.next_seq - 1;
+        self.may_come_back(now_epoch_s) && self.places.iter().any(|place| place.delivered_seq < last_seq)
+    }
+
+    /// Whether somebody is there whom something is to be sent to now.
+    pub(super) fn has_undelivered(&self, now_epoch_s: u64) -> bool {
+        let last_seq = self.next_seq - 1;
+        self.places.iter().any(|place| {
+            place.connection.is_some()
+                && place.delivered_seq < last_seq
+                && place.rests_until_epoch_s <= now_epoch_s
+        })
+    }
+}
