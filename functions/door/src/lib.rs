@@ -39,8 +39,9 @@ pub enum Ended {
     NobodyWaits,
 }
 
-/// What looks at an engine's job, and completes the task that waits for it. Safe to repeat.
-#[async_trait]
+/// What looks at an engine's job, and completes the task that waits for it. Safe to repeat. Its futures stay on their thread, as a
+/// function's whole event does.
+#[async_trait(?Send)]
 pub trait Completion: Send + Sync {
     /// Looks at a job that is said to have ended.
     async fn ended(&self, job_id: &JobId) -> Result<Ended>;
@@ -88,7 +89,7 @@ pub async fn door() -> Result<Door> {
 /// The tasks that wait for an engine elsewhere.
 struct Waits(Context);
 
-#[async_trait]
+#[async_trait(?Send)]
 impl Completion for Waits {
     async fn ended(&self, job_id: &JobId) -> Result<Ended> {
         match complete::run(&self.0, job_id).await? {

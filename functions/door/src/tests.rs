@@ -25,7 +25,7 @@ impl Clock for TestClock {
 #[derive(Default)]
 struct OneJob(Mutex<Vec<String>>);
 
-#[async_trait]
+#[async_trait(?Send)]
 impl Completion for OneJob {
     async fn ended(&self, job_id: &JobId) -> Result<Ended> {
         self.0.lock().unwrap().push(job_id.to_string());

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use engines::{EngineError, JobId};
 use futures::StreamExt;
-use kaltura::{TaskId, TaskStatus};
+use kaltura::TaskStatus;
 
 use super::complete::{self, Completed};
 use super::fail::Ending;
