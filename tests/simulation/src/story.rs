@@ -293,18 +293,6 @@ impl Story {
         self.placed.push(placed);
     }
 
-    /// Places an order of captions, or one of five for a live event within the hour.
-    async fn place_any(&mut self) {
-        if self.chaos.below(5) > 0 {
-            return self.place().await;
-        }
-        let customer = 101 + i64::try_from(self.chaos.below(3)).unwrap();
-        let policy = 1 + i64::try_from(self.chaos.below(3)).unwrap();
-        let begins_in_s = 600 + self.chaos.below(3_000) as u64;
-        let says_end = self.chaos.happens(0.5);
-        self.place_live(customer, policy, begins_in_s, says_end).await;
-    }
-
     /// Places an order for a live event that begins in so many seconds and lasts twenty minutes. Its engine says when it is over,
     /// or leaves that to the vendor.
     pub async fn place_live(&mut self, customer: i64, policy: i64, begins_in_s: u64, says_end: bool) {
@@ -344,7 +332,7 @@ impl Story {
         let bad_until_epoch_s = self.now_epoch_s() + turns.bad_times_s;
         while self.now_epoch_s() < bad_until_epoch_s {
             if self.placed.len() < turns.orders && self.chaos.happens(0.3) {
-                self.place_any().await;
+                self.place().await;
             }
             if self.chaos.happens(turns.customer_turns) {
                 self.a_customer_turns();
@@ -353,7 +341,7 @@ impl Story {
             self.pass(pause_s).await;
         }
         while self.placed.len() < turns.orders {
-            self.place_any().await;
+            self.place().await;
         }
         self.chaos.plan(Plan::Calm);
         self.sim.clear_faults();
