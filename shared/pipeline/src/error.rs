@@ -285,6 +285,7 @@ impl Refusal {
     }
 
     /// What the customer reads as `errDescription`: plain words, what to do about it, nothing internal.
+    #[expect(clippy::too_many_lines, reason = "one text a refusal, in one place")]
     pub fn customer_text(&self) -> String {
         match self {
             Self::NoEntry { .. } => {

@@ -17,6 +17,7 @@ const DESCRIPTION_TITLE: &str = "Extended Audio Description";
 
 /// What the vendor, and not the customer, decides of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "switches, each of its own")]
 pub struct PlanRules {
     /// Transcripts go with captions (the guide calls them optional).
     pub transcripts: bool,

@@ -80,21 +80,7 @@ async fn claim(task: &mut Task<'_>) -> Result<Claimed> {
     check_is_ours(&task.record.task_id, details.status)?;
     let order = Order::new(&task.record, &details)?;
     if !order.belongs_to(ctx.config.processing_region) {
-        if processing_already {
-            // Only a dead key brings us here: PROCESSING had to come first. The other stack must find it PENDING.
-            update(ctx, &task.record.task_id, UpdateJob::new(TaskStatus::Pending)).await?;
-        }
-        let now_epoch_s = ctx.clock.now_epoch_s();
-        let region = order.processing_region.unwrap_or_default();
-        task.change(|record| {
-            record.end(
-                TaskState::LeftAlone,
-                now_epoch_s,
-                &format!("belongs to processing region {region}"),
-            );
-        })
-        .await?;
-        metrics::counter!(names::TASKS_LEFT_ALONE, "Reason" => "AnotherRegion").increment(1);
+        leave_alone(task, &order, processing_already).await?;
         return Ok(Claimed::AnotherRegion);
     }
     let was_on_air = details.status == Some(TaskStatus::Processing) && !processing_already;
@@ -178,6 +164,27 @@ async fn claim(task: &mut Task<'_>) -> Result<Claimed> {
     metrics::histogram!(names::QUEUE_WAIT_S).record(waited_s as f64);
     ctx.executions()?.start(&task.record.task_id, attempt).await?;
     Ok(Claimed::Started)
+}
+
+/// A task of the stack of another processing region, left as it was.
+async fn leave_alone(task: &mut Task<'_>, order: &Order, processing_already: bool) -> Result<()> {
+    let ctx = task.ctx;
+    if processing_already {
+        // Only a dead key brings us here: PROCESSING had to come first. The other stack must find it PENDING.
+        update(ctx, &task.record.task_id, UpdateJob::new(TaskStatus::Pending)).await?;
+    }
+    let now_epoch_s = ctx.clock.now_epoch_s();
+    let region = order.processing_region.unwrap_or_default();
+    task.change(|record| {
+        record.end(
+            TaskState::LeftAlone,
+            now_epoch_s,
+            &format!("belongs to processing region {region}"),
+        );
+    })
+    .await?;
+    metrics::counter!(names::TASKS_LEFT_ALONE, "Reason" => "AnotherRegion").increment(1);
+    Ok(())
 }
 
 /// Whether nothing was made or delivered by a former plan, which would have to fit this one: a task that goes on after
