@@ -26,7 +26,7 @@ use crate::Arguments;
 use crate::handler::{call, function, post, post_event};
 use crate::meter::{Took, metered};
 use crate::speech::Speech;
-use crate::tally::{Faults, compare};
+use crate::tally::{Faults, Got, compare};
 use crate::told::{Row, Times};
 
 /// The function's name in the stack, and the local stack's.
@@ -45,7 +45,7 @@ const REPLAYED_PERCENT: u32 = 5;
 const DEADLINE: Duration = Duration::from_mins(3);
 
 /// What came on one connection: message and when.
-type Log = Vec<(String, Instant)>;
+type Log = Vec<(Got, Instant)>;
 
 /// Somebody who listens, and comes back when the connection breaks.
 struct Reader {
@@ -103,13 +103,11 @@ async fn listen(
                 _ => break,
             };
             let now = Instant::now();
-            let message: Value = serde_json::from_str(text.as_str()).unwrap();
-            let response = &message["response"];
-            let id = response["id"].as_str().unwrap().to_owned();
+            let (got, is_last) = Got::read(text.as_str());
             if let Some(log) = connections.lock().unwrap().last_mut() {
-                log.push((id, now));
+                log.push((got, now));
             }
-            if response["is_end_of_stream"] == true {
+            if is_last {
                 return;
             }
         }
@@ -370,9 +368,9 @@ impl Stage {
             let mut came: HashMap<(usize, usize, String), Duration> = HashMap::new();
             for (number, stream) in self.streams.iter().enumerate() {
                 for (place, reader) in stream.readers.iter().enumerate() {
-                    for (id, at) in reader.logs().into_iter().flatten() {
-                        if let Some(left) = sent.get(&id) {
-                            came.entry((number, place, id))
+                    for (got, at) in reader.logs().into_iter().flatten() {
+                        if let Some(left) = sent.get(&got.id) {
+                            came.entry((number, place, got.id))
                                 .or_insert(at.duration_since(*left));
                         }
                     }
@@ -399,11 +397,11 @@ impl Stage {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
                 let logs = reader.logs();
-                let connections: Vec<Vec<String>> = logs
+                let connections: Vec<Vec<Got>> = logs
                     .into_iter()
-                    .map(|log| log.into_iter().map(|(id, _)| id).collect())
+                    .map(|log| log.into_iter().map(|(got, _)| got).collect())
                     .collect();
-                faults.add(compare(&ids, 0, &connections));
+                faults.add(compare(&ids, &connections));
             }
         }
         faults

@@ -1,6 +1,5 @@
 //! The function's own time: its handler over stand-ins that take as long as they are told, while things break.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -20,7 +19,7 @@ use crate::Arguments;
 use crate::handler::{call, function, post, post_event, socket_event};
 use crate::meter::{Took, metered};
 use crate::speech::Speech;
-use crate::tally::{Faults, compare};
+use crate::tally::{Faults, Got, compare};
 use crate::told::Row;
 
 /// How long a call to the table and a message to a connection take, there and back.
@@ -233,11 +232,14 @@ async fn speak(stage: &Stage, arguments: &Arguments, number: usize) -> Came {
         .map(|seq| message::id(&task_id, ended.settings.attempt, seq))
         .collect();
     for connections in &readers {
-        let received: Vec<Vec<String>> = connections
+        let received: Vec<Vec<Got>> = connections
             .iter()
-            .map(|connection| ids_of(&stage.sockets.received(&ConnectionId::new(connection.as_str()))))
+            .map(|connection| {
+                let texts = stage.sockets.received(&ConnectionId::new(connection.as_str()));
+                texts.iter().map(|text| Got::read(text).0).collect()
+            })
             .collect();
-        came.faults.add(compare(&ids, 0, &received));
+        came.faults.add(compare(&ids, &received));
     }
     came
 }
@@ -250,15 +252,4 @@ async fn break_off(stage: &Stage, task_id: &TaskId, connections: &mut Vec<String
         call(&stage.live, &socket_event(&stage.live, task_id, &old, false)).await;
     }
     connections.push(stage.connect(task_id).await);
-}
-
-/// The ids of messages as they came.
-pub fn ids_of(texts: &[String]) -> Vec<String> {
-    texts.iter().map(|text| id_of(text)).collect()
-}
-
-/// The id of a message as it came.
-pub fn id_of(text: &str) -> String {
-    let message: HashMap<String, serde_json::Value> = serde_json::from_str(text).unwrap();
-    message["response"]["id"].as_str().unwrap().to_owned()
 }

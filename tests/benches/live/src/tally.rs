@@ -4,20 +4,45 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-/// What went wrong at the receivers.
+/// A message as it came.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Got {
+    pub id: String,
+    /// Its times in the stream, in seconds.
+    pub start_s: f64,
+    pub end_s: f64,
+}
+
+impl Got {
+    /// Reads a message; says also whether it is the last one.
+    pub fn read(text: &str) -> (Self, bool) {
+        let message: serde_json::Value = serde_json::from_str(text).unwrap();
+        let response = &message["response"];
+        let got = Self {
+            id: response["id"].as_str().unwrap().to_owned(),
+            start_s: response["start"].as_f64().unwrap(),
+            end_s: response["end"].as_f64().unwrap(),
+        };
+        (got, response["is_end_of_stream"] == true)
+    }
+}
+
+/// What went wrong at the receivers, who know a message by its id.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Faults {
-    /// Messages that a place was to get and never did.
+    /// Messages that a receiver was to get and never did.
     pub lost: usize,
-    /// Messages that came twice on one connection.
+    /// Messages whose time was shown before, under another id.
     pub doubled: usize,
-    /// Messages that came before one that they stand behind, on one connection.
+    /// Messages that came first after one that they stand before.
     pub out_of_order: usize,
     /// Messages of no stream, or of another one.
     pub foreign: usize,
-    /// Messages that came once more on the next connection, by their ids: a connection that broke says not whether they had
-    /// arrived. No fault.
-    pub sent_again: usize,
+    /// Repeats by their ids on the next connection: one that broke says not whether they had arrived. No fault.
+    pub again_after_break: usize,
+    /// Repeats by their ids on the same connection: who was killed, or waited in vain for an answer, could not say that they were
+    /// sent. No fault.
+    pub again: usize,
 }
 
 impl Faults {
@@ -26,7 +51,8 @@ impl Faults {
         self.doubled += other.doubled;
         self.out_of_order += other.out_of_order;
         self.foreign += other.foreign;
-        self.sent_again += other.sent_again;
+        self.again_after_break += other.again_after_break;
+        self.again += other.again;
     }
 
     pub fn is_clean(&self) -> bool {
@@ -34,32 +60,37 @@ impl Faults {
     }
 }
 
-/// Compares what came on the connections of one place, one after the other, with the stream's messages: `ids` in their order,
-/// of which the place was to get those from `from` on.
-pub fn compare(ids: &[String], from: usize, connections: &[Vec<String>]) -> Faults {
+/// Compares what came on the connections of one receiver, one after the other, with the stream's messages: `ids` in their order.
+pub fn compare(ids: &[String], connections: &[Vec<Got>]) -> Faults {
     let places: HashMap<&str, usize> = ids.iter().enumerate().map(|(at, id)| (id.as_str(), at)).collect();
-    let mut came = vec![false; ids.len()];
+    let mut came: Vec<Option<&Got>> = vec![None; ids.len()];
     let mut faults = Faults::default();
+    let mut highest = None;
     for messages in connections {
         let mut here = vec![false; ids.len()];
-        let mut highest = None;
-        for id in messages {
-            let Some(&at) = places.get(id.as_str()) else {
+        for got in messages {
+            let Some(&at) = places.get(got.id.as_str()) else {
                 faults.foreign += 1;
                 continue;
             };
             if here[at] {
-                faults.doubled += 1;
-                continue;
+                faults.again += 1;
+            } else if came[at].is_some() {
+                faults.again_after_break += 1;
+            } else {
+                faults.out_of_order += usize::from(highest.is_some_and(|highest| at < highest));
+                highest = highest.max(Some(at));
             }
-            faults.sent_again += usize::from(came[at]);
-            faults.out_of_order += usize::from(highest.is_some_and(|highest| at < highest));
-            highest = highest.max(Some(at));
             here[at] = true;
-            came[at] = true;
+            came[at] = Some(got);
         }
     }
-    faults.lost = came.iter().skip(from).filter(|came| !**came).count();
+    faults.lost = came.iter().filter(|came| came.is_none()).count();
+    let mut shown_until_s = 0.0;
+    for got in came.into_iter().flatten() {
+        faults.doubled += usize::from(got.start_s < shown_until_s);
+        shown_until_s = got.end_s;
+    }
     faults
 }
 
@@ -67,55 +98,48 @@ pub fn compare(ids: &[String], from: usize, connections: &[Vec<String>]) -> Faul
 mod tests {
     use super::*;
 
-    fn texts(ids: &[&str]) -> Vec<String> {
-        ids.iter().map(|id| (*id).to_owned()).collect()
+    /// A message a second, by their numbers.
+    fn got(ids: &[&str]) -> Vec<Got> {
+        let got = |id: &&str| {
+            let start_s = f64::from(id.as_bytes()[0] - b'a');
+            Got {
+                id: (*id).to_owned(),
+                start_s,
+                end_s: start_s + 1.0,
+            }
+        };
+        ids.iter().map(got).collect()
     }
 
     #[test]
     fn every_fault_is_seen() {
-        let ids = texts(&["a", "b", "c", "d"]);
+        let ids = ["a", "b", "c", "d"].map(str::to_owned);
         let faults = |connections: &[&[&str]]| {
-            let connections: Vec<_> = connections.iter().map(|ids| texts(ids)).collect();
-            compare(&ids, 0, &connections)
+            let connections: Vec<_> = connections.iter().map(|ids| got(ids)).collect();
+            compare(&ids, &connections)
         };
-        assert_eq!(faults(&[&["a", "b"], &["c", "d"]]), Faults::default());
-        assert_eq!(
-            faults(&[&["a", "b", "d"]]),
-            Faults {
-                lost: 1,
-                ..Faults::default()
-            }
-        );
-        assert_eq!(
-            faults(&[&["a", "b", "b", "c", "d"]]),
-            Faults {
-                doubled: 1,
-                ..Faults::default()
-            }
-        );
+        let none = Faults::default();
+        assert_eq!(faults(&[&["a", "b"], &["c", "d"]]), none);
+        assert_eq!(faults(&[&["a", "b", "d"]]), Faults { lost: 1, ..none });
         assert_eq!(
             faults(&[&["a", "c", "b", "d"]]),
             Faults {
                 out_of_order: 1,
-                ..Faults::default()
+                ..none
             }
         );
         assert_eq!(
             faults(&[&["a", "b", "c", "d", "x"]]),
-            Faults {
-                foreign: 1,
-                ..Faults::default()
-            }
+            Faults { foreign: 1, ..none }
         );
-        let again = faults(&[&["a", "b"], &["b", "c", "d"]]);
-        assert_eq!(
-            again,
-            Faults {
-                sent_again: 1,
-                ..Faults::default()
-            }
-        );
-        assert!(again.is_clean());
-        assert_eq!(compare(&ids, 2, &[texts(&["c", "d"])]), Faults::default());
+        for again in [
+            faults(&[&["a", "b"], &["b", "c", "d"]]),
+            faults(&[&["a", "b", "b", "c", "d"]]),
+        ] {
+            assert!(again.is_clean() && again.again + again.again_after_break == 1);
+        }
+        let mut twice = got(&["a", "b", "c", "d"]);
+        twice[2].start_s = 1.5;
+        assert_eq!(compare(&ids, &[twice]), Faults { doubled: 1, ..none });
     }
 }

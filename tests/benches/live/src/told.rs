@@ -125,15 +125,20 @@ impl Report {
             );
         }
         table += "\n| | posts | messages | connections | reconnects | killed | replayed | lost | doubled | out of order | \
-                  foreign | sent again after a break |\n\
+                  foreign | again by id, after a break | again by id, same connection |\n\
                   | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n";
         for row in &self.rows {
             let faults = row.faults.map_or_else(
-                || "below |||| ".to_owned(),
+                || "| | | | |".to_owned(),
                 |faults| {
                     format!(
-                        "{} | {} | {} | {} | {}",
-                        faults.lost, faults.doubled, faults.out_of_order, faults.foreign, faults.sent_again
+                        "{} | {} | {} | {} | {} | {}",
+                        faults.lost,
+                        faults.doubled,
+                        faults.out_of_order,
+                        faults.foreign,
+                        faults.again_after_break,
+                        faults.again
                     )
                 },
             );
