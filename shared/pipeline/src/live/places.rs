@@ -78,7 +78,8 @@ impl Place {
 
 impl LiveStream {
     /// Gives a connection its place: the one that it has, else the one longest without a reader, else a new one. The first place
-    /// of all begins with the oldest message that the record has, a later one with the next. `None` where too many are there.
+    /// of all begins with the oldest message that the record has, a later one with the next, or where one that has got nothing yet
+    /// begins. `None` where too many are there.
     pub(super) fn seat(&mut self, connection: &ConnectionId, now_epoch_s: u64) -> Option<u32> {
         if let Some(place) = self.place_of(connection) {
             return Some(place.number);
@@ -94,6 +95,9 @@ impl LiveStream {
         if self.places.len() >= MOST_PLACES {
             return None;
         }
+        // One that came lately may have broken before it got anything, untold, and this be the same reader once more.
+        let unproven = self.places.iter().filter(|place| !place.is_proven);
+        let behind_seq = unproven.map(|place| place.delivered_seq).min();
         let number = self.next_place;
         self.next_place += 1;
         self.places.push(Place {
@@ -102,7 +106,7 @@ impl LiveStream {
             since_epoch_s: now_epoch_s,
             delivered_seq: match self.tail.first() {
                 Some(oldest) if number == 1 => oldest.seq - 1,
-                _ => self.next_seq - 1,
+                _ => behind_seq.unwrap_or(self.next_seq - 1),
             },
             is_proven: false,
             recent: Vec::new(),

@@ -19,10 +19,31 @@ async fn the_first_reader_gets_all_and_a_second_one_what_comes() {
     let task_id = stream(&world, 1).await;
     take(&world.ctx, &task_id, &line("main", 1, 1)).await;
     let first = listen(&world, &task_id, "first").await;
-    let second = listen(&world, &task_id, "second").await;
+    let backup = listen(&world, &task_id, "backup").await;
     take(&world.ctx, &task_id, &line("main", 2, 2)).await;
-    assert_eq!(texts(&heard(&world, &first)), lines([1, 2]));
-    assert_eq!(texts(&heard(&world, &second)), lines([2]));
+    let second = listen(&world, &task_id, "second").await;
+    take(&world.ctx, &task_id, &line("main", 3, 3)).await;
+    assert_eq!(texts(&heard(&world, &first)), lines([1, 2, 3]));
+    // It came before the first had got anything.
+    assert_eq!(texts(&heard(&world, &backup)), lines([1, 2, 3]));
+    assert_eq!(texts(&heard(&world, &second)), lines([3]));
+}
+
+#[tokio::test]
+async fn who_breaks_off_again_before_anything_came_still_gets_what_they_missed() {
+    let world = World::new().await;
+    let task_id = stream(&world, 1).await;
+    let before = listen(&world, &task_id, "before").await;
+    take(&world.ctx, &task_id, &line("main", 1, 1)).await;
+    world.clock.advance(60);
+    world.sockets.lose(&before);
+    take(&world.ctx, &task_id, &line("main", 2, 2)).await;
+    let between = listen(&world, &task_id, "between").await;
+    world.sockets.lose(&between);
+    let after = listen(&world, &task_id, "after").await;
+    take(&world.ctx, &task_id, &line("main", 3, 3)).await;
+    assert_eq!(texts(&heard(&world, &between)), lines([]));
+    assert_eq!(texts(&heard(&world, &after)), lines([2, 3]));
 }
 
 #[tokio::test]
