@@ -89,8 +89,8 @@ async fn captions(live: &Live, request: &ApiGatewayV2httpRequest) -> Result<Answ
     }
     let refused = |refused: Refused| Answer::refused(&refused);
     let input = LiveInput::parse(&body(request)?).map_err(refused)?;
-    let taken = crate::take_in(live, &task_id, &input).await.map_err(refused)?;
-    Ok(Answer::taken(&taken))
+    let outcome = crate::take_in(live, &task_id, &input).await.map_err(refused)?;
+    Ok(Answer::taken(&outcome))
 }
 
 /// A session of the account for its token.

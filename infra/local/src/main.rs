@@ -15,6 +15,10 @@ use tokio::signal::unix::{SignalKind, signal};
 /// account. Ends with a table of what was delivered; exit status 0 only if every order was.
 #[derive(Debug, Parser)]
 #[command(name = "infra/local/run", bin_name = "infra/local/run")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches of a command line, each of its own"
+)]
 struct Arguments {
     /// Order captions for this media in place of made speech. With the stand-in only.
     #[arg(long, value_name = "FILE", conflicts_with = "kaltura")]

@@ -89,27 +89,27 @@ pub struct World {
 /// What the vendor has on offer.
 #[derive(Clone, Copy)]
 enum Vendor {
-    OfCaptions,
-    OfEveryService,
-    OfLiveEvents,
+    Captions,
+    EveryService,
+    LiveEvents,
 }
 
 impl Vendor {
     fn enabled_services(self) -> &'static str {
         match self {
-            Self::OfCaptions => "1",
-            Self::OfEveryService => "1,2,3,4,5,6,7,9",
-            Self::OfLiveEvents => "1,8,11",
+            Self::Captions => "1",
+            Self::EveryService => "1,2,3,4,5,6,7,9",
+            Self::LiveEvents => "1,8,11",
         }
     }
 
     fn engines(self) -> (Arc<ToldEngine>, Vec<Arc<dyn Engine>>) {
         match self {
-            Self::OfCaptions => {
+            Self::Captions => {
                 let engine = Arc::new(ToldEngine::default());
                 (engine.clone(), vec![engine])
             }
-            Self::OfEveryService | Self::OfLiveEvents => {
+            Self::EveryService | Self::LiveEvents => {
                 let engine = Arc::new(ToldEngine::of_every_work());
                 (engine.clone(), vec![engine, Arc::new(People), Arc::new(Live)])
             }
@@ -141,28 +141,28 @@ impl World {
 
     /// A world whose settings differ by `vars`.
     pub async fn with(vars: &[(&str, &str)]) -> Self {
-        Self::made(SimConfig::default(), vars, None, Vendor::OfCaptions).await
+        Self::made(SimConfig::default(), vars, None, Vendor::Captions).await
     }
 
     /// A world whose vendor has every service for recorded media, with machines and people. Its settings differ by `vars`.
     pub async fn of_every_service(vars: &[(&str, &str)]) -> Self {
-        Self::made(SimConfig::default(), vars, None, Vendor::OfEveryService).await
+        Self::made(SimConfig::default(), vars, None, Vendor::EveryService).await
     }
 
     /// A world whose vendor has live events, and captions. Its settings differ by `vars`.
     pub async fn of_live_events(vars: &[(&str, &str)]) -> Self {
-        Self::made(SimConfig::default(), vars, None, Vendor::OfLiveEvents).await
+        Self::made(SimConfig::default(), vars, None, Vendor::LiveEvents).await
     }
 
     /// A world with another Kaltura.
     pub async fn at(sim: SimConfig) -> Self {
-        Self::made(sim, &[], None, Vendor::OfCaptions).await
+        Self::made(sim, &[], None, Vendor::Captions).await
     }
 
     /// A world in which the answers to `action` come changed.
     pub async fn with_answers(action: &str, change: impl Fn(&mut Value) + Send + Sync + 'static) -> Self {
         let answers = Some((action, Arc::new(change) as Arc<answers::Change>));
-        Self::made(SimConfig::default(), &[], answers, Vendor::OfCaptions).await
+        Self::made(SimConfig::default(), &[], answers, Vendor::Captions).await
     }
 
     async fn made(

@@ -67,7 +67,7 @@ async fn main() {
         rows: vec![own::measure(&arguments).await],
     };
     if !arguments.own {
-        report.rows.extend(deployed::measure(&arguments).await);
+        report.rows.extend(Box::pin(deployed::measure(&arguments)).await);
     }
     println!("{}", report.table());
     if let Some(path) = &arguments.json {

@@ -34,7 +34,7 @@ const REPLAYED_PERCENT: u32 = 3;
 /// Of a hundred posts, before so many a connection breaks.
 const BROKEN_PERCENT: u32 = 4;
 /// A writer that was killed holds up the others for some seconds.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// What is called takes its time, half before it is done and half after.
 struct Slow<T> {
