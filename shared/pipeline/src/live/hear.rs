@@ -108,7 +108,9 @@ impl LiveStream {
             offset_ms = ms_of(told.epoch_s - first_epoch_s);
             origin = Some(told);
             self.marks.push(Mark {
-                from_ms: 0_u64.saturating_add_signed(offset_ms),
+                // What was heard before is of the former origin, even if it is laid out later: a source may count on where it was,
+                // with an origin for its own time 0.
+                from_ms: 0_u64.saturating_add_signed(offset_ms).max(self.heard_until_ms),
                 pts_s: told.pts_s - seconds_of(offset_ms),
                 epoch_s: first_epoch_s,
             });

@@ -72,6 +72,8 @@ fn there<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D:
 pub(crate) struct Checker {
     seen: HashSet<String>,
     last_end_s: f64,
+    /// Whether this connection is not the first, and nothing new has come by it.
+    is_back: bool,
     /// Whether the end of the stream was told.
     pub(crate) ended: bool,
 }
@@ -82,10 +84,16 @@ pub(crate) struct Checked {
     pub(crate) caption: Option<ReceivedCaption>,
     pub(crate) findings: Vec<String>,
     pub(crate) doubled: bool,
+    pub(crate) sent_again: bool,
     pub(crate) out_of_order: bool,
 }
 
 impl Checker {
+    /// The listener connects once more.
+    pub(crate) fn comes_back(&mut self) {
+        self.is_back = true;
+    }
+
     /// Reads the next message.
     pub(crate) fn check(&mut self, text: &str) -> Checked {
         let mut checked = Checked::default();
@@ -106,10 +114,14 @@ impl Checker {
             }
         };
         checked.findings.extend(faults_of(&response));
-        checked.doubled = !self.seen.insert(response.id.clone());
+        let was_seen = !self.seen.insert(response.id.clone());
+        // Whoever comes back may be sent once more what he may have missed: the id tells that it is the same.
+        checked.sent_again = was_seen && self.is_back;
+        checked.doubled = was_seen && !self.is_back;
+        self.is_back &= was_seen;
         if checked.doubled {
             checked.findings.push("its id was there before".to_owned());
-        } else if response.start < self.last_end_s - SAME_S {
+        } else if !checked.sent_again && response.start < self.last_end_s - SAME_S {
             checked.out_of_order = true;
             checked.findings.push(format!(
                 "it begins at {} s, before {} s where the one before ended",
@@ -348,6 +360,9 @@ mod tests {
         checker.check(&message(1, 0.5, 1.5).to_string());
         let doubled = checker.check(&message(1, 0.5, 1.5).to_string());
         assert!(doubled.doubled && !doubled.out_of_order);
+        checker.comes_back();
+        let again = checker.check(&message(1, 0.5, 1.5).to_string());
+        assert!(again.sent_again && !again.doubled && again.findings.is_empty());
         let early = checker.check(&message(2, 1.2, 2.0).to_string());
         assert!(early.out_of_order && !early.doubled);
         assert!(checker.check(&end(3, 2.0).to_string()).findings.is_empty());

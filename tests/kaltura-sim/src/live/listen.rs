@@ -110,6 +110,9 @@ pub(super) async fn listen(
         let tried_ms = shared.clock.now_ms();
         let opened = open(address, spec.token).await;
         Live::with(shared, task_id, |live| {
+            if !live.report.connections[index].sessions.is_empty() {
+                live.checkers[index].comes_back();
+            }
             live.report.connections[index].sessions.push(SessionReport {
                 tried_ms,
                 http_status: opened.as_ref().map_or_else(|status| *status, |_| Some(101)),

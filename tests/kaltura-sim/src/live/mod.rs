@@ -70,6 +70,7 @@ impl Live {
         let connection = &mut self.report.connections[index];
         connection.messages += 1;
         connection.doubled += usize::from(checked.doubled);
+        connection.sent_again += usize::from(checked.sent_again);
         connection.out_of_order += usize::from(checked.out_of_order);
         let is_end = checked
             .caption

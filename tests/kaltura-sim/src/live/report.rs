@@ -69,9 +69,11 @@ pub struct ConnectionReport {
     pub name: String,
     /// Each time that it connected.
     pub sessions: Vec<SessionReport>,
+    /// Messages that were sent once more when it had come back, by their id, before anything new.
+    pub sent_again: usize,
     /// Messages in all.
     pub messages: usize,
-    /// Messages that had been there before, by their id.
+    /// Messages that had been there before, by their id, and were not sent again after a reconnect.
     pub doubled: usize,
     /// Messages that began before the end of the one before.
     pub out_of_order: usize,
