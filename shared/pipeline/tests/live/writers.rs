@@ -121,6 +121,33 @@ async fn a_publisher_who_comes_back_has_its_own_pts_and_the_stream_s_time_goes_o
 }
 
 #[tokio::test]
+async fn words_from_before_a_publisher_came_back_keep_their_pts_though_they_are_shown_after_it() {
+    let world = World::new().await;
+    let task_id = stream(&world, 1).await;
+    let reader = listen(&world, &task_id, "reader").await;
+    let origin = |pts_s, epoch_s| Some(Origin { pts_s, epoch_s });
+    let mut first = words("main", 1, 1_000, "one two");
+    first.origin = origin(100.0, 1_790_000_000.0);
+    first.heard_until_ms = Some(2_000);
+    assert_eq!(
+        take(&world.ctx, &task_id, &first).await.captions,
+        0,
+        "more may follow"
+    );
+    // Its time goes on; its pts have begun anew, so that those of its time 0 are negative.
+    let mut second = words("main", 2, 20_000, "three four.");
+    second.origin = origin(-8.0, 1_790_000_000.0);
+    second.heard_until_ms = Some(40_000);
+    take(&world.ctx, &task_id, &second).await;
+    let messages = heard(&world, &reader);
+    let pts: Vec<_> = messages
+        .iter()
+        .map(|message| message["start_pts"].as_f64().unwrap().to_string())
+        .collect();
+    assert_eq!(pts, ["101", "12"], "{messages:#?}");
+}
+
+#[tokio::test]
 async fn several_writers_at_once_take_turns() {
     let world = World::new().await;
     let task_id = stream(&world, 1).await;
