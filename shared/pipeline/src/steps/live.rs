@@ -3,7 +3,7 @@
 //! Such an order is taken on for its event ([`TakenOn::ForItsEvent`]): its stream is provisioned, Kaltura is told where to send
 //! and where to listen, and the task is SCHEDULED, for weeks perhaps. Its execution waits by a task token meanwhile, and costs
 //! nothing. The first caption that is handed out sets it PROCESSING ([`on_air`]); the end of the stream is the end of the work
-//! ([`over`]), and the state machine goes on to READY. Whatever the order's end, its stream goes with it ([`close`]).
+//! ([`over`]), and the state machine goes on to READY. Whatever the order's end, its stream goes with it.
 //!
 //! What lives here: what an order's state, at Kaltura and in its record, has to do with its stream. What does not: the stream
 //! itself ([`crate::live`]).
