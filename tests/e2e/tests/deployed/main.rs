@@ -59,7 +59,6 @@ fn main() -> ExitCode {
         endings::parked_and_taken_up_again,
         life::withdrawn_and_stopped_from_outside,
         life::deleted_in_time,
-        live::short_event_with_dropouts,
         operator::looks_and_fails,
         people::captions_by_a_person,
         people::files_are_checked,
@@ -76,6 +75,8 @@ fn main() -> ExitCode {
     let conclusion = libtest_mimic::run(&arguments, cases);
     if let Some(bed) = Arc::into_inner(bed).and_then(OnceLock::into_inner) {
         if !conclusion.has_failed() && arguments.filter.is_none() {
+            // Heard while it is spoken, so it needs the processor.
+            runtime.block_on(live::short_event_with_dropouts(&bed));
             runtime.block_on(killed::functions_on_the_way(&bed));
             runtime.block_on(operator::drains_and_redrives(&bed));
             runtime.block_on(afterwards::all_invariants_hold(&bed));
