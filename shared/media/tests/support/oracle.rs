@@ -110,7 +110,7 @@ pub fn decoded_frames(path: &Path) -> Vec<String> {
         args.extend(["-allowed_extensions", "ALL"]);
     }
     args.extend(["-i", path.to_str().unwrap(), "-map", "0:v:0"]);
-    args.extend(["-fps_mode", "passthrough", "-autoscale", "0"]);
+    args.extend(["-fps_mode", "passthrough", "-noautoscale"]);
     args.extend(["-f", "framehash", "-hash", "md5", "-"]);
     let text = String::from_utf8(ffmpeg(Path::new("."), &args)).unwrap();
     let frames = text.lines().filter(|line| !line.starts_with('#'));
