@@ -19,10 +19,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use engines::JobId;
 use engines::http::signature::{SharedSecret, Signable, SignatureError};
+use pipeline::config;
 use pipeline::links::{LinkError, Links};
 use pipeline::ports::{Clock, LinkMethod, ObjectStore};
 use pipeline::steps::complete::{self, Completed};
-use pipeline::{Builder, Context, Result, StepError};
+use pipeline::{Builder, Context, Result};
 
 /// How long a presigned address is good: long enough to begin a transfer with it.
 const PRESIGNED_TTL_S: u64 = 5 * 60;
@@ -67,7 +68,7 @@ pub struct Door {
 pub async fn door() -> Result<Door> {
     let builder = Builder::from_env().await?;
     let engine_secret = builder.engine_secret().await?;
-    let base_path = base_path(&builder.door_url()?)?;
+    let base_path = config::base_path(&builder.door_url()?)?;
     let ctx = builder
         .with_objects()?
         .with_links()
@@ -97,15 +98,6 @@ impl Completion for Waits {
             Completed::NobodyWaits => Ok(Ended::NobodyWaits),
         }
     }
-}
-
-/// The path of an address, without a slash at its end.
-fn base_path(door_url: &str) -> Result<String> {
-    let url = url::Url::parse(door_url).map_err(|error| StepError::Setting {
-        name: "DOOR_URL".to_owned(),
-        detail: format!("is `{door_url}`, expected an address ({error})"),
-    })?;
-    Ok(url.path().trim_end_matches('/').to_owned())
 }
 
 /// Answers one request.

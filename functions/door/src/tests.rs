@@ -2,6 +2,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use engines::http::signature::{NONCE_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
+use pipeline::StepError;
 use pipeline::links::Link;
 use pipeline::memory::MemoryObjects;
 use serde_json::{Value, json};
@@ -56,7 +57,7 @@ fn bench() -> Bench {
             objects: Arc::new(MemoryObjects::default()),
             clock: clock.clone(),
             engine_secret: SharedSecret::new(ENGINE_SECRET).unwrap(),
-            base_path: base_path("https://door.example.com/live/").unwrap(),
+            base_path: pipeline::config::base_path("https://door.example.com/live/").unwrap(),
             completion: asked.clone(),
         },
         clock,

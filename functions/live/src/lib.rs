@@ -24,9 +24,9 @@ use aws_lambda_events::apigw::{
 };
 use engines::http::signature::SharedSecret;
 use kaltura::TaskId;
-use pipeline::config::Env;
+use pipeline::config::{self, Env};
 use pipeline::live::{self, EndReason, LiveInput, LiveTokens, Refused, TakenIn};
-use pipeline::{Builder, Context, Result, StepError, steps};
+use pipeline::{Builder, Context, Result, steps};
 use serde::{Deserialize, Serialize};
 
 /// What becomes of the order while its stream goes its way. Its futures stay on their thread, as a function's whole event does.
@@ -62,7 +62,7 @@ pub async fn live() -> Result<Live> {
     let builder = Builder::from_env().await?;
     let engine_secret = builder.engine_secret().await?;
     let api_url = builder.door_url()?.trim_end_matches('/').to_owned();
-    let base_path = base_path(&api_url)?;
+    let base_path = config::base_path(&api_url)?;
     let ctx = builder
         .with_objects()?
         .with_streams()?
@@ -96,15 +96,6 @@ impl Life for Orders {
     async fn over(&self, task_id: &TaskId) -> Result<()> {
         steps::live::over(&self.0, task_id).await.map(|_| ())
     }
-}
-
-/// The path of an address, without a slash at its end.
-fn base_path(url: &str) -> Result<String> {
-    let parsed = url::Url::parse(url).map_err(|error| StepError::Setting {
-        name: "DOOR_URL".to_owned(),
-        detail: format!("is `{url}`, expected an address ({error})"),
-    })?;
-    Ok(parsed.path().trim_end_matches('/').to_owned())
 }
 
 /// An event of either API.

@@ -1,6 +1,7 @@
 use std::sync::Mutex;
 
 use engines::http::signature::{NONCE_HEADER, SIGNATURE_HEADER, Signable, TIMESTAMP_HEADER};
+use pipeline::StepError;
 use pipeline::live::{ConnectionId, LiveStream};
 use pipeline::memory::sample_stream_settings;
 use pipeline::ports::Clock as _;
@@ -80,7 +81,7 @@ impl Bench {
                 ctx: world.ctx.clone(),
                 tokens: world.ctx.live_tokens().unwrap().clone(),
                 engine_secret: SharedSecret::new(ENGINE_SECRET).unwrap(),
-                base_path: base_path(&api_url).unwrap(),
+                base_path: pipeline::config::base_path(&api_url).unwrap(),
                 api_url,
                 needs_account: false,
                 life: noted.clone(),

@@ -343,6 +343,17 @@ fn count(env: &Env, name: &str, default: u64, most: u64) -> Result<usize> {
     usize::try_from(number).map_err(|error| setting(name, &error.to_string()))
 }
 
+/// The path of the door's address (`DOOR_URL`), without a slash at its end: what signs a request signs it whole.
+pub fn base_path(door_url: &str) -> Result<String> {
+    let url = url::Url::parse(door_url).map_err(|error| {
+        setting(
+            "DOOR_URL",
+            &format!("is `{door_url}`, expected an address ({error})"),
+        )
+    })?;
+    Ok(url.path().trim_end_matches('/').to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -219,18 +219,18 @@ fn task_pk(task_id: &TaskId) -> String {
     format!("{TASK_PK}{task_id}")
 }
 
-fn unreadable(what: &str, detail: &dyn std::fmt::Display) -> StepError {
+pub(super) fn unreadable(what: &str, detail: &dyn std::fmt::Display) -> StepError {
     StepError::RecordUnreadable {
         what: what.to_owned(),
         detail: detail.to_string(),
     }
 }
 
-fn to_item<T: Serialize>(what: &str, value: &T) -> Result<Item> {
+pub(super) fn to_item<T: Serialize>(what: &str, value: &T) -> Result<Item> {
     serde_dynamo::aws_sdk_dynamodb_1::to_item(value).map_err(|error| unreadable(what, &error))
 }
 
-fn from_item<T: DeserializeOwned>(what: &str, item: Item) -> Result<T> {
+pub(super) fn from_item<T: DeserializeOwned>(what: &str, item: Item) -> Result<T> {
     serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|error| unreadable(what, &error))
 }
 

@@ -14,8 +14,9 @@ use kaltura::TaskId;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::dynamodb::{from_item, to_item, unreadable};
 use super::failed;
-use crate::error::{Result, StepError};
+use crate::error::Result;
 use crate::live::{Bound, ConnectionId, LiveStream, STREAM_VERSION};
 use crate::ports::StreamStore;
 
@@ -65,8 +66,7 @@ impl Streams {
             .send()
             .await
             .map_err(failed(SERVICE, "GetItem"))?;
-        let item = answer.item.map(serde_dynamo::aws_sdk_dynamodb_1::from_item);
-        item.transpose().map_err(|error| unreadable(pk, &error))
+        answer.item.map(|item| from_item(pk, item)).transpose()
     }
 
     async fn put(&self, item: Item, condition: Option<(&str, Option<Item>)>) -> Result<bool> {
@@ -103,17 +103,6 @@ fn stream_pk(task_id: &TaskId) -> String {
 
 fn socket_pk(connection: &ConnectionId) -> String {
     format!("SOCKET#{connection}")
-}
-
-fn unreadable(what: &str, detail: &dyn std::fmt::Display) -> StepError {
-    StepError::RecordUnreadable {
-        what: what.to_owned(),
-        detail: detail.to_string(),
-    }
-}
-
-fn to_item<T: Serialize>(what: &str, value: &T) -> Result<Item> {
-    serde_dynamo::aws_sdk_dynamodb_1::to_item(value).map_err(|error| unreadable(what, &error))
 }
 
 fn stream_item(stream: &LiveStream, version: u64) -> Result<Item> {
