@@ -169,14 +169,6 @@ pub async fn play_event(stack: &LocalStack, event_s: u64, mut tell: impl FnMut(&
     })?;
     let start_s = sim.now_ms() / 1_000 + i64::try_from(LEAD.as_secs()).unwrap_or_default();
     let end_s = start_s + i64::try_from(event_s).unwrap_or_default();
-    let second_at_ms = event.stretches[0].1 + PUBLISHER_AWAY_MS;
-    let pushes = [(0, 0), (second_at_ms, 1)].map(|(at_ms, number)| PushSpec {
-        at_ms,
-        // At the key frame that the stretch begins with, and not before it.
-        media_from_ms: event.stretches[number].0 + if number == 0 { 0 } else { 100 },
-        for_ms: event.stretches[number].1,
-        first_pts_ms: FIRST_PTS_MS[number],
-    });
     let order = OrderRequest {
         service_feature: 8,
         entry: EntrySpec {
@@ -189,28 +181,7 @@ pub async fn play_event(stack: &LocalStack, event_s: u64, mut tell: impl FnMut(&
         },
         task_data: Some(json!({ "startDate": start_s, "endDate": end_s })),
         event: EventSpec {
-            play: Some(PlaySpec {
-                media: event.media,
-                pushes: pushes.to_vec(),
-                connections: vec![
-                    ConnectionSpec {
-                        drops: vec![DropSpec {
-                            at_ms: second_at_ms + 4_000,
-                            for_ms: LISTENER_AWAY_MS,
-                        }],
-                        ..ConnectionSpec::named("primary")
-                    },
-                    ConnectionSpec {
-                        token: TokenPlace::Header,
-                        sleeps_ms: 500,
-                        ..ConnectionSpec::named("backup")
-                    },
-                ],
-                account_token: Some(stack.live_account().await?),
-                wrong_tokens: 1,
-                linger_ms: u64::try_from(LINGER.as_millis()).unwrap_or_default(),
-                ..PlaySpec::default()
-            }),
+            play: Some(play(&event, stack.live_account().await?)),
             ..EventSpec::default()
         },
         ..OrderRequest::default()
@@ -267,6 +238,40 @@ pub async fn play_event(stack: &LocalStack, event_s: u64, mut tell: impl FnMut(&
         word_error_rate,
         live,
     })
+}
+
+/// Kaltura's part in an event: the publisher and a listener drop out in the middle, and the listeners show both ways of a token
+/// that goes beside the account's.
+fn play(event: &Event, account_token: String) -> PlaySpec {
+    let second_at_ms = event.stretches[0].1 + PUBLISHER_AWAY_MS;
+    let pushes = [(0, 0), (second_at_ms, 1)].map(|(at_ms, number)| PushSpec {
+        at_ms,
+        // At the key frame that the stretch begins with, and not before it.
+        media_from_ms: event.stretches[number].0 + if number == 0 { 0 } else { 100 },
+        for_ms: event.stretches[number].1,
+        first_pts_ms: FIRST_PTS_MS[number],
+    });
+    PlaySpec {
+        media: event.media.clone(),
+        pushes: pushes.to_vec(),
+        connections: vec![
+            ConnectionSpec {
+                drops: vec![DropSpec {
+                    at_ms: second_at_ms + 4_000,
+                    for_ms: LISTENER_AWAY_MS,
+                }],
+                ..ConnectionSpec::named("primary")
+            },
+            ConnectionSpec {
+                token: TokenPlace::Header,
+                sleeps_ms: 500,
+                ..ConnectionSpec::named("backup")
+            },
+        ],
+        account_token: Some(account_token),
+        wrong_tokens: 1,
+        linger_ms: u64::try_from(LINGER.as_millis()).unwrap_or_default(),
+    }
 }
 
 /// What has been told of an event.

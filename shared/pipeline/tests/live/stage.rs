@@ -240,13 +240,12 @@ pub fn heard(world: &World, connection: &ConnectionId) -> Vec<Value> {
         let mut message: Value = serde_json::from_str(&text).unwrap();
         let message = message["response"].take();
         let id = message["id"].as_str().unwrap().to_owned();
-        match known.get(&id) {
-            Some(before) => assert_eq!(*before, text),
-            None => {
-                known.insert(id, text);
-                messages.push(message);
-            }
+        if let Some(before) = known.get(&id) {
+            assert_eq!(*before, text);
+            continue;
         }
+        known.insert(id, text);
+        messages.push(message);
     }
     messages
 }
