@@ -6,6 +6,7 @@ use pipeline::StepError;
 use pipeline::links::Link;
 use pipeline::memory::MemoryObjects;
 use serde_json::{Value, json};
+use step_world::http_event;
 
 use super::*;
 
@@ -65,7 +66,7 @@ fn bench() -> Bench {
     }
 }
 
-/// An event as API Gateway's documentation shows it (payload format 2.0), with what the door reads.
+/// An event with what the door reads.
 fn event(
     route: &str,
     parameter: (&str, &str),
@@ -73,37 +74,9 @@ fn event(
     body: &str,
     base64: bool,
 ) -> ApiGatewayV2httpRequest {
-    let (method, path) = route.split_once(' ').unwrap();
-    let path = path.replace(&format!("{{{}}}", parameter.0), parameter.1);
-    serde_json::from_value(json!({
-        "version": "2.0",
-        "routeKey": route,
-        "rawPath": path,
-        "rawQueryString": "",
-        "headers": headers,
-        "requestContext": {
-            "accountId": "123456789012",
-            "apiId": "api-id",
-            "domainName": "id.execute-api.us-east-1.amazonaws.com",
-            "domainPrefix": "id",
-            "http": {
-                "method": method,
-                "path": path,
-                "protocol": "HTTP/1.1",
-                "sourceIp": "192.0.2.1",
-                "userAgent": "agent",
-            },
-            "requestId": "id",
-            "routeKey": route,
-            "stage": "$default",
-            "time": "12/Mar/2020:19:03:58 +0000",
-            "timeEpoch": 1_583_348_638_390_u64,
-        },
-        "body": body,
-        "pathParameters": { parameter.0: parameter.1 },
-        "isBase64Encoded": base64,
-    }))
-    .unwrap()
+    let mut event = http_event(route, parameter, headers, body);
+    event["isBase64Encoded"] = json!(base64);
+    serde_json::from_value(event).unwrap()
 }
 
 impl Bench {

@@ -6,7 +6,7 @@ use pipeline::live::{ConnectionId, LiveStream};
 use pipeline::memory::sample_stream_settings;
 use pipeline::ports::Clock as _;
 use serde_json::{Value, json};
-use step_world::World;
+use step_world::{World, http_event, socket_event};
 
 use super::*;
 
@@ -93,30 +93,7 @@ impl Bench {
 
     /// A request as API Gateway's documentation shows it (payload format 2.0), answered: status, headers and body.
     async fn request(&self, route: &str, task_id: &str, headers: &Value, body: &str) -> (u64, Value, Value) {
-        let (method, path) = route.split_once(' ').unwrap();
-        let path = path.replace("{task_id}", task_id);
-        let event = json!({
-            "version": "2.0",
-            "routeKey": route,
-            "rawPath": path,
-            "rawQueryString": "",
-            "headers": headers,
-            "requestContext": {
-                "accountId": "123456789012",
-                "apiId": "api-id",
-                "domainName": "id.execute-api.us-east-1.amazonaws.com",
-                "domainPrefix": "id",
-                "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "a" },
-                "requestId": "id",
-                "routeKey": route,
-                "stage": "$default",
-                "time": "12/Mar/2020:19:03:58 +0000",
-                "timeEpoch": 1_583_348_638_390_u64,
-            },
-            "body": body,
-            "pathParameters": { "task_id": task_id },
-            "isBase64Encoded": false,
-        });
+        let event = http_event(route, ("task_id", task_id), headers, body);
         let answer = handle(&self.live, serde_json::from_value(event).unwrap()).await;
         let answer = serde_json::to_value(answer).unwrap();
         let body = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
@@ -148,38 +125,9 @@ impl Bench {
 
     /// An event of the WebSocket API, as it comes from API Gateway.
     async fn socket(&self, kind: &str, connection: &str, more: &Value) -> u64 {
-        let route = match kind {
-            "CONNECT" => "$connect",
-            "DISCONNECT" => "$disconnect",
-            _ => "$default",
-        };
-        let mut event = json!({
-            "requestContext": {
-                "routeKey": route,
-                "eventType": kind,
-                "extendedRequestId": "ZjZ8-FDQoAMFXJg=",
-                "requestTime": "25/Nov/2026:21:22:12 +0000",
-                "messageDirection": "IN",
-                "stage": "live",
-                "connectedAt": 1_764_019_332_211_u64,
-                "requestTimeEpoch": 1_764_019_332_213_u64,
-                "identity": { "userAgent": "agent", "sourceIp": "192.0.2.1" },
-                "requestId": "ZjZ8-FDQoAMFXJg=",
-                "domainName": "id.execute-api.us-east-1.amazonaws.com",
-                "connectionId": connection,
-                "apiId": "id",
-            },
-            "isBase64Encoded": false,
-        });
+        let mut event = socket_event(kind, connection);
         for (name, value) in more.as_object().into_iter().flatten() {
             event[name] = value.clone();
-        }
-        if kind == "MESSAGE" {
-            event["requestContext"]["messageId"] = json!("ZjZ8-deWoAMCJSg=");
-        }
-        if kind == "DISCONNECT" {
-            event["requestContext"]["disconnectStatusCode"] = json!(1001);
-            event["requestContext"]["disconnectReason"] = json!("Going away");
         }
         let answer = handle(&self.live, serde_json::from_value(event).unwrap()).await;
         serde_json::to_value(answer).unwrap()["statusCode"]

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use kaltura_sim::{
-    CatalogItemSpec, ConnectionSpec, DropSpec, EntrySpec, EventSpec, LiveReport, LiveState, OrderRequest,
-    PlaySpec, PushReport, PushSpec, ReceivedCaption, TaskId, TokenPlace,
+    AssetKind, CatalogItemSpec, ConnectionSpec, DropSpec, EntrySpec, EventSpec, LiveReport, LiveState,
+    OrderRequest, PlaySpec, PushReport, PushSpec, ReceivedCaption, TaskId, TokenPlace,
 };
 use pipeline::record::TaskState;
 use serde::Serialize;
@@ -38,6 +38,8 @@ const FIRST_PTS_MS: [u64; 2] = [100_000, 7_000];
 const AFTER_SENTENCE_MS: u64 = 250;
 /// The recogniser alone has 1 to 10 wrong of 100 words (`infra/local/engines/README.md`).
 const MOST_WORD_ERRORS: f64 = 0.2;
+/// `KalturaAssetStatus` READY.
+const ASSET_READY: i64 = 2;
 /// How often things are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -56,6 +58,8 @@ pub struct LiveOutcome {
     pub captions: usize,
     /// From the end of what a caption says to its arrival: median, 95 of 100, longest, seconds.
     pub delay_s: [f64; 3],
+    /// Files of captions that the recording has of it.
+    pub on_recording: usize,
     /// Words of the text, and how many of them were lost, made up or wrong, as a share.
     pub words: usize,
     /// See `words`.
@@ -65,12 +69,14 @@ pub struct LiveOutcome {
 }
 
 impl LiveOutcome {
-    /// Whether Kaltura got every caption once, in order and in its schema, of what was said; and the task is READY.
+    /// Whether Kaltura got every caption once, in order and in its schema, of what was said; and the task is READY, with the
+    /// captions on the recording.
     pub fn all_well(&self) -> bool {
         self.live.state == LiveState::Ended
             && self.live.findings.is_empty()
             && self.state == format!("{:?}", TaskState::Delivered)
             && self.captions > 0
+            && self.on_recording == 1
             && self.word_error_rate <= MOST_WORD_ERRORS
     }
 
@@ -121,8 +127,9 @@ impl LiveOutcome {
         let [median, most, longest] = self.delay_s;
         let _ = writeln!(
             text,
-            "ready for the event after {:.1} s; {} captions of {:.0} s; wrong tokens answered {:?}",
-            self.ready_s, self.captions, self.sent_s, self.live.wrong_tokens
+            "ready for the event after {:.1} s; {} captions of {:.0} s, {} file of them on the recording; wrong tokens \
+             answered {:?}",
+            self.ready_s, self.captions, self.sent_s, self.on_recording, self.live.wrong_tokens
         );
         let _ = writeln!(
             text,
@@ -162,14 +169,6 @@ pub async fn play_event(stack: &LocalStack, event_s: u64, mut tell: impl FnMut(&
     })?;
     let start_s = sim.now_ms() / 1_000 + i64::try_from(LEAD.as_secs()).unwrap_or_default();
     let end_s = start_s + i64::try_from(event_s).unwrap_or_default();
-    let second_at_ms = event.stretches[0].1 + PUBLISHER_AWAY_MS;
-    let pushes = [(0, 0), (second_at_ms, 1)].map(|(at_ms, number)| PushSpec {
-        at_ms,
-        // At the key frame that the stretch begins with, and not before it.
-        media_from_ms: event.stretches[number].0 + if number == 0 { 0 } else { 100 },
-        for_ms: event.stretches[number].1,
-        first_pts_ms: FIRST_PTS_MS[number],
-    });
     let order = OrderRequest {
         service_feature: 8,
         entry: EntrySpec {
@@ -182,27 +181,7 @@ pub async fn play_event(stack: &LocalStack, event_s: u64, mut tell: impl FnMut(&
         },
         task_data: Some(json!({ "startDate": start_s, "endDate": end_s })),
         event: EventSpec {
-            play: Some(PlaySpec {
-                media: event.media,
-                pushes: pushes.to_vec(),
-                connections: vec![
-                    ConnectionSpec {
-                        drops: vec![DropSpec {
-                            at_ms: second_at_ms + 4_000,
-                            for_ms: LISTENER_AWAY_MS,
-                        }],
-                        ..ConnectionSpec::named("primary")
-                    },
-                    ConnectionSpec {
-                        token: TokenPlace::Bearer,
-                        sleeps_ms: 500,
-                        ..ConnectionSpec::named("backup")
-                    },
-                ],
-                wrong_tokens: 1,
-                linger_ms: u64::try_from(LINGER.as_millis()).unwrap_or_default(),
-                ..PlaySpec::default()
-            }),
+            play: Some(play(&event, stack.live_account().await?)),
             ..EventSpec::default()
         },
         ..OrderRequest::default()
@@ -241,6 +220,11 @@ pub async fn play_event(stack: &LocalStack, event_s: u64, mut tell: impl FnMut(&
         .iter()
         .map(|(caption, _)| caption.transcript.as_str())
         .collect();
+    let report = sim.order(&placed.task_id)?;
+    let recording = report.entry.get("recordedEntryId");
+    let on_recording = report
+        .delivered(AssetKind::Caption)
+        .filter(|asset| asset.status == ASSET_READY && asset.fields.get("entryId") == recording);
     let (words, word_error_rate) = word_errors(&event.text, &heard.join(" "));
     Ok(LiveOutcome {
         task_id: placed.task_id.to_string(),
@@ -249,10 +233,45 @@ pub async fn play_event(stack: &LocalStack, event_s: u64, mut tell: impl FnMut(&
         sent_s: live.pushes.iter().map(|push| seconds(push.sent_ms)).sum(),
         captions: spoken.len(),
         delay_s: delays(&spoken, &live.pushes),
+        on_recording: on_recording.count(),
         words,
         word_error_rate,
         live,
     })
+}
+
+/// Kaltura's part in an event: the publisher and a listener drop out in the middle, and the listeners show both ways of a token
+/// that goes beside the account's.
+fn play(event: &Event, account_token: String) -> PlaySpec {
+    let second_at_ms = event.stretches[0].1 + PUBLISHER_AWAY_MS;
+    let pushes = [(0, 0), (second_at_ms, 1)].map(|(at_ms, number)| PushSpec {
+        at_ms,
+        // At the key frame that the stretch begins with, and not before it.
+        media_from_ms: event.stretches[number].0 + if number == 0 { 0 } else { 100 },
+        for_ms: event.stretches[number].1,
+        first_pts_ms: FIRST_PTS_MS[number],
+    });
+    PlaySpec {
+        media: event.media.clone(),
+        pushes: pushes.to_vec(),
+        connections: vec![
+            ConnectionSpec {
+                drops: vec![DropSpec {
+                    at_ms: second_at_ms + 4_000,
+                    for_ms: LISTENER_AWAY_MS,
+                }],
+                ..ConnectionSpec::named("primary")
+            },
+            ConnectionSpec {
+                token: TokenPlace::Header,
+                sleeps_ms: 500,
+                ..ConnectionSpec::named("backup")
+            },
+        ],
+        account_token: Some(account_token),
+        wrong_tokens: 1,
+        linger_ms: u64::try_from(LINGER.as_millis()).unwrap_or_default(),
+    }
 }
 
 /// What has been told of an event.

@@ -173,6 +173,9 @@ impl LocalStack {
         };
         if let Some(rtmp) = rtmp {
             parameters.push(("LiveIngestUrl", rtmp.url()));
+            // As much of it as there is: both layers of authentication, and captions for the recording.
+            parameters
+                .extend(["LiveAccountAuth", "LiveCaptionsOnRecording"].map(|name| (name, true.to_string())));
         }
         parameters.extend(
             options
@@ -261,6 +264,17 @@ impl LocalStack {
         let uploaded = stack.upload_page(&built).await;
         uploaded.map_err(LocalError::aws("uploading the page"))?;
         Ok(true)
+    }
+
+    /// The account's token for live captions, which an operator gives to Kaltura beforehand.
+    pub async fn live_account(&self) -> Result<String> {
+        let stack = reachctl::stack::Stack::find(&self.sdk, STACK, "local run").await;
+        let stack = stack.map_err(LocalError::aws("looking for the stack"))?;
+        let (tokens, _) = stack
+            .live()
+            .await
+            .map_err(LocalError::aws("reading the live tokens"))?;
+        Ok(tokens.account().reveal().to_owned())
     }
 
     /// An output of the stack.

@@ -434,6 +434,7 @@ mod tests {
             }),
             provisioned_in: Some(1),
             on_air_epoch_s: Some(NOW.epoch_s - 540),
+            ..LiveRecord::default()
         });
         let settings = pipeline::memory::sample_stream_settings();
         let mut stream = LiveStream::new(record.task_id.clone(), settings, NOW.epoch_s - 90_000);

@@ -178,6 +178,18 @@ pub enum Refusal {
         /// Kaltura's error code.
         code: String,
     },
+    /// The entry of a live event, which was not recorded: there is nothing that could have its captions.
+    #[error("live entry {entry_id} has no recording")]
+    NotRecorded {
+        /// The entry.
+        entry_id: String,
+    },
+    /// The recording of a live event is a user's, and the access key may write to the live entry alone.
+    #[error("the access key may not write to recording {entry_id}")]
+    RecordingClosed {
+        /// The recorded entry.
+        entry_id: String,
+    },
     /// A live order names no event, or not when it is.
     #[error("the order names no scheduled event with a start and an end")]
     NoEvent,
@@ -270,6 +282,8 @@ impl Refusal {
             Self::Drm { .. } => "Drm",
             Self::NoSource { .. } => "NoSource",
             Self::EntryGone { .. } => "EntryGone",
+            Self::NotRecorded { .. } => "NotRecorded",
+            Self::RecordingClosed { .. } => "RecordingClosed",
             Self::NoEvent => "NoEvent",
             Self::EventUnknown { .. } => "EventUnknown",
             Self::EventNotLive { .. } => "EventNotLive",
@@ -358,6 +372,13 @@ impl Refusal {
             }
             Self::EntryGone { .. } => {
                 "The entry of this order no longer exists, or is neither audio nor video. Please check the entry.".into()
+            }
+            Self::NotRecorded { .. } => {
+                "The event of this order was not recorded, so there is no recording that its captions could go to."
+                    .into()
+            }
+            Self::RecordingClosed { .. } => {
+                "The captions of this order could not be put on the recording of its event, which allows no changes.".into()
             }
             Self::NoEvent => {
                 "A live service needs a scheduled event with a start and an end, and the order names none. Please \

@@ -344,6 +344,12 @@ pub struct LiveRecord {
     /// When it went on air: the first caption was handed out, and PROCESSING is set.
     #[serde(default)]
     pub on_air_epoch_s: Option<u64>,
+    /// Whether its stream has ended with nobody waiting for that, and every reader has all of it: whoever comes to wait goes on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_over: bool,
+    /// Where its captions go once it is over: the entry that was recorded of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<EntryId>,
 }
 
 /// How often a task was parked, and until when.

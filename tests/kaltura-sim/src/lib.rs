@@ -58,7 +58,7 @@ pub use live::{
 };
 pub use order::{
     AccessKeySpec, CatalogItemSpec, CustomerSpec, DictionarySpec, EntrySpec, EventSpec, ExistingCaption,
-    ExistingTranscript, FlavorSpec, KsVersion, OrderRequest, PlacedOrder, ProfileSpec,
+    ExistingTranscript, FlavorSpec, KsVersion, OrderRequest, PlacedOrder, ProfileSpec, RecordingSpec,
 };
 pub use protect::Protection;
 pub use report::{AssetKind, AssetReport, CallRecord, ImportAttempt, KsKind, OrderReport};

@@ -271,8 +271,23 @@ pub struct EventSpec {
     pub end_epoch_s: Option<i64>,
     /// Whether it is something else than a live stream: a recording, say, which has no live features.
     pub is_no_live_stream: bool,
+    /// What is recorded of it.
+    pub recording: RecordingSpec,
     /// What happens on air; `None`: nothing.
     pub play: Option<PlaySpec>,
+}
+
+/// What is recorded of a live event, into an entry of its own that the live one names (`recordedEntryId`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingSpec {
+    /// Nothing.
+    Nothing,
+    /// All of it. It belongs to no user, as the live entry, so that the task's access key, which is no user's, may write to it.
+    #[default]
+    OfNobody,
+    /// All of it, for the user whose the live entry is: the access key may write to the live entry alone.
+    OfAUser,
 }
 
 /// The words of one language in a profile.

@@ -5,7 +5,7 @@ use crate::contract::Fields;
 use crate::error::SimError;
 use crate::ids::{EntryId, TaskId};
 use crate::media::Media;
-use crate::order::{EntrySpec, OrderRequest, PlacedOrder};
+use crate::order::{EntrySpec, OrderRequest, PlacedOrder, RecordingSpec};
 use crate::report::AssetKind;
 use crate::session::random_name;
 use crate::shapes::{catalog_item, fields_of, profile, task_data_class};
@@ -159,8 +159,9 @@ fn add_entry(
     now_s: i64,
 ) -> Result<(), SimError> {
     let spec = &order.entry;
+    let is_live = LIVE_FEATURES.contains(&order.service_feature);
     let duration_ms = media.as_ref().map_or(spec.duration_ms, |media| media.duration_ms);
-    let fields = fields_of(json!({
+    let mut fields = fields_of(json!({
         "id": entry_id,
         "partnerId": order.customer.partner_id,
         "name": spec.name,
@@ -176,6 +177,16 @@ fn add_entry(
         "version": 0,
         "objectType": "KalturaMediaEntry",
     }));
+    if is_live {
+        let recorded_entry_id = add_recording(world, order, &fields);
+        fields.extend(fields_of(json!({
+            "type": "7",
+            // Neither video nor audio, so it takes no captions.
+            "mediaType": 201,
+            "recordedEntryId": recorded_entry_id,
+            "objectType": "KalturaLiveStreamEntry",
+        })));
+    }
     let new = NewEntry {
         shared,
         partner_id: order.customer.partner_id,
@@ -196,6 +207,19 @@ fn add_entry(
         new_entry(spec, order, media, duration_ms, fields),
     );
     Ok(())
+}
+
+/// The entry that is recorded of a live one; an empty id where none is.
+fn add_recording(world: &mut World, order: &OrderRequest, live: &Fields) -> String {
+    if order.event.recording == RecordingSpec::Nothing {
+        return String::new();
+    }
+    let recorded_entry_id = EntryId::from(crate::world::new_id());
+    let mut fields = live.clone();
+    fields.insert("id".to_owned(), json!(recorded_entry_id));
+    let recorded = new_entry(&order.entry, order, None, order.entry.duration_ms, fields);
+    world.entries.insert(recorded_entry_id.clone(), recorded);
+    recorded_entry_id.to_string()
 }
 
 fn new_entry(
@@ -281,6 +305,12 @@ fn new_task(
         "turnAroundTime": turn_around,
         "objectType": "KalturaEntryVendorTask",
     }));
+    // The server lets a key that is nobody's edit a recording that is nobody's: here the key names it.
+    let recording = world.recording_of(entry_id);
+    let edit = match recording.filter(|_| order.event.recording == RecordingSpec::OfNobody) {
+        Some(recording) => format!("edit:{entry_id}/{recording}"),
+        None => format!("edit:{entry_id}"),
+    };
     let moderation = if order.profile.auto_display_captions_on_player {
         ""
     } else {
@@ -294,7 +324,7 @@ fn new_task(
         fields,
         key_version: order.access_key.version,
         key_privileges: format!(
-            "edit:{entry_id},setrole:REACH_VENDOR_ROLE,disableentitlementforentry:{entry_id},sview:{entry_id},\
+            "{edit},setrole:REACH_VENDOR_ROLE,disableentitlementforentry:{entry_id},sview:{entry_id},\
              download:{entry_id}{moderation}"
         ),
         charged: false,

@@ -32,7 +32,7 @@ pub struct OrderReport {
     pub refunded: bool,
     /// Every field of the entry.
     pub entry: Map<String, Value>,
-    /// All assets of the entry, oldest first, those from before the order among them.
+    /// All assets of the entry and of its recording, oldest first, those from before the order among them.
     pub assets: Vec<AssetReport>,
     /// The entry's tags.
     pub tags: Vec<String>,
@@ -176,9 +176,12 @@ impl World {
             .entries
             .get(&task.entry_id)
             .ok_or_else(|| unknown("entry", task.entry_id.as_str()))?;
+        let recording = self.recording_of(&task.entry_id);
+        let recorded = recording.iter().flat_map(|entry| self.assets_of(entry));
         let assets = self
             .assets_of(&task.entry_id)
             .into_iter()
+            .chain(recorded)
             .map(|(id, asset)| AssetReport {
                 id: id.clone(),
                 kind: asset.kind,

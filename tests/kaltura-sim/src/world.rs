@@ -411,6 +411,13 @@ impl World {
             .map(|entry| (id, entry))
     }
 
+    /// The entry that is recorded of a live one.
+    pub(crate) fn recording_of(&self, entry: &EntryId) -> Option<EntryId> {
+        let recorded = self.entries.get(entry)?.fields.get("recordedEntryId")?;
+        let id = recorded.as_str().filter(|id| !id.is_empty())?;
+        Some(EntryId::from(id))
+    }
+
     /// The assets of an entry, oldest first.
     pub(crate) fn assets_of(&self, entry: &EntryId) -> Vec<(&AssetId, &Asset)> {
         let mut found: Vec<_> = self

@@ -18,7 +18,9 @@ mod bucket;
 mod clips;
 mod elsewhere;
 mod engine;
+mod events;
 mod in_process;
+mod live;
 mod told;
 
 use std::sync::Arc;
@@ -52,7 +54,9 @@ pub use bucket::ServedBucket;
 pub use clips::{media_with_early_end_of_sound, media_with_sound, media_without_sound};
 pub use elsewhere::{ElsewhereEngine, heard};
 pub use engine::{Answer, ToldEngine, in_spanish, said, spoken};
+pub use events::{http_event, socket_event};
 pub use in_process::InProcess;
+pub use live::live_line;
 pub use told::{Told, told};
 
 /// Where the vendor takes streams.

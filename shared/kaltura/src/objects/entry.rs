@@ -36,6 +36,22 @@ kaltura_object! {
     }
 }
 
+impl Entry {
+    /// Whether it is the entry of a live stream, which can have no captions: `captionAsset.add` takes media alone.
+    pub fn is_live(&self) -> bool {
+        self.object_type
+            .as_deref()
+            .is_some_and(|class| class.starts_with("KalturaLive"))
+    }
+
+    /// The entry that is recorded of a live stream, from its first broadcast on; `None` where it isn't recorded. A field of
+    /// `KalturaLiveEntry`, a class that the contract file leaves out.
+    pub fn recorded_entry_id(&self) -> Option<EntryId> {
+        let id = self.extra.get("recordedEntryId")?.as_str()?;
+        id.parse().ok()
+    }
+}
+
 /// `KalturaEntryStatus`, whose values are numbers as text and names of plugins (`virusScan.Infected`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntryStatus(String);

@@ -21,8 +21,11 @@ pub const LEASE_S: u64 = 8;
 /// A reader that takes a message no sooner is slow, and waits for the others.
 pub const POST_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Each reader gets at most so many messages a round; after a round, the lease is renewed.
-const ROUND_MESSAGES: usize = 16;
+/// Each reader gets at most so many messages a round. After a round, what was taken is written down, and the lease renewed: so
+/// many come again, with the same ids, where the one who sent them is killed before.
+const ROUND_MESSAGES: usize = 4;
+// Else somebody else would send beside one whose readers are slow: a round, the close of the connections, and the write.
+const _: () = assert!((ROUND_MESSAGES as u64 + 2) * POST_TIMEOUT.as_secs() < LEASE_S);
 /// A reader that is slow so often in a row is cut off; it may come back, and gets what it missed.
 const MOST_STRIKES: u32 = 5;
 /// A connection ends after two hours; this is forgotten some time later.
@@ -43,8 +46,10 @@ enum Ending {
     Closed,
     /// API Gateway says that it is not there.
     Gone,
-    /// It has not taken one in time.
+    /// It has not taken one in time, and rests.
     Slow,
+    /// It was too slow too often, or is at the end of a stream, and has been closed: it comes back for the rest.
+    CutOff,
 }
 
 /// Hands out what has not been, where nobody else is about to. Safe to repeat.
@@ -121,7 +126,7 @@ async fn round(ctx: &Context, stream: &LiveStream) -> Result<Vec<Outcome>> {
     let waiting = stream
         .places
         .iter()
-        .filter(|place| place.delivered_seq < last_seq && place.rests_until_epoch_s <= now_epoch_s);
+        .filter(|place| stream.is_due(place, now_epoch_s));
     let mut texts = Texts::of(ctx, stream);
     let mut sendings = Vec::new();
     for place in waiting {
@@ -160,13 +165,19 @@ async fn send(
             Ok(Err(error)) => {
                 tracing::warn!(connection = %outcome.connection, seq, %error, "message not sent");
                 outcome.ending = Ending::Slow;
-                return Ok(outcome);
             }
             Err(_) => {
                 tracing::warn!(connection = %outcome.connection, seq, "message not taken in time");
                 outcome.ending = Ending::Slow;
-                return Ok(outcome);
             }
+        }
+        if matches!(outcome.ending, Ending::Slow) {
+            // One that has nothing said to it any more, and doesn't know, would wait for ever.
+            if state == StreamState::Ended || place.strikes + 1 >= MOST_STRIKES {
+                close(ctx, &outcome.connection).await?;
+                outcome.ending = Ending::CutOff;
+            }
+            return Ok(outcome);
         }
     }
     if state == StreamState::Ended && outcome.sent_seq == Some(last_seq) {
@@ -189,7 +200,6 @@ async fn close(ctx: &Context, connection: &ConnectionId) -> Result<()> {
 
 /// Writes down what came of a sending, where its place is still had by the same reader.
 fn note(stream: &mut LiveStream, outcome: &Outcome, now_epoch_s: u64) {
-    let has_ended = stream.state == StreamState::Ended;
     let place = stream.places.iter_mut().find(|place| {
         place.number == outcome.number && place.connection.as_ref() == Some(&outcome.connection)
     });
@@ -210,12 +220,11 @@ fn note(stream: &mut LiveStream, outcome: &Outcome, now_epoch_s: u64) {
         Ending::Gone => place.rests_until_epoch_s = now_epoch_s + 1,
         Ending::Slow => {
             place.strikes += 1;
-            if has_ended || place.strikes >= MOST_STRIKES {
-                lost("slow");
-                place.vacate(now_epoch_s);
-            } else {
-                place.rests_until_epoch_s = now_epoch_s + (1 << place.strikes);
-            }
+            place.rests_until_epoch_s = now_epoch_s + (1 << place.strikes);
+        }
+        Ending::CutOff => {
+            lost("slow");
+            place.vacate(now_epoch_s);
         }
     }
 }

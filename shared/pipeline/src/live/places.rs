@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::stream::{ConnectionId, LiveStream};
+use super::stream::{ConnectionId, LiveStream, Message, StreamState};
 
 /// A stream has at most so many places.
 const MOST_PLACES: usize = 32;
@@ -12,6 +12,9 @@ const PLACE_KEPT_S: u64 = 5 * 60;
 const SENT_AGAIN_S: u64 = 3;
 /// A connection is made within this time: until then, API Gateway may say that it is not there.
 const CONNECTING_S: u64 = 10;
+/// Who comes beside others may be one of them, whose connection is dead and not known to be: they get what was said so lately.
+/// Viewers by HLS are that far behind, so it can still be shown to them.
+const STILL_SHOWN_MS: u64 = 30_000;
 
 /// A reader's place in the stream. It outlives the connection, so that the next one goes on where this one stopped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,9 +80,10 @@ impl Place {
 }
 
 impl LiveStream {
-    /// Gives a connection its place: the one that it has, else the one longest without a reader, else a new one. The first place
-    /// of all begins with the oldest message that the record has, a later one with the next, or where one that has got nothing yet
-    /// begins. `None` where too many are there.
+    /// Gives a connection its place: the one that it has, else the one longest without a reader, else a new one. Of several that
+    /// have gone, nobody knows which one comes back: each gets what any of them missed. The first place of all begins with the
+    /// oldest message that the record has, a later one with what was said just now, or where one that has got nothing yet begins.
+    /// `None` where too many are there.
     pub(super) fn seat(&mut self, connection: &ConnectionId, now_epoch_s: u64) -> Option<u32> {
         if let Some(place) = self.place_of(connection) {
             return Some(place.number);
@@ -87,7 +91,15 @@ impl LiveStream {
         self.places
             .retain(|place| place.connection.is_some() || place.since_epoch_s + PLACE_KEPT_S >= now_epoch_s);
         let vacant = self.places.iter_mut().filter(|place| place.connection.is_none());
-        if let Some(place) = vacant.min_by_key(|place| (place.since_epoch_s, place.number)) {
+        let mut vacant: Vec<&mut Place> = vacant.collect();
+        let missed_since = vacant.iter().map(|place| place.delivered_seq).min();
+        for place in &mut vacant {
+            place.delivered_seq = missed_since.unwrap_or(place.delivered_seq);
+        }
+        if let Some(place) = vacant
+            .into_iter()
+            .min_by_key(|place| (place.since_epoch_s, place.number))
+        {
             place.connection = Some(connection.clone());
             place.since_epoch_s = now_epoch_s;
             return Some(place.number);
@@ -98,6 +110,10 @@ impl LiveStream {
         // One that came lately may have broken before it got anything, untold, and this be the same reader once more.
         let unproven = self.places.iter().filter(|place| !place.is_proven);
         let behind_seq = unproven.map(|place| place.delivered_seq).min();
+        let shown_from_ms = self.heard_until_ms.saturating_sub(STILL_SHOWN_MS);
+        let is_still_shown = |message: &&Message| message.end_ms > shown_from_ms;
+        let still_shown = self.tail.iter().rev().take_while(is_still_shown).last();
+        let shown_behind_seq = still_shown.map_or(self.next_seq, |oldest| oldest.seq) - 1;
         let number = self.next_place;
         self.next_place += 1;
         self.places.push(Place {
@@ -106,7 +122,7 @@ impl LiveStream {
             since_epoch_s: now_epoch_s,
             delivered_seq: match self.tail.first() {
                 Some(oldest) if number == 1 => oldest.seq - 1,
-                _ => behind_seq.unwrap_or(self.next_seq - 1),
+                _ => behind_seq.unwrap_or(shown_behind_seq).min(shown_behind_seq),
             },
             is_proven: false,
             recent: Vec::new(),
@@ -150,11 +166,14 @@ impl LiveStream {
 
     /// Whether somebody is there whom something is to be sent to now.
     pub(super) fn has_undelivered(&self, now_epoch_s: u64) -> bool {
-        let last_seq = self.next_seq - 1;
-        self.places.iter().any(|place| {
-            place.connection.is_some()
-                && place.delivered_seq < last_seq
-                && place.rests_until_epoch_s <= now_epoch_s
-        })
+        self.places.iter().any(|place| self.is_due(place, now_epoch_s))
+    }
+
+    /// Whether something is to be sent to a place now. Nobody comes after the end for one that rests because it is slow.
+    pub(super) fn is_due(&self, place: &Place, now_epoch_s: u64) -> bool {
+        let is_at_its_end = self.state == StreamState::Ended && place.strikes > 0;
+        place.connection.is_some()
+            && place.delivered_seq + 1 < self.next_seq
+            && (is_at_its_end || place.rests_until_epoch_s <= now_epoch_s)
     }
 }

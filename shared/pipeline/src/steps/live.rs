@@ -106,17 +106,55 @@ async fn withdrawn(ctx: &Context, input: &StepInput) -> Result<()> {
     }
 }
 
-/// The stream has ended: the whole of it is kept as the result of the order's work, and its execution goes on. An event that was
+/// The stream has ended: the whole of it is kept as the result of the order's work, and its execution goes on. Where none waits,
+/// because the task is parked or its execution on its way, the end is noted for the one that comes to wait. An event that was
 /// never on air is not over by that: it has until an hour after its end, and then is refused by reconcile. Safe to repeat.
 pub async fn over(ctx: &Context, task_id: &kaltura::TaskId) -> Result<Completed> {
     let Some(record) = ctx.tasks.load(task_id).await? else {
         return Ok(Completed::NobodyWaits);
     };
+    let completed = complete_wait(ctx, &record).await?;
+    if completed != Completed::NobodyWaits || record.state.has_ended() || record.next_work().is_none() {
+        return Ok(completed);
+    }
+    let input = StepInput {
+        task_id: task_id.clone(),
+        attempt: record.attempt,
+    };
+    let noted = super::run(ctx, "over", &input, async |task| {
+        note_over(task).await?;
+        Ok(task.record.clone())
+    });
+    match noted.await {
+        // Whoever came to wait before the note could not see it.
+        Ok(record) => complete_wait(ctx, &record).await,
+        Err(error) if matches!(error.class(), Class::Stale | Class::Gone) => Ok(completed),
+        Err(error) => Err(error),
+    }
+}
+
+async fn complete_wait(ctx: &Context, record: &TaskRecord) -> Result<Completed> {
     match record.awaited() {
-        // Its execution is on its way to the wait, and looks by itself then.
         None => Ok(Completed::NobodyWaits),
         Some((_, accepted)) => complete::run(ctx, &JobId::named(&accepted.job_id)).await,
     }
+}
+
+/// Notes that a stream is over, where it is: all of it is kept, Kaltura knows that it was on air, and no reader may come back for
+/// the rest. Safe to repeat.
+async fn note_over(task: &mut Task<'_>) -> Result<()> {
+    let stream = task.ctx.streams()?.load(&task.record.task_id).await?;
+    let now_epoch_s = task.ctx.clock.now_epoch_s();
+    let is_over = |stream: LiveStream| stream.transcript_key.is_some() && !stream.awaits_readers(now_epoch_s);
+    if !is_on_air(&task.record) || !stream.is_some_and(is_over) {
+        return Ok(());
+    }
+    task.change(|record| {
+        if let Some(live) = &mut record.live {
+            live.is_over = true;
+        }
+    })
+    .await
 }
 
 /// Whether Kaltura was told that the event of this order is on air.
@@ -136,8 +174,11 @@ pub(super) async fn counts(task: &mut Task<'_>, index: usize) -> Result<bool> {
     if kind != Some(WorkKind::Live) {
         return Ok(true);
     }
-    // A function that knows no streams and may not tell Kaltura (process) leaves it to reconcile.
-    if task.ctx.streams().is_err() || !went_on_air(task).await? {
+    // A function that knows no streams (process) goes by what was noted, and leaves the rest to reconcile.
+    if task.ctx.streams().is_err() {
+        return Ok(task.record.live.as_ref().is_some_and(|live| live.is_over));
+    }
+    if !went_on_air(task).await? {
         return Ok(false);
     }
     let stream = task.ctx.streams()?.load(&task.record.task_id).await?;
@@ -315,6 +356,7 @@ pub(super) async fn provision(
     let stream = LiveStream::new(task_id.clone(), wanted.clone(), ctx.clock.now_epoch_s());
     if !streams.keep(&stream).await? {
         change_settings(ctx, &task_id, |settings| *settings = wanted.clone()).await?;
+        note_over(task).await?;
     }
     if was_on_air || is_on_air(&task.record) {
         return Ok(TaskStatus::Processing);
@@ -425,13 +467,59 @@ pub(super) async fn close(task: &Task<'_>, why: EndReason) -> Result<()> {
     streams.delete(task_id).await
 }
 
+/// Notes where the captions of an event go: to the entry that was recorded of it, since that of a live stream takes none. An order
+/// of an event on an entry of media has them there. Asked once; of a task without an event, nothing is.
+pub(super) async fn find_recording(task: &mut Task<'_>) -> Result<()> {
+    let Some(LiveRecord { recording: None, .. }) = &task.record.live else {
+        return Ok(());
+    };
+    let entry_id = task.record.entry_id.clone();
+    let entry_id = entry_id.ok_or_else(|| task.out_of_order("upload", "an entry"))?;
+    let entry = task
+        .with_key(async |client| client.entry(&entry_id).await)
+        .await?;
+    let recording = match entry.recorded_entry_id() {
+        None if entry.is_live() => {
+            return Err(Refusal::NotRecorded {
+                entry_id: entry_id.to_string(),
+            }
+            .into());
+        }
+        recorded => recorded.unwrap_or(entry_id),
+    };
+    let now_epoch_s = task.ctx.clock.now_epoch_s();
+    task.change(|record| {
+        if let Some(live) = &mut record.live {
+            live.recording = Some(recording.clone());
+            record.note(now_epoch_s, format!("its captions go to entry {recording}"));
+        }
+    })
+    .await
+}
+
+/// An error of an upload. That the access key may not write to the recording is nothing that passes, and no fault of this stack.
+pub(super) fn of_recording(task: &Task<'_>, error: StepError) -> StepError {
+    let recording = task.record.live.as_ref().and_then(|live| live.recording.as_ref());
+    match (recording, &error) {
+        (Some(entry_id), StepError::Kaltura(refused))
+            if refused.name() == "INVALID_KS" && refused.class() == kaltura::ErrorClass::Terminal =>
+        {
+            Refusal::RecordingClosed {
+                entry_id: entry_id.to_string(),
+            }
+            .into()
+        }
+        _ => error,
+    }
+}
+
 /// Whether an order can't fail any more: its event was on air, and is over. Only an operator fails it all the same.
 pub(super) fn was_delivered_on_air(record: &TaskRecord) -> bool {
     is_on_air(record) && record.next_work().is_none() && record.fail_text.is_none()
 }
 
-/// Closes an order whose captions were handed out, and whose recording can't have them: the entry was deleted, say. There is
-/// nothing to refund, so it is READY without them. Safe to repeat.
+/// Closes an order whose captions were handed out, and whose recording can't have them: there is none, it was deleted, or it is
+/// somebody's whom the access key may not act for. There is nothing to refund, so it is READY without them. Safe to repeat.
 pub(super) async fn deliver_without_recording(task: &mut Task<'_>, why: &Failure) -> Result<()> {
     let now_epoch_s = task.ctx.clock.now_epoch_s();
     tracing::warn!(

@@ -1,15 +1,16 @@
 //! A stream with readers and sources, and whoever may be killed while they work on it.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use engines::JobResult;
 use kaltura::TaskId;
 use media::PartSink;
-use pipeline::live::{Bound, ConnectionId, LiveInput, LiveLine, LiveStream, LiveWord, join, take_in};
+use pipeline::live::{Bound, ConnectionId, Ended, LiveInput, LiveStream, LiveWord, take_in};
 use pipeline::memory::sample_stream_settings;
 use pipeline::ports::{
     Deleted, LinkMethod, ObjectLinks, ObjectStore, PresignedUrl, Sent, SignedGet, Sockets, StreamStore,
@@ -186,20 +187,16 @@ pub fn task(id: u32) -> TaskId {
     TaskId::parse(id.to_string()).unwrap()
 }
 
+pub async fn is_open(world: &World, connection: &ConnectionId) -> bool {
+    world.ctx.sockets().unwrap().is_open(connection).await.unwrap()
+}
+
 /// Keeps a stream of this task, with this settings' usual ones.
 pub async fn stream(world: &World, id: u32) -> TaskId {
     let task_id = task(id);
     let stream = LiveStream::new(task_id.clone(), sample_stream_settings(), 500);
     assert!(world.ctx.streams().unwrap().keep(&stream).await.unwrap());
     task_id
-}
-
-/// A client connects.
-pub async fn listen(world: &World, task_id: &TaskId, name: &str) -> ConnectionId {
-    let connection = connection(name);
-    join(&world.ctx, task_id, &connection).await.unwrap();
-    world.sockets.open(&connection);
-    connection
 }
 
 pub fn post(source: &str, sequence: u64) -> LiveInput {
@@ -211,21 +208,6 @@ pub fn post(source: &str, sequence: u64) -> LiveInput {
         words: Vec::new(),
         lines: Vec::new(),
         end_of_stream: false,
-    }
-}
-
-/// A post of one line of three seconds, the `number`-th of the event, which makes a caption.
-pub fn line(source: &str, sequence: u64, number: u64) -> LiveInput {
-    let start_ms = number * 3_000;
-    LiveInput {
-        lines: vec![LiveLine {
-            text: format!("This is line {number}."),
-            start_ms,
-            end_ms: start_ms + 2_500,
-            speaker: None,
-        }],
-        heard_until_ms: Some(start_ms + 3_000),
-        ..post(source, sequence)
     }
 }
 
@@ -249,17 +231,36 @@ pub async fn take(ctx: &Context, task_id: &TaskId, input: &LiveInput) -> pipelin
     take_in(ctx, task_id, input).await.unwrap()
 }
 
-/// What a client has received, each message once, in the order of their first coming: a repeat is known by its id.
+/// What a client has received, each message once, in the order of their first coming: a repeat is known by its id, and the same
+/// to the byte.
 pub fn heard(world: &World, connection: &ConnectionId) -> Vec<Value> {
-    let mut ids = HashSet::new();
-    let messages = world.sockets.received(connection);
-    let messages = messages.iter().map(|text| {
-        let mut message: Value = serde_json::from_str(text).unwrap();
-        message["response"].take()
-    });
+    let mut known: HashMap<String, String> = HashMap::new();
+    let mut messages = Vec::new();
+    for text in world.sockets.received(connection) {
+        let mut message: Value = serde_json::from_str(&text).unwrap();
+        let message = message["response"].take();
+        let id = message["id"].as_str().unwrap().to_owned();
+        if let Some(before) = known.get(&id) {
+            assert_eq!(*before, text);
+            continue;
+        }
+        known.insert(id, text);
+        messages.push(message);
+    }
     messages
-        .filter(|message| ids.insert(message["id"].as_str().unwrap().to_owned()))
-        .collect()
+}
+
+/// How many messages a client has received again.
+pub fn again(world: &World, connection: &ConnectionId) -> usize {
+    world.sockets.received(connection).len() - heard(world, connection).len()
+}
+
+/// The whole of a stream that has ended: its JSON, and the same read.
+pub async fn kept(world: &World, ended: &Ended) -> (String, JobResult) {
+    let json = world.ctx.objects().unwrap().get(&ended.transcript_key).await;
+    let json = json.unwrap().unwrap();
+    let result = JobResult::from_json(&json).unwrap();
+    (String::from_utf8(json.to_vec()).unwrap(), result)
 }
 
 /// What the messages say, the last one of a stream as `END`.

@@ -12,7 +12,7 @@ use pipeline::live::{EndReason, LiveStream, Refused, end, take_in};
 use pipeline::memory::sample_stream_settings;
 use step_world::World;
 
-use crate::stage::{heard, listen, post, take, task, texts, words};
+use crate::stage::{heard, kept, post, take, task, texts, words};
 
 /// Translates into capitals, where it is not out of order.
 #[derive(Default)]
@@ -71,7 +71,7 @@ async fn sentences_are_translated_whole_and_a_post_is_asked_for_again_while_they
     settings.rules.language = "es".to_owned();
     let stream = LiveStream::new(task_id.clone(), settings, 500);
     assert!(world.ctx.streams().unwrap().keep(&stream).await.unwrap());
-    let reader = listen(&world, &task_id, "reader").await;
+    let reader = world.listen(&task_id, "reader").await;
 
     take(&world.ctx, &task_id, &words("main", 1, 1_000, "Good evening and")).await;
     assert!(heard(&world, &reader).is_empty(), "the sentence goes on");
@@ -98,13 +98,6 @@ async fn sentences_are_translated_whole_and_a_post_is_asked_for_again_while_they
         texts(&heard(&world, &reader)),
         ["GOOD EVENING AND WELCOME TO YOU.", "GOOD NIGHT", "END"]
     );
-    let json = world
-        .ctx
-        .objects()
-        .unwrap()
-        .get(&ended.transcript_key)
-        .await
-        .unwrap();
-    let result = engines::JobResult::from_json(&json.unwrap()).unwrap();
+    let (_, result) = kept(&world, &ended).await;
     assert_eq!(result.transcript().unwrap().language.as_deref(), Some("es"));
 }

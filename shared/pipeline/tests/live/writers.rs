@@ -2,15 +2,15 @@
 
 use futures::future::join_all;
 use pipeline::live::{EndReason, Origin, Refused, end, take_in};
-use step_world::World;
+use step_world::{World, live_line as line};
 
-use crate::stage::{Kill, heard, line, listen, mortal, post, stream, take, task, texts, words};
+use crate::stage::{Kill, heard, mortal, post, stream, take, task, texts, words};
 
 #[tokio::test]
 async fn a_repeated_post_changes_nothing_and_a_skipped_one_is_asked_for() {
     let world = World::new().await;
     let task_id = stream(&world, 1).await;
-    let reader = listen(&world, &task_id, "reader").await;
+    let reader = world.listen(&task_id, "reader").await;
     let first = take(&world.ctx, &task_id, &line("main", 1, 1)).await;
     assert_eq!(
         (first.next_sequence, first.is_duplicate, first.captions),
@@ -57,7 +57,7 @@ async fn there_is_no_stream_that_nobody_made_and_none_that_has_ended() {
 async fn of_two_sources_that_hear_the_same_the_first_is_shown() {
     let world = World::new().await;
     let task_id = stream(&world, 1).await;
-    let reader = listen(&world, &task_id, "reader").await;
+    let reader = world.listen(&task_id, "reader").await;
     for number in 1..=3 {
         let main = take(&world.ctx, &task_id, &line("main", number, number)).await;
         assert_eq!(main.late_words, 0);
@@ -76,7 +76,7 @@ async fn of_two_sources_that_hear_the_same_the_first_is_shown() {
 async fn words_out_of_order_are_put_right_within_a_post_and_late_ones_stand_where_they_can() {
     let world = World::new().await;
     let task_id = stream(&world, 1).await;
-    let reader = listen(&world, &task_id, "reader").await;
+    let reader = world.listen(&task_id, "reader").await;
     let mut first = words("main", 1, 1_000, "one two three four five.");
     first.words.reverse();
     take(&world.ctx, &task_id, &first).await;
@@ -97,7 +97,7 @@ async fn words_out_of_order_are_put_right_within_a_post_and_late_ones_stand_wher
 async fn a_publisher_who_comes_back_has_its_own_pts_and_the_stream_s_time_goes_on() {
     let world = World::new().await;
     let task_id = stream(&world, 1).await;
-    let reader = listen(&world, &task_id, "reader").await;
+    let reader = world.listen(&task_id, "reader").await;
     let mut first = line("main", 1, 1);
     let origin = |pts_s, epoch_s| Some(Origin { pts_s, epoch_s });
     first.origin = origin(12.5, 1_790_000_000.25);
@@ -124,7 +124,7 @@ async fn a_publisher_who_comes_back_has_its_own_pts_and_the_stream_s_time_goes_o
 async fn words_from_before_a_publisher_came_back_keep_their_pts_though_they_are_shown_after_it() {
     let world = World::new().await;
     let task_id = stream(&world, 1).await;
-    let reader = listen(&world, &task_id, "reader").await;
+    let reader = world.listen(&task_id, "reader").await;
     let origin = |pts_s, epoch_s| Some(Origin { pts_s, epoch_s });
     let mut first = words("main", 1, 1_000, "one two");
     first.origin = origin(100.0, 1_790_000_000.0);
@@ -152,8 +152,8 @@ async fn several_writers_at_once_take_turns() {
     let world = World::new().await;
     let task_id = stream(&world, 1).await;
     let readers = [
-        listen(&world, &task_id, "primary").await,
-        listen(&world, &task_id, "backup").await,
+        world.listen(&task_id, "primary").await,
+        world.listen(&task_id, "backup").await,
     ];
     let writers = (0..4_u64).map(async |writer| {
         let ctx = mortal(&world.ctx, &Kill::never());

@@ -2,23 +2,25 @@
 
 use std::sync::atomic::Ordering;
 
+use engines::CompletionToken;
 use kaltura::{TaskId, UpdateJob};
-use kaltura_sim::{EventSpec, Fault, FaultEffect, OrderRequest, ProfileSpec};
+use kaltura_sim::{EventSpec, Fault, FaultEffect, OrderRequest, ProfileSpec, RecordingSpec};
 use pipeline::Class;
-use pipeline::live::{ConnectionId, EndReason, LiveInput, StreamState, end, join, take_in};
+use pipeline::live::{ConnectionId, EndReason, StreamState, end, take_in};
 use pipeline::ports::{Clock, Sockets, StreamStore, TaskStore};
 use pipeline::record::{CHECK_JOBS_EVERY_S, FIRST_CHECK_AFTER_S, Stage, TaskState};
 use pipeline::steps::claim::Claimed;
 use pipeline::steps::complete::Completed;
 use pipeline::steps::fail::{self, Ending};
 use pipeline::steps::live::{OnAir, on_air, over};
+use pipeline::steps::process::{self, ProcessInput};
 use pipeline::steps::upload::{self, UploadOutcome};
 use pipeline::steps::{
     EVENT_OVER_AFTER_S, OrderMessage, StepInput, claim, extend_keys, fetch, finalize, reconcile, render,
     sweep,
 };
 use serde_json::{Value, json};
-use step_world::{CAPTIONS_URL, INGEST_URL, World, order};
+use step_world::{CAPTIONS_URL, INGEST_URL, World, live_line, order};
 
 const LIVE_CAPTIONS: i64 = 8;
 const LIVE_TRANSLATION: i64 = 11;
@@ -69,33 +71,15 @@ async fn wait(world: &World, input: &StepInput) {
     assert!(world.states.succeeded().is_empty());
 }
 
-/// Somebody listens.
-async fn listener(world: &World, task_id: &TaskId, name: &str) -> ConnectionId {
-    let connection = ConnectionId::new(name);
-    world.sockets.open(&connection);
-    join(&world.ctx, task_id, &connection).await.unwrap();
-    connection
-}
-
-fn line(sequence: u64) -> LiveInput {
-    let start_ms = 2_000 * sequence;
-    let input = json!({
-        "source": "main",
-        "sequence": sequence,
-        "origin": { "pts_s": 0.0, "epoch_s": 1_764_000_000.0 },
-        "lines": [{ "text": format!("Line {sequence}."), "start_ms": start_ms, "end_ms": start_ms + 1_500 }],
-    });
-    LiveInput::parse(input.to_string().as_bytes()).unwrap()
-}
-
 /// Somebody speaks, and whoever listens gets it.
 async fn say(world: &World, task_id: &TaskId, sequence: u64) {
-    take_in(&world.ctx, task_id, &line(sequence)).await.unwrap();
+    let line = live_line("main", sequence, sequence);
+    take_in(&world.ctx, task_id, &line).await.unwrap();
 }
 
 /// On air: somebody listens and has got a caption, and Kaltura knows.
 async fn broadcast(world: &World, input: &StepInput) -> ConnectionId {
-    let connection = listener(world, &input.task_id, "kaltura").await;
+    let connection = world.listen(&input.task_id, "kaltura").await;
     say(world, &input.task_id, 1).await;
     assert_eq!(on_air(&world.ctx, &input.task_id).await.unwrap(), OnAir::Told);
     connection
@@ -226,7 +210,7 @@ async fn the_first_caption_sets_processing_once() {
 async fn a_failure_to_tell_is_made_up_by_the_next_caption() {
     let world = World::of_live_events(&[]).await;
     let input = waiting(&world, MINUTE_S).await;
-    listener(&world, &input.task_id, "kaltura").await;
+    world.listen(&input.task_id, "kaltura").await;
     say(&world, &input.task_id, 1).await;
     let fault = Fault::new(FaultEffect::Api {
         code: "ACTION_BLOCKED".to_owned(),
@@ -287,6 +271,12 @@ async fn the_end_of_the_stream_is_the_end_of_the_order() {
     assert_eq!(world.bucket.objects().keys(), Vec::<String>::new());
 }
 
+/// The entry that was recorded of a task's event.
+fn recording(world: &World, task_id: &TaskId) -> String {
+    let entry = world.report(task_id).entry;
+    entry["recordedEntryId"].as_str().unwrap().to_owned()
+}
+
 #[tokio::test]
 async fn the_captions_become_those_of_the_recording_where_the_vendor_offers_that() {
     for service_feature in [LIVE_CAPTIONS, LIVE_TRANSLATION] {
@@ -304,6 +294,40 @@ async fn the_captions_become_those_of_the_recording_where_the_vendor_offers_that
         let captions: Vec<_> = report.assets.iter().filter(|asset| asset.by_vendor).collect();
         assert_eq!((captions.len(), captions[0].status), (1, READY));
         assert_eq!(report.task["outputObjectId"], captions[0].id.as_str());
+        assert_eq!(captions[0].fields["entryId"], recording(&world, &input.task_id));
+    }
+}
+
+/// No recording, or one that is a user's, for whom the access key may not act: the event was delivered all the same.
+#[tokio::test]
+async fn an_event_whose_recording_can_not_have_its_captions_is_delivered_without() {
+    for (recording, cause) in [
+        (RecordingSpec::Nothing, "NotRecorded"),
+        (RecordingSpec::OfAUser, "RecordingClosed"),
+    ] {
+        let world = World::of_live_events(&[("LIVE_CAPTIONS_ON_RECORDING", "true")]).await;
+        let mut request = event(&world, LIVE_CAPTIONS, MINUTE_S);
+        request.event.recording = recording;
+        let input = world.begin(request).await;
+        wait(&world, &input).await;
+        broadcast(&world, &input).await;
+        end(&world.ctx, &input.task_id, EndReason::EndOfStream)
+            .await
+            .unwrap();
+        over(&world.ctx, &input.task_id).await.unwrap();
+        render::run(&world.ctx, &input).await.unwrap();
+        let error = upload::run(&world.ctx, &input).await.unwrap_err();
+        assert_eq!(error.class(), Class::Terminal, "{error}");
+        fail::run(&world.ctx, &input, Ending::Error).await.unwrap();
+        let report = world.report(&input.task_id);
+        assert_eq!((report.status, report.refunded), (READY, false));
+        let record = world.record(&input.task_id).await;
+        assert_eq!(record.state, TaskState::Delivered);
+        assert_eq!(
+            record.failure.as_ref().map(|failure| failure.name.as_str()),
+            Some(cause)
+        );
+        assert_nothing_is_left(&world, &input.task_id).await;
     }
 }
 
@@ -371,6 +395,74 @@ async fn an_end_that_nobody_told_is_found() {
     assert_eq!(world.states.succeeded(), ["a-token"]);
 }
 
+/// Has the step that starts work do so, as its function does: without the streams.
+async fn work_without_streams(world: &World, input: &StepInput, token: &str) {
+    let mut ctx = world.ctx.clone();
+    ctx.parts.streams = None;
+    let input = ProcessInput {
+        step: input.clone(),
+        task_token: CompletionToken::new(token),
+    };
+    process::run(&ctx, &input).await.unwrap();
+}
+
+/// The task is parked, or its execution on its way to the wait: it goes on as soon as it comes there, and nobody has to look.
+#[tokio::test]
+async fn an_end_while_nobody_waits_is_known_to_whoever_comes_to_wait() {
+    for is_parked in [true, false] {
+        let world = World::of_live_events(&[]).await;
+        let mut input = world.begin(event(&world, LIVE_CAPTIONS, MINUTE_S)).await;
+        if is_parked {
+            wait(&world, &input).await;
+        }
+        broadcast(&world, &input).await;
+        if is_parked {
+            fail::run(&world.ctx, &input, Ending::Parked).await.unwrap();
+        }
+        end(&world.ctx, &input.task_id, EndReason::EndOfStream)
+            .await
+            .unwrap();
+        for _ in 0..2 {
+            assert_eq!(
+                over(&world.ctx, &input.task_id).await.unwrap(),
+                Completed::NobodyWaits
+            );
+        }
+        if is_parked {
+            world.advance(HOUR_S / 4);
+            world.poll().await;
+            world.claim_all().await;
+            input.attempt = 2;
+        }
+        work_without_streams(&world, &input, "the-token").await;
+        assert_eq!(world.states.succeeded(), ["the-token"], "parked: {is_parked}");
+        to_the_end(&world, &input).await;
+        assert_eq!(world.report(&input.task_id).status, READY);
+    }
+}
+
+/// It ends while its task is parked and a reader is away, who has come back for the rest by the time that it goes on.
+#[tokio::test]
+async fn an_end_that_a_reader_missed_is_known_once_it_may_not_come_back_any_more() {
+    let world = World::of_live_events(&[]).await;
+    let input = waiting(&world, MINUTE_S).await;
+    let connection = broadcast(&world, &input).await;
+    fail::run(&world.ctx, &input, Ending::Parked).await.unwrap();
+    world.sockets.lose(&connection);
+    say(&world, &input.task_id, 2).await;
+    end(&world.ctx, &input.task_id, EndReason::EndOfStream)
+        .await
+        .unwrap();
+    over(&world.ctx, &input.task_id).await.unwrap();
+    assert!(!world.record(&input.task_id).await.live.unwrap().is_over);
+    world.advance(HOUR_S / 4);
+    world.poll().await;
+    world.claim_all().await;
+    let input = StepInput { attempt: 2, ..input };
+    work_without_streams(&world, &input, "the-token").await;
+    assert_eq!(world.states.succeeded(), ["the-token"]);
+}
+
 /// The reader was lost in the last second: it comes back for the rest, and until then the stream is there.
 #[tokio::test]
 async fn the_stream_stays_as_long_as_a_reader_may_come_back_for_the_rest() {
@@ -395,7 +487,7 @@ async fn the_stream_stays_as_long_as_a_reader_may_come_back_for_the_rest() {
 async fn an_event_that_was_never_on_air_is_refunded_an_hour_after_its_end() {
     let world = World::of_live_events(&[]).await;
     let input = waiting(&world, MINUTE_S).await;
-    let connection = listener(&world, &input.task_id, "kaltura").await;
+    let connection = world.listen(&input.task_id, "kaltura").await;
     world.advance(MINUTE_S + HOUR_S + EVENT_OVER_AFTER_S - 1);
     looked(&world).await;
     assert_eq!(
@@ -438,7 +530,7 @@ async fn a_stream_that_nobody_listened_to_is_no_delivery() {
 async fn what_kaltura_was_never_told_is_told_before_ready() {
     let world = World::of_live_events(&[]).await;
     let input = waiting(&world, MINUTE_S).await;
-    listener(&world, &input.task_id, "kaltura").await;
+    world.listen(&input.task_id, "kaltura").await;
     say(&world, &input.task_id, 1).await;
     world.advance(MINUTE_S + HOUR_S + EVENT_OVER_AFTER_S);
     assert_eq!(looked(&world).await, (1, 1));
@@ -453,7 +545,7 @@ async fn what_kaltura_was_never_told_is_told_before_ready() {
 async fn an_order_that_is_withdrawn_while_it_waits_is_cleaned_up() {
     let world = World::of_live_events(&[]).await;
     let input = waiting(&world, 10 * DAY_S).await;
-    let connection = listener(&world, &input.task_id, "kaltura").await;
+    let connection = world.listen(&input.task_id, "kaltura").await;
     world.sim.abort_order(&input.task_id.as_str().into()).unwrap();
     world.advance(FIRST_CHECK_AFTER_S);
     assert_eq!(looked(&world).await, (1, 1));
@@ -482,7 +574,7 @@ async fn a_key_that_can_not_be_extended_has_the_order_closed() {
 async fn a_first_caption_of_a_withdrawn_order_closes_its_stream() {
     let world = World::of_live_events(&[]).await;
     let input = waiting(&world, MINUTE_S).await;
-    let connection = listener(&world, &input.task_id, "kaltura").await;
+    let connection = world.listen(&input.task_id, "kaltura").await;
     say(&world, &input.task_id, 1).await;
     world.sim.abort_order(&input.task_id.as_str().into()).unwrap();
     for _ in 0..2 {

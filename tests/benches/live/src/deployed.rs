@@ -362,7 +362,8 @@ impl Stage {
         readers.map(|reader| reader.logs().len()).sum()
     }
 
-    /// From the posts' leaving to their messages' coming, at every reader.
+    /// From the posts' leaving to their messages' coming, at every reader. A reader that was slow is sent the rest by the next post;
+    /// where none comes, it is sent from here. What has not come in the end is with the faults.
     async fn received(&self, sent: &HashMap<String, Instant>) -> Vec<Duration> {
         let came = || {
             let mut came: HashMap<(usize, usize, String), Duration> = HashMap::new();
@@ -378,8 +379,30 @@ impl Stage {
             }
             came
         };
-        until("all messages to come", || came().len() == sent.len() * READERS).await;
-        came().into_values().collect()
+        let begun = Instant::now();
+        while came().len() < sent.len() * READERS && begun.elapsed() < DEADLINE {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            for stream in &self.streams {
+                let record = self.record(stream).await;
+                if record
+                    .places
+                    .iter()
+                    .any(|place| place.delivered_seq + 1 < record.next_seq)
+                {
+                    // One that fails is tried again.
+                    let _ = pipeline::live::hand_out(&self.live.ctx, &stream.task_id).await;
+                }
+            }
+        }
+        let came = came();
+        if came.len() < sent.len() * READERS {
+            eprintln!(
+                "{} of {} messages have not come",
+                sent.len() * READERS - came.len(),
+                sent.len() * READERS
+            );
+        }
+        came.into_values().collect()
     }
 
     /// What went wrong, once everybody has had the last message.

@@ -8,6 +8,7 @@ use kaltura::TaskId;
 use live::{Life, Live};
 use pipeline::Context;
 use serde_json::{Value, json};
+use step_world::{http_event, socket_event};
 
 use crate::speech::Said;
 
@@ -61,61 +62,19 @@ pub fn post(sequence: u64, words: &[Said], heard_until_ms: u64, is_last: bool) -
     })
 }
 
-/// The event of a post (payload format 2.0).
+/// The event of a post.
 pub fn post_event(live: &Live, task_id: &TaskId, body: &Value) -> Vec<u8> {
     let route = "POST /live/streams/{task_id}/captions";
-    let path = format!("/live/streams/{task_id}/captions");
     let token = live.tokens.engine(task_id);
-    let event = json!({
-        "version": "2.0",
-        "routeKey": route,
-        "rawPath": path,
-        "rawQueryString": "",
-        "headers": { "authorization": format!("Bearer {}", token.reveal()), "content-type": "application/json" },
-        "requestContext": {
-            "accountId": "123456789012",
-            "apiId": "api-id",
-            "domainName": "id.execute-api.us-east-1.amazonaws.com",
-            "domainPrefix": "id",
-            "http": { "method": "POST", "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "a" },
-            "requestId": "id",
-            "routeKey": route,
-            "stage": "$default",
-            "time": "12/Mar/2020:19:03:58 +0000",
-            "timeEpoch": 1_583_348_638_390_u64,
-        },
-        "body": body.to_string(),
-        "pathParameters": { "task_id": task_id.as_str() },
-        "isBase64Encoded": false,
-    });
+    let headers =
+        json!({ "authorization": format!("Bearer {}", token.reveal()), "content-type": "application/json" });
+    let event = http_event(route, ("task_id", task_id.as_str()), &headers, &body.to_string());
     event.to_string().into_bytes()
 }
 
 /// The event of a reader that comes, or has gone.
-pub fn socket_event(live: &Live, task_id: &TaskId, connection: &str, is_there: bool) -> Vec<u8> {
-    let (route, kind) = if is_there {
-        ("$connect", "CONNECT")
-    } else {
-        ("$disconnect", "DISCONNECT")
-    };
-    let mut event = json!({
-        "requestContext": {
-            "routeKey": route,
-            "eventType": kind,
-            "extendedRequestId": "id",
-            "requestTime": "25/Nov/2026:21:22:12 +0000",
-            "messageDirection": "IN",
-            "stage": "live",
-            "connectedAt": 1_764_019_332_211_u64,
-            "requestTimeEpoch": 1_764_019_332_213_u64,
-            "identity": { "sourceIp": "192.0.2.1" },
-            "requestId": "id",
-            "domainName": "id.execute-api.us-east-1.amazonaws.com",
-            "connectionId": connection,
-            "apiId": "id",
-        },
-        "isBase64Encoded": false,
-    });
+pub fn reader_event(live: &Live, task_id: &TaskId, connection: &str, is_there: bool) -> Vec<u8> {
+    let mut event = socket_event(if is_there { "CONNECT" } else { "DISCONNECT" }, connection);
     if is_there {
         let token = live.tokens.caption(task_id);
         event["queryStringParameters"] = json!({ "stream": task_id.as_str(), "token": token.reveal() });

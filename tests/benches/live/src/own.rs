@@ -16,7 +16,7 @@ use rand::{Rng as _, SeedableRng as _};
 use step_world::World;
 
 use crate::Arguments;
-use crate::handler::{call, function, post, post_event, socket_event};
+use crate::handler::{call, function, post, post_event, reader_event};
 use crate::meter::{Took, metered};
 use crate::speech::Speech;
 use crate::tally::{Faults, Got, compare};
@@ -100,7 +100,7 @@ impl Stage {
     /// Somebody comes to listen.
     async fn connect(&self, task_id: &TaskId) -> String {
         let connection = format!("c{}", self.next_connection.fetch_add(1, Ordering::Relaxed));
-        let answer = call(&self.live, &socket_event(&self.live, task_id, &connection, true)).await;
+        let answer = call(&self.live, &reader_event(&self.live, task_id, &connection, true)).await;
         assert_eq!(answer["statusCode"], 200, "{answer}");
         self.sockets.open(&ConnectionId::new(connection.as_str()));
         connection
@@ -249,7 +249,7 @@ async fn break_off(stage: &Stage, task_id: &TaskId, connections: &mut Vec<String
     let old = connections.last().cloned().unwrap();
     stage.sockets.lose(&ConnectionId::new(old.as_str()));
     if is_told {
-        call(&stage.live, &socket_event(&stage.live, task_id, &old, false)).await;
+        call(&stage.live, &reader_event(&stage.live, task_id, &old, false)).await;
     }
     connections.push(stage.connect(task_id).await);
 }

@@ -8,6 +8,8 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Got {
     pub id: String,
+    /// As it came.
+    pub text: String,
     /// Its times in the stream, in seconds.
     pub start_s: f64,
     pub end_s: f64,
@@ -20,6 +22,7 @@ impl Got {
         let response = &message["response"];
         let got = Self {
             id: response["id"].as_str().unwrap().to_owned(),
+            text: text.to_owned(),
             start_s: response["start"].as_f64().unwrap(),
             end_s: response["end"].as_f64().unwrap(),
         };
@@ -38,10 +41,12 @@ pub struct Faults {
     pub out_of_order: usize,
     /// Messages of no stream, or of another one.
     pub foreign: usize,
-    /// Repeats by their ids on the next connection: one that broke says not whether they had arrived. No fault.
+    /// Messages that came again, by their id, and not the same to the byte.
+    pub changed: usize,
+    /// Handed out again with the same id on the next connection: one that broke says not whether they had arrived. No fault.
     pub again_after_break: usize,
-    /// Repeats by their ids on the same connection: who was killed, or waited in vain for an answer, could not say that they were
-    /// sent. No fault.
+    /// Handed out again with the same id on the same connection: who was killed, or waited in vain for an answer, could not say
+    /// that they were sent. No fault.
     pub again: usize,
 }
 
@@ -51,12 +56,19 @@ impl Faults {
         self.doubled += other.doubled;
         self.out_of_order += other.out_of_order;
         self.foreign += other.foreign;
+        self.changed += other.changed;
         self.again_after_break += other.again_after_break;
         self.again += other.again;
     }
 
     pub fn is_clean(&self) -> bool {
-        (self.lost, self.doubled, self.out_of_order, self.foreign) == (0, 0, 0, 0)
+        [
+            self.lost,
+            self.doubled,
+            self.out_of_order,
+            self.foreign,
+            self.changed,
+        ] == [0; 5]
     }
 }
 
@@ -73,6 +85,7 @@ pub fn compare(ids: &[String], connections: &[Vec<Got>]) -> Faults {
                 faults.foreign += 1;
                 continue;
             };
+            faults.changed += usize::from(came[at].is_some_and(|before| before.text != got.text));
             if here[at] {
                 faults.again += 1;
             } else if came[at].is_some() {
@@ -104,6 +117,7 @@ mod tests {
             let start_s = f64::from(id.as_bytes()[0] - b'a');
             Got {
                 id: (*id).to_owned(),
+                text: (*id).to_owned(),
                 start_s,
                 end_s: start_s + 1.0,
             }
@@ -138,6 +152,10 @@ mod tests {
         ] {
             assert!(again.is_clean() && again.again + again.again_after_break == 1);
         }
+        let mut changed = [got(&["a", "b"]), got(&["b", "c", "d"])];
+        changed[1][0].text = "another".to_owned();
+        let changed = compare(&ids, &changed);
+        assert!(!changed.is_clean() && changed.changed == 1);
         let mut twice = got(&["a", "b", "c", "d"]);
         twice[2].start_s = 1.5;
         assert_eq!(compare(&ids, &[twice]), Faults { doubled: 1, ..none });

@@ -125,18 +125,19 @@ impl Report {
             );
         }
         table += "\n| | posts | messages | connections | reconnects | killed | replayed | lost | doubled | out of order | \
-                  foreign | again by id, after a break | again by id, same connection |\n\
-                  | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n";
+                  foreign | changed | handed out again, same id: after a break | on the same connection |\n\
+                  | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n";
         for row in &self.rows {
             let faults = row.faults.map_or_else(
-                || "| | | | |".to_owned(),
+                || "| | | | | |".to_owned(),
                 |faults| {
                     format!(
-                        "{} | {} | {} | {} | {} | {}",
+                        "{} | {} | {} | {} | {} | {} | {}",
                         faults.lost,
                         faults.doubled,
                         faults.out_of_order,
                         faults.foreign,
+                        faults.changed,
                         faults.again_after_break,
                         faults.again
                     )

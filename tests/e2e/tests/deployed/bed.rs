@@ -33,7 +33,7 @@ impl Bed {
             // The later one of a name counts.
             parameters: PARAMETERS
                 .into_iter()
-                .chain([("EnabledServices", "1,2,3,4,5,6,7,8,9")])
+                .chain([("EnabledServices", "1,2,3,4,5,6,7,8,9,11")])
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
             ..Options::sim("e2e")

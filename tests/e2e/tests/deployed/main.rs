@@ -76,7 +76,7 @@ fn main() -> ExitCode {
     if let Some(bed) = Arc::into_inner(bed).and_then(OnceLock::into_inner) {
         if !conclusion.has_failed() && arguments.filter.is_none() {
             // Heard while it is spoken, so it needs the processor.
-            runtime.block_on(live::short_event_with_dropouts(&bed));
+            runtime.block_on(live::events(&bed));
             runtime.block_on(killed::functions_on_the_way(&bed));
             runtime.block_on(operator::drains_and_redrives(&bed));
             runtime.block_on(afterwards::all_invariants_hold(&bed));

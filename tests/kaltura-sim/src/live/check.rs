@@ -2,7 +2,7 @@
 
 use super::report::{PushReport, ReceivedCaption};
 use serde::Deserialize;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// Times are told in seconds with fractions; what is closer than half a millisecond is the same.
 const SAME_S: f64 = 0.000_5;
@@ -70,7 +70,8 @@ fn there<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D:
 /// What a listener has heard so far. It lives through reconnects: a message must not come a second time by another way.
 #[derive(Debug, Default)]
 pub(crate) struct Checker {
-    seen: HashSet<String>,
+    /// Each message as it came first, by its id.
+    seen: HashMap<String, String>,
     last_end_s: f64,
     /// Whether this connection is not the first, and nothing new has come by it.
     is_back: bool,
@@ -114,7 +115,15 @@ impl Checker {
             }
         };
         checked.findings.extend(faults_of(&response));
-        let was_seen = !self.seen.insert(response.id.clone());
+        let before = self.seen.get(&response.id);
+        let was_seen = before.is_some();
+        if before.is_some_and(|before| before != text) {
+            let fault = "it came again with its id, and is not the same";
+            checked.findings.push(fault.to_owned());
+        }
+        self.seen
+            .entry(response.id.clone())
+            .or_insert_with(|| text.to_owned());
         // Whoever comes back may be sent once more what he may have missed: the id tells that it is the same.
         checked.sent_again = was_seen && self.is_back;
         checked.doubled = was_seen && !self.is_back;
@@ -363,6 +372,11 @@ mod tests {
         checker.comes_back();
         let again = checker.check(&message(1, 0.5, 1.5).to_string());
         assert!(again.sent_again && !again.doubled && again.findings.is_empty());
+        let changed = checker.check(&message(1, 0.5, 1.4).to_string());
+        assert_eq!(
+            changed.findings,
+            ["it came again with its id, and is not the same"]
+        );
         let early = checker.check(&message(2, 1.2, 2.0).to_string());
         assert!(early.out_of_order && !early.doubled);
         assert!(checker.check(&end(3, 2.0).to_string()).findings.is_empty());

@@ -115,6 +115,7 @@ impl Live {
         let of_time: Vec<String> = report
             .messages
             .iter()
+            .filter(|_| !report.pushes.is_empty())
             .filter_map(|message| {
                 let caption = message
                     .caption

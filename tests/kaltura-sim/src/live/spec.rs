@@ -11,7 +11,8 @@ pub struct PlaySpec {
     /// What the customer sends: H.264 and AAC in anything that ffmpeg reads, relative paths from the media folder. It is
     /// not encoded anew, and sent as fast as it plays.
     pub media: PathBuf,
-    /// The stretches in which the customer sends, one after the other. A second one is a publisher that comes back.
+    /// The stretches in which the customer sends, one after the other. A second one is a publisher that comes back. None at all:
+    /// words come from elsewhere, and nobody knows when they were said.
     pub pushes: Vec<PushSpec>,
     /// Who listens.
     pub connections: Vec<ConnectionSpec>,

@@ -13,7 +13,7 @@ use kaltura::{AssetId, CaptionUpdate};
 use serde::Serialize;
 
 use super::process::plan_of;
-use super::{StepInput, Task};
+use super::{StepInput, Task, live};
 use crate::context::Context;
 use crate::error::Result;
 use crate::plan::{Deliverable, Plan, TranscriptForm};
@@ -41,11 +41,18 @@ pub enum UploadOutcome {
 
 /// Brings the deliverables of a task as far as they can be brought now.
 pub async fn run(ctx: &Context, input: &StepInput) -> Result<UploadOutcome> {
-    super::run(ctx, "upload", input, upload).await
+    super::run(ctx, "upload", input, async |task| {
+        let outcome = upload(task).await;
+        outcome.map_err(|error| live::of_recording(task, error))
+    })
+    .await
 }
 
 async fn upload(task: &mut Task<'_>) -> Result<UploadOutcome> {
     let plan = plan_of(task, "upload")?.clone();
+    if !plan.deliverables.is_empty() {
+        live::find_recording(task).await?;
+    }
     let mut wait_s = None;
     for (index, deliverable) in plan.deliverables.iter().enumerate() {
         if task.record.deliverables.get(index).is_some_and(|done| done.ready) {
@@ -118,10 +125,11 @@ impl Task<'_> {
             .ok_or_else(|| self.out_of_order("upload", "a record of the deliverable"))
     }
 
+    /// The entry that deliverables go to: that of the order, or the recording of its event.
     fn entry_id(&self) -> Result<kaltura::EntryId> {
-        self.record
-            .entry_id
-            .clone()
+        let recording = self.record.live.as_ref().and_then(|live| live.recording.clone());
+        recording
+            .or_else(|| self.record.entry_id.clone())
             .ok_or_else(|| self.out_of_order("upload", "an entry"))
     }
 
