@@ -18,8 +18,8 @@ The local run deploys the real template.yaml. This is all that differs, and why:
 8.  Alarms on several metrics together go: the emulator has no metric math.
 9.  The addresses of the door, of the people's API and of the websocket are the emulator's (ENDPOINT), which has no host of its own
     for an API, only a path. LiveIngestUrl may be on loopback as it is.
-10. The layers with ffmpeg go, and REACH_FFMPEG and REACH_DESCRIBE_FFMPEG name the machine's own, which is on the PATH of the
-    functions' processes: the emulator's native processes have no /opt of theirs.
+10. The layers with ffmpeg go, and REACH_FFMPEG, REACH_DESCRIBE_FFMPEG and REACH_TRANSCRIBE_FFMPEG name the machine's own,
+    which is on the PATH of the functions' processes: the emulator's native processes have no /opt of theirs.
 
 Everything else (roles, queues, table, key, state machine, schedules, alarms) is deployed as it is written.
 """
@@ -62,8 +62,8 @@ def localise(template: dict, root: Path, binaries: Path, out: Path, machine: str
             properties["CodeUri"] = str(bootstrap(binaries / binary, out / binary))
             properties.pop("Layers", None)
             variables = properties.get("Environment", {}).get("Variables", {})
-            if "REACH_FFMPEG" in variables:
-                variables["REACH_FFMPEG"] = shutil.which("ffmpeg") or ""
+            for name in {"REACH_FFMPEG", "REACH_TRANSCRIBE_FFMPEG"} & variables.keys():
+                variables[name] = shutil.which("ffmpeg") or ""
             for event in properties.get("Events", {}).values():
                 scaling = event["Properties"].get("ScalingConfig", {})
                 if "MaximumConcurrency" in scaling:

@@ -50,6 +50,7 @@ class LocalTemplate(unittest.TestCase):
             r"|/Resources/(Fetch|People|Process|Render)/Properties/Layers"
             r"|/Globals/Function/Environment/Variables/REACH_DESCRIBE_FFMPEG/Fn::If/1"
             r"|/Resources/Fetch/Properties/Environment/Variables/REACH_FFMPEG"
+            r"|/Resources/Process/Properties/Environment/Variables/REACH_TRANSCRIBE_FFMPEG"
             r"|/Resources/(Work|PageFiles)Policy"
             r"|/Resources/(ErrorRate|KalturaRefuses|Orphaned|Invariant)Alarm"
             r"|/Resources/Claim/Properties/Events/Orders/Properties/ScalingConfig/MaximumConcurrency"

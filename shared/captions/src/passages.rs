@@ -10,10 +10,14 @@ use crate::cue::Cue;
 use crate::error::CaptionError;
 use crate::language::{Break, Grammar, is_spaceless};
 use crate::layout::{Token, tokens};
+use crate::phrases::{Pause, Phrase};
 use crate::plain::{self, clean_line};
 use crate::rules::LayoutRules;
 use crate::transcript::{SpeakerId, Transcript, Word, WordKind};
 use crate::width::width;
+
+/// The least silence that is a pause within a passage, in milliseconds: about what listeners take for one.
+const LEAST_PAUSE_MS: u64 = 300;
 
 /// Where passages end besides at sentences and speakers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +56,13 @@ pub struct Passage {
     #[serde(default)]
     pub(crate) label: String,
     pub(crate) parts: Vec<Part>,
+    /// Where the speaker stops for a moment, in the order of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) pauses: Vec<Pause>,
+    /// The text in phrases, each of which is due when the speaker goes on after a pause: two at least, or none. Of a passage
+    /// that was [`Passage::reworded`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phrases: Vec<Phrase>,
 }
 
 impl Passage {
@@ -445,12 +456,22 @@ fn passage(units: &[Unit]) -> Option<Passage> {
     let first = units.first()?;
     let mut text = String::new();
     let mut parts: Vec<Part> = Vec::new();
+    let mut pauses: Vec<Pause> = Vec::new();
+    let (mut said, mut heard_until_ms) = (0, first.end_ms);
     for unit in units {
+        if unit.start_ms >= heard_until_ms + LEAST_PAUSE_MS {
+            pauses.push(Pause {
+                width: said,
+                end_ms: unit.start_ms,
+            });
+        }
+        heard_until_ms = heard_until_ms.max(unit.end_ms);
         if !text.is_empty() && unit.blank_before {
             text.push(' ');
         }
         text.push_str(&unit.text);
         let wide = width(&unit.text);
+        said += wide;
         match parts.last_mut().filter(|part| part.cue == unit.cue) {
             Some(part) => {
                 part.width += wide;
@@ -473,6 +494,8 @@ fn passage(units: &[Unit]) -> Option<Passage> {
         is_sound: first.is_sound,
         label: first.label.clone(),
         parts,
+        pauses,
+        phrases: Vec::new(),
     })
 }
 
@@ -498,6 +521,8 @@ fn sound(tag: &Word, speaker: Option<SpeakerId>) -> Option<Passage> {
             width: width(&text),
         }],
         text,
+        pauses: Vec::new(),
+        phrases: Vec::new(),
     })
 }
 

@@ -151,6 +151,7 @@ mod tests {
                     end_ms: 500,
                     text: text.to_owned(),
                     speaker: None,
+                    phrases: Vec::new(),
                 })
                 .to_vec(),
             dictionary: Vec::new(),

@@ -118,6 +118,9 @@ pub struct MediaRef {
     pub container: String,
     /// Its duration as the fetcher knows it; `None` where neither playlist nor file told.
     pub duration_ms: Option<u64>,
+    /// Its size in bytes, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_bytes: Option<u64>,
 }
 
 /// The language that is spoken in the media.
@@ -224,6 +227,11 @@ pub struct Passage {
     /// Who says it; none where voices aren't told apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speaker: Option<SpeakerId>,
+    /// Of a passage to be spoken, the pieces of its text whose beginnings are wanted to be known
+    /// ([`crate::Clip::marks_ms`]): put together they are `text`. Two at least, each with something to say; none where only
+    /// the whole is of interest. A wish: the passage is spoken in one go, as if they weren't told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phrases: Vec<String>,
 }
 
 /// Speech to text: the particulars of the order.
@@ -477,6 +485,7 @@ mod tests {
                 key: "media/9292/2.mp4".to_owned(),
                 container: "mp4".to_owned(),
                 duration_ms: None,
+                size_bytes: None,
             }),
             CompletionToken::new("AAAAKgAAAAIAAAAAAAAAAb"),
         )

@@ -32,7 +32,7 @@ pub struct EngineVersion {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {
     /// A stable name: `NoSpeech`, `SoundEndsEarly`, `DictionaryWordsUnknown`, `AccentNotModelled`,
-    /// `SpeakersNotTold`, `ProfanityNotRemoved`.
+    /// `SpeakersNotTold`, `ProfanityNotRemoved`, `PhrasesNotTold`.
     pub name: String,
     /// The particulars, for the log.
     pub detail: String,
@@ -49,7 +49,7 @@ impl Warning {
 }
 
 /// One passage as it was spoken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clip {
     /// Which passage of the request, from 0.
     pub passage: usize,
@@ -57,6 +57,21 @@ pub struct Clip {
     pub start_ms: u64,
     /// Where it ends.
     pub end_ms: u64,
+    /// Speech marks: where in the sound each of the passage's phrases after its first begins. None where the passage has no
+    /// phrases, where the engine or its voice can't tell, and where the clip fills its time, so that nobody can use them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks_ms: Vec<u64>,
+}
+
+impl Clip {
+    /// Whether it ends before it begins, or its marks are not in order within it.
+    fn is_out_of_order(&self) -> bool {
+        let marks = [self.start_ms].into_iter().chain(self.marks_ms.iter().copied());
+        let marks: Vec<u64> = marks.collect();
+        self.end_ms < self.start_ms
+            || marks.windows(2).any(|pair| pair[0] >= pair[1])
+            || !self.marks_ms.is_empty() && marks.last() >= Some(&self.end_ms)
+    }
 }
 
 /// Spoken passages.
@@ -157,8 +172,10 @@ impl Output {
                 blank.map(|index| format!("passage {index} is blank"))
             }
             Self::Speech { speech } => {
-                let backwards = speech.clips.iter().position(|clip| clip.end_ms < clip.start_ms);
-                backwards.map(|index| format!("clip {index} ends before it begins"))
+                let wrong = speech.clips.iter().position(Clip::is_out_of_order);
+                wrong.map(|index| {
+                    format!("clip {index} ends before it begins, or its marks are not in order within it")
+                })
             }
             Self::Language | Self::Texts { .. } | Self::Captions { .. } | Self::Sound { .. } => None,
         }

@@ -67,6 +67,7 @@ async fn job(folder: &Path, work: Work, media: Option<&str>) -> JobResult {
         key: key.to_owned(),
         container: key.rsplit_once('.').unwrap().1.to_owned(),
         duration_ms: None,
+        size_bytes: None,
     });
     let request = JobRequest::new(TaskId::new("1"), 1, work, media, CompletionToken::new("token"));
     match Local::new(config())
@@ -248,6 +249,7 @@ fn passage(start_ms: u64, end_ms: u64, text: &str) -> Passage {
         end_ms,
         text: text.to_owned(),
         speaker: None,
+        phrases: Vec::new(),
     }
 }
 
@@ -296,6 +298,45 @@ async fn numbers_are_aligned_as_they_are_said() {
     );
     let number = words.iter().find(|word| word.text == "$25").unwrap();
     assert!(number.end_ms - number.start_ms > 500, "{number:?}");
+}
+
+/// A voice says its phrases one by one, and so knows when.
+#[tokio::test]
+async fn a_phrase_begins_where_its_mark_says() {
+    for (name, phrases) in [
+        ("English", ["When it rains, ", "we stay at home."]),
+        ("Spanish", ["Cuando llueve, ", "nos quedamos en casa."]),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let whole = passage(0, 60_000, &phrases.concat());
+        let parted = Passage {
+            phrases: phrases.map(str::to_owned).into(),
+            ..whole.clone()
+        };
+        let (result, speech) = speak(folder.path(), name, vec![whole, parted]).await;
+        assert_eq!(result.warnings, [], "{name}");
+        let [whole, parted] = speech.clips.as_slice() else {
+            panic!("{speech:?}");
+        };
+        assert!(whole.marks_ms.is_empty());
+        let [mark_ms] = parted.marks_ms.as_slice() else {
+            panic!("{parted:?}");
+        };
+        let length_ms = |clip: &engines::Clip| clip.end_ms - clip.start_ms;
+        assert!(
+            length_ms(parted).abs_diff(length_ms(whole)) < 400,
+            "{name}: {speech:?}"
+        );
+        let (rate_hz, samples) = samples(folder.path(), &speech);
+        let loudest = |from_ms: u64, to_ms: u64| {
+            let place = |ms: u64| usize::try_from(ms * u64::from(rate_hz) / 1_000).unwrap();
+            let range = &samples[place(from_ms)..place(to_ms)];
+            range.iter().map(|sample| sample.unsigned_abs()).max().unwrap()
+        };
+        assert!(loudest(parted.start_ms, mark_ms - 100) > 2_000, "{name}");
+        assert_eq!(loudest(mark_ms - 95, mark_ms - 1), 0, "{name}");
+        assert!(loudest(*mark_ms, mark_ms + 150) > 500, "{name}");
+    }
 }
 
 #[tokio::test]

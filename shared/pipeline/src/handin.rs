@@ -450,6 +450,7 @@ fn script(cues: Vec<Cue>, media_ms: Option<u64>) -> Looked<Output> {
         end_ms: cue.end_ms,
         text: cue.text().split_whitespace().collect::<Vec<_>>().join(" "),
         speaker: None,
+        phrases: Vec::new(),
     });
     let passages = passages.collect();
     none_of(overlaps(&cues), Output::Script { passages })
@@ -524,6 +525,7 @@ async fn track(task: &Task<'_>, key: &str, media_ms: Option<u64>) -> Result<Look
         key: key.to_owned(),
         container: container.to_owned(),
         duration_ms: Some(facts.duration_ms),
+        size_bytes: None,
     };
     Ok(none_of(findings, Output::Sound { sound }))
 }

@@ -57,6 +57,7 @@ impl Passages {
                 end_ms: passage.end_ms,
                 text: passage.text.clone(),
                 speaker: passage.speaker.clone(),
+                phrases: passage.phrases.iter().map(|phrase| phrase.text.clone()).collect(),
             })
             .collect()
     }
@@ -102,11 +103,29 @@ pub struct Voice {
 }
 
 impl Voice {
-    /// The window of a clip, where it has a passage.
-    pub fn window_ms(&self, clip: &Clip) -> Option<(u64, u64)> {
+    /// The window of a clip; none at all where nobody knows of its passage.
+    pub fn window_ms(&self, clip: &Clip) -> (u64, u64) {
         self.passages
             .get(clip.passage)
             .map(|passage| (passage.start_ms, passage.end_ms))
+            .unwrap_or_default()
+    }
+
+    /// The phrases of a clip after its first: when each is due in the media, and where it begins in the sound. None where
+    /// the engine couldn't tell.
+    pub fn phrases_ms(&self, clip: &Clip) -> Vec<(u64, u64)> {
+        let phrases = self.passages.get(clip.passage).map(|passage| &passage.phrases);
+        let due_ms = phrases
+            .into_iter()
+            .flatten()
+            .skip(1)
+            .map(|phrase| phrase.start_ms);
+        let due_ms: Vec<u64> = due_ms.collect();
+        if due_ms.len() == clip.marks_ms.len() {
+            due_ms.into_iter().zip(clip.marks_ms.iter().copied()).collect()
+        } else {
+            Vec::new()
+        }
     }
 }
 
@@ -211,8 +230,9 @@ impl Material {
         }
     }
 
-    /// What a voice is to say: a script, or what was translated. Sounds in brackets are not spoken.
-    pub async fn passages_to_speak(&self, task: &Task<'_>) -> Result<Passages> {
+    /// What a voice is to say, in the language of that BCP-47 tag: a script, or what was translated, in phrases where the
+    /// speaker of the source pauses. Sounds in brackets are not spoken.
+    pub async fn passages_to_speak(&self, task: &Task<'_>, bcp47: &str) -> Result<Passages> {
         if let Some(script) = self.script() {
             return Ok(Passages(script));
         }
@@ -220,13 +240,12 @@ impl Material {
             .translation(task)
             .await?
             .ok_or_else(|| task.out_of_order("process", "something to say"))?;
-        let spoken = passages.into_iter().zip(texts).filter_map(|(mut passage, text)| {
-            let text = text.trim();
-            (!passage.is_sound && !text.is_empty()).then(|| {
-                text.clone_into(&mut passage.text);
-                passage
-            })
-        });
+        let spoken = passages
+            .into_iter()
+            .zip(texts)
+            .filter(|(passage, _)| !passage.is_sound)
+            .map(|(passage, text)| passage.reworded(&text, bcp47))
+            .filter(|passage| !passage.text.is_empty());
         Ok(Passages(spoken.collect()))
     }
 

@@ -1,6 +1,6 @@
 //! Speech on a programme's time: where each clip goes, the track that comes of it, and what a track has to be.
 //!
-//! What lives here: placing dubbed clips ([`place`]) and descriptions ([`fit_descriptions`]), mixing them with the
+//! What lives here: placing dubbed clips ([`place`]) with the pauses of the original ([`in_phrases`]) and descriptions ([`fit_descriptions`]), mixing them with the
 //! programme's sound ([`mix_dub`], [`mix_description`], [`clear_track`]), the facts of an audio file ([`inspect`]) and
 //! the rules for it ([`check_track`]). Planning and checking are pure; the rest runs ffmpeg and ffprobe on local files.
 //! What doesn't: who makes the clips, where files come from and go to, Kaltura, and the retries of a failed mix (the
@@ -28,7 +28,7 @@ pub use inspect::{TrackFacts, inspect};
 pub use mix::{BitRate, Ducking, Order, Speech, Track, clear_track, media_ms, mix_description, mix_dub};
 pub use peaks::peaks;
 pub use plan::{
-    Description, DescriptionLimits, Misfit, Passage, PlaceLimits, Placement, Plan, Span, fit_descriptions,
-    pauses, place,
+    Description, DescriptionLimits, Misfit, Passage, Phrase, Piece, PlaceLimits, Placement, Plan, Span,
+    fit_descriptions, in_phrases, pauses, place,
 };
 pub use probe::{Source, Tools};

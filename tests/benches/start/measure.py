@@ -161,6 +161,7 @@ def main():
     parser = argparse.ArgumentParser(prog="tests/bench start", description=__doc__.split("\n")[0])
     parser.add_argument("--release", action="store_true", help="build and measure the release profile")
     parser.add_argument("--binaries", type=Path, metavar="FOLDER", help="measure what is built already")
+    parser.add_argument("--function", action="append", metavar="NAME", help="this function alone; may be given again")
     parser.add_argument("--starts", type=int, default=15, metavar="NUMBER", help="starts of each function (default 15)")
     parser.add_argument("--quick", action="store_true", help="three starts of each")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON too")
@@ -172,6 +173,9 @@ def main():
 
     folder = arguments.binaries or arguments.built
     known = list(functions(yaml.load(arguments.template.read_text(), Loader)))
+    if strange := set(arguments.function or []) - {name for name, _, _ in known}:
+        parser.error(f"--function: {', '.join(sorted(strange))}: the template has {', '.join(name for name, _, _ in known)}")
+    known = [row for row in known if not arguments.function or row[0] in arguments.function]
     binaries = {name: binary_of(folder, name) for name, _, _ in known}
     measured = {name: [] for name in binaries}
     for turn in range(1 + (3 if arguments.quick else arguments.starts)):

@@ -65,6 +65,8 @@ pub(crate) struct Passage {
     #[serde(rename = "end_ms")]
     pub _end_ms: Milliseconds,
     pub text: String,
+    #[serde(default)]
+    pub phrases: Vec<String>,
 }
 
 /// The work that this engine does. Any other kind is refused, not malformed.

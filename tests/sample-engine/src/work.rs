@@ -236,7 +236,8 @@ fn translated(text: &str, glossary: &BTreeMap<&str, &str>) -> String {
 
 const SAMPLES_PER_MS: u64 = 16;
 
-/// A tone for each passage, 100 ms a word, with a pause after each, as one WAV file that is uploaded.
+/// A tone for each passage, 100 ms a word, with a pause after each, as one WAV file that is uploaded; and when each phrase of
+/// a passage begins.
 async fn speak(ways: &Ways, passages: &[Passage], uploads: &[Upload]) -> Result<Value, Undone> {
     let upload = uploads.iter().find(|upload| upload.name == "sound");
     let upload = upload.ok_or_else(|| failed("the request has no place for the sound"))?;
@@ -244,8 +245,7 @@ async fn speak(ways: &Ways, passages: &[Passage], uploads: &[Upload]) -> Result<
     let mut clips = Vec::new();
     let mut at_ms = 0;
     for (index, passage) in passages.iter().enumerate() {
-        let words = u64::try_from(passage.text.split_whitespace().count()).unwrap_or(1);
-        let end_ms = at_ms + 100 * words.clamp(1, 100);
+        let end_ms = at_ms + 100 * words_of(&passage.text).clamp(1, 100);
         // A square wave of 500 Hz.
         for sample in at_ms * SAMPLES_PER_MS..end_ms * SAMPLES_PER_MS {
             let level: i16 = if (sample / SAMPLES_PER_MS).is_multiple_of(2) {
@@ -255,7 +255,14 @@ async fn speak(ways: &Ways, passages: &[Passage], uploads: &[Upload]) -> Result<
             };
             samples.extend_from_slice(&level.to_le_bytes());
         }
-        clips.push(json!({ "passage": index, "start_ms": at_ms, "end_ms": end_ms }));
+        let mut said_ms = at_ms;
+        let begins = passage.phrases.iter().map(|phrase| {
+            let begins_ms = said_ms;
+            said_ms += 100 * words_of(phrase);
+            begins_ms
+        });
+        let marks: Vec<u64> = begins.skip(1).collect();
+        clips.push(json!({ "passage": index, "start_ms": at_ms, "end_ms": end_ms, "marks_ms": marks }));
         at_ms = end_ms + 50;
         samples.resize(
             usize::try_from(2 * at_ms * SAMPLES_PER_MS).unwrap_or(samples.len()),
@@ -265,6 +272,10 @@ async fn speak(ways: &Ways, passages: &[Passage], uploads: &[Upload]) -> Result<
     put(ways, upload, wav(&samples)).await.map_err(failed)?;
     let sound = json!({ "key": upload.key, "container": "wav", "duration_ms": at_ms });
     Ok(json!({ "sound": sound, "clips": clips, "voice": "tone" }))
+}
+
+fn words_of(text: &str) -> u64 {
+    u64::try_from(text.split_whitespace().count()).unwrap_or(1)
 }
 
 /// A WAV file of 16-bit mono samples.

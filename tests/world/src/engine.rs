@@ -97,6 +97,7 @@ impl ToldEngine {
                         end_ms,
                         text: "Coloured bars move.".into(),
                         speaker: None,
+                        phrases: Vec::new(),
                     }],
                 }
             }
@@ -204,7 +205,7 @@ pub fn in_spanish(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// A tone for each passage, as long as its letters take.
+/// A tone for each passage, as long as its letters take. It tells when it says which phrase.
 async fn speak(passages: &[Passage], files: &dyn JobFiles) -> engines::Result<Speech> {
     let mut samples: Vec<i16> = Vec::new();
     let mut clips = Vec::new();
@@ -219,6 +220,7 @@ async fn speak(passages: &[Passage], files: &dyn JobFiles) -> engines::Result<Sp
             passage,
             start_ms,
             end_ms: now_ms(&samples),
+            marks_ms: marks_ms(start_ms, &it.phrases),
         });
         samples.extend(std::iter::repeat_n(0, many(BETWEEN_CLIPS_MS)));
     }
@@ -229,10 +231,21 @@ async fn speak(passages: &[Passage], files: &dyn JobFiles) -> engines::Result<Sp
             key: files.keep("clips.wav", &path).await?,
             container: "wav".into(),
             duration_ms: Some(now_ms(&samples)),
+            size_bytes: None,
         },
         clips,
         voice: "a tone".into(),
     })
+}
+
+fn marks_ms(start_ms: u64, phrases: &[String]) -> Vec<u64> {
+    let mut at_ms = start_ms;
+    let begins = phrases.iter().map(|phrase| {
+        let begins_ms = at_ms;
+        at_ms += LETTER_MS * phrase.chars().count() as u64;
+        begins_ms
+    });
+    begins.skip(1).collect()
 }
 
 /// One channel of 16 bits.

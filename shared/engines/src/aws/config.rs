@@ -17,6 +17,7 @@ const FORMALITY: &str = "REACH_TRANSLATE_FORMALITY";
 const BREVITY: &str = "REACH_TRANSLATE_BREVITY";
 const POLLY_ENGINES: &str = "REACH_POLLY_ENGINES";
 const FFMPEG: &str = "REACH_DESCRIBE_FFMPEG";
+const SOUND_FFMPEG: &str = "REACH_TRANSCRIBE_FFMPEG";
 const MODEL: &str = "BEDROCK_MODEL_ID";
 
 /// Polly's engines that this project has voices for, the best first.
@@ -56,6 +57,8 @@ pub struct AwsConfig {
     pub model_id: Option<String>,
     /// ffmpeg, which takes the frames that the model describes; none: the engine describes nothing.
     pub ffmpeg: Option<PathBuf>,
+    /// ffmpeg, which takes the sound of media that is too large for Transcribe; none: such media is refused.
+    pub sound_ffmpeg: Option<PathBuf>,
 }
 
 impl Default for AwsConfig {
@@ -74,6 +77,7 @@ impl Default for AwsConfig {
             polly_engines: KNOWN_ENGINES.map(str::to_owned).to_vec(),
             model_id: None,
             ffmpeg: None,
+            sound_ffmpeg: None,
         }
     }
 }
@@ -87,6 +91,7 @@ impl AwsConfig {
     /// | `REACH_TRANSCRIBE_ROLE_ARN` | the role by which Transcribe reads and writes the bucket | the caller's rights |
     /// | `REACH_TRANSCRIBE_KMS_KEY_ID` | the key for its output | the bucket's encryption |
     /// | `REACH_TRANSCRIBE_MAX_SPEAKERS` | the most voices told apart, 2 to 30 | 10 |
+    /// | `REACH_TRANSCRIBE_FFMPEG` | ffmpeg, to take the sound of media over 2 GB | such media is refused |
     /// | `REACH_TRANSCRIBE_LANGUAGE_CHECK` | languages to check the ordered one against: `en-US,es-US,fr-FR` | no check |
     /// | `LANGUAGE_MISMATCH_PERCENT` | the confidence in another language that refuses an order | 80 |
     /// | `REACH_TRANSCRIBE_FILTERS` | vocabulary filters: `en-US=profanity-en,de-DE=profanity-de` | none |
@@ -169,6 +174,7 @@ impl AwsConfig {
             },
             model_id: var(MODEL),
             ffmpeg: var(FFMPEG).map(PathBuf::from),
+            sound_ffmpeg: var(SOUND_FFMPEG).map(PathBuf::from),
         })
     }
 }
@@ -258,6 +264,7 @@ mod tests {
             (POLLY_ENGINES, "neural,standard"),
             (MODEL, "eu.amazon.nova-lite-v1:0"),
             (FFMPEG, "/opt/bin/ffmpeg"),
+            (SOUND_FFMPEG, "/opt/bin/ffmpeg"),
         ]);
         insta::assert_debug_snapshot!(config.unwrap());
     }

@@ -17,6 +17,7 @@ use tokio::process::Command;
 use super::NAME;
 use super::fault::{unbuilt, unreadable};
 use super::model::{Form, Model};
+use super::sound::CONTAINERS;
 use crate::contract::JobFiles;
 use crate::error::{EngineError, Result};
 use crate::job::{Describe, JobRequest, MediaRef, Passage};
@@ -34,10 +35,6 @@ const CHARACTERS_PER_S: u64 = 14;
 const PAUSES_AT_A_TIME: usize = 8;
 /// How long ffmpeg may take for a frame.
 const FRAME_TIMEOUT: Duration = Duration::from_mins(1);
-
-/// The containers that a picture may come in, as ffmpeg names its demuxers. Playlists are not among them: they would have it
-/// open whatever the media names.
-const CONTAINERS: &str = "mov,mp4,m4a,mpegts,mpeg,matroska,webm,flv,avi,asf,wav";
 
 /// A model that describes, and ffmpeg.
 #[derive(Debug, Clone)]
@@ -108,6 +105,7 @@ impl Describer {
                         end_ms: place.end_ms,
                         text,
                         speaker: None,
+                        phrases: Vec::new(),
                     });
                 }
             }
@@ -339,6 +337,7 @@ mod tests {
             key: "media/1.mp4".to_owned(),
             container: "mp4".to_owned(),
             duration_ms,
+            size_bytes: None,
         }
     }
 

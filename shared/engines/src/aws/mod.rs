@@ -18,6 +18,8 @@ mod name;
 mod output;
 mod plan;
 mod polly;
+mod sound;
+mod ssml;
 #[cfg(feature = "aws-stub")]
 pub mod stub;
 #[cfg(test)]

@@ -1,17 +1,24 @@
 //! Speech by Amazon Polly.
 //!
 //! Each passage is spoken for itself, by the language's best voice, as 16 kHz samples; all clips go into one WAV file.
-//! Where a clip ends follows from its samples, to the millisecond, so speech marks aren't asked for: they cost a second
-//! call each, and the contract has no place for word times of a voice. A passage that comes out longer than its time is
-//! spoken once more, faster, by a quarter at most.
+//! Where a clip ends follows from its samples, to the millisecond. A passage that comes out longer than its time is spoken
+//! once more, faster, by a quarter at most.
+//!
+//! Where in a clip a phrase begins is told by speech marks: a `<mark>` before each, and a second call with the same text,
+//! which is paid like the first. So they are asked for where they are of use only: of a passage with phrases that leaves
+//! some of its time. Generative voices have none.
 
 use aws_sdk_polly::Client;
-use aws_sdk_polly::types::{Engine as PollyEngine, LanguageCode, OutputFormat, TextType, VoiceId};
+use aws_sdk_polly::operation::synthesize_speech::builders::SynthesizeSpeechFluentBuilder;
+use aws_sdk_polly::types::{
+    Engine as PollyEngine, LanguageCode, OutputFormat, SpeechMarkType, TextType, VoiceId,
+};
 use futures::{StreamExt, stream};
 
 use super::NAME;
 use super::config::AwsConfig;
 use super::fault::{code, unavailable, unreadable};
+use super::ssml::{is_speakable, read_marks, ssml, ssml_characters};
 use super::text::pieces;
 use crate::contract::JobFiles;
 use crate::error::{EngineError, Result};
@@ -29,6 +36,14 @@ const PROBE_CHARACTERS: usize = 20;
 const MAX_RATE_PERCENT: u64 = 125;
 /// How many passages are spoken at once.
 const CONCURRENT_CALLS: usize = 4;
+/// With these Polly says that it has no marks for a text, which no second try changes.
+const REFUSALS: [&str; 5] = [
+    "EngineNotSupportedException",
+    "InvalidSsmlException",
+    "LanguageNotSupportedException",
+    "MarksNotSupportedForFormatException",
+    "SsmlMarksNotSupportedForTextTypeException",
+];
 /// The version of Polly's API.
 const VERSION: &str = "polly 2016-06-10";
 
@@ -44,6 +59,10 @@ struct Spoken {
     samples: Vec<i16>,
     /// By how much it is longer than its time, in spite of the rate.
     over_ms: u64,
+    /// Where its phrases after the first begin in it.
+    marks_ms: Vec<u64>,
+    /// Whether its phrases are of use, and nobody tells where they begin.
+    lacks_marks: bool,
 }
 
 impl Speaker {
@@ -85,6 +104,7 @@ impl Speaker {
         let mut file = hound::WavWriter::create(&path, spec).map_err(|error| write_failed(&error))?;
         let mut clips = Vec::new();
         let mut late = Vec::new();
+        let mut unmarked = 0;
         let mut at: u64 = 0;
         let calls: Vec<_> = work
             .passages
@@ -104,7 +124,13 @@ impl Speaker {
                     passage: index,
                     start_ms,
                     end_ms: milliseconds(at),
+                    marks_ms: passage
+                        .marks_ms
+                        .iter()
+                        .map(|mark_ms| start_ms + mark_ms)
+                        .collect(),
                 });
+                unmarked += usize::from(passage.lacks_marks);
                 if passage.over_ms > 0 {
                     late.push(passage.over_ms);
                 }
@@ -113,16 +139,7 @@ impl Speaker {
         }
         file.finalize().map_err(|error| write_failed(&error))?;
         let key = files.keep(name, &path).await?;
-        let mut warnings = Vec::new();
-        if let Some(most) = late.iter().max() {
-            warnings.push(Warning::new(
-                "SpeechTooLong",
-                format!(
-                    "{} passages are longer than their time, by {most} ms at most",
-                    late.len()
-                ),
-            ));
-        }
+        let warnings = warnings(&late, unmarked);
         let engine = engine.unwrap_or("none");
         tracing::info!(job_id = %request.job_id, clips = clips.len(), voice = voice.id, engine, "spoken");
         Ok(JobResult {
@@ -138,6 +155,7 @@ impl Speaker {
                         key,
                         container: "wav".to_owned(),
                         duration_ms: Some(milliseconds(at)),
+                        size_bytes: None,
                     },
                     clips,
                     voice: format!("{} ({engine})", voice.id),
@@ -158,7 +176,7 @@ impl Speaker {
             if !self.config.polly_engines.iter().any(|allowed| allowed == engine) {
                 continue;
             }
-            match self.synthesize(voice, engine, probe, 100).await {
+            match self.synthesize(voice, engine, ssml(&[probe], 100)).await {
                 Ok(_) => return Ok(Some(engine)),
                 Err(Unspoken::NotInRegion) => {}
                 Err(Unspoken::Failed(error)) => return Err(error),
@@ -177,25 +195,47 @@ impl Speaker {
             return Ok(None);
         };
         let time_ms = passage.end_ms.saturating_sub(passage.start_ms);
-        let mut samples = self.text(voice, engine, &passage.text, 100).await?;
-        let took_ms = milliseconds(samples.len() as u64);
+        let texts = texts(passage, engine);
+        let mut samples = self.texts(voice, engine, &texts, 100).await?;
+        let mut took_ms = milliseconds(samples.len() as u64);
+        // What fills its time, or is hurried to keep within it, has none to pause.
+        let has_time = !passage.phrases.is_empty() && took_ms < time_ms;
         if time_ms > 0 && took_ms > time_ms {
             let percent = (took_ms * 100).div_ceil(time_ms).min(MAX_RATE_PERCENT);
-            samples = self.text(voice, engine, &passage.text, percent).await?;
+            samples = self.texts(voice, engine, &texts, percent).await?;
+            took_ms = milliseconds(samples.len() as u64);
         }
-        let over_ms = match time_ms {
-            0 => 0,
-            _ => milliseconds(samples.len() as u64).saturating_sub(time_ms),
+        let marks_ms = match texts.as_slice() {
+            [phrases] if has_time && phrases.len() > 1 => {
+                self.marks_ms(voice, engine, phrases, took_ms).await?
+            }
+            _ => None,
         };
-        Ok(Some(Spoken { samples, over_ms }))
+        Ok(Some(Spoken {
+            samples,
+            over_ms: if time_ms == 0 {
+                0
+            } else {
+                took_ms.saturating_sub(time_ms)
+            },
+            lacks_marks: has_time && marks_ms.is_none(),
+            marks_ms: marks_ms.unwrap_or_default(),
+        }))
     }
 
-    async fn text(&self, voice: &Voice, engine: &str, text: &str, rate_percent: u64) -> Result<Vec<i16>> {
+    /// Speaks texts, each in its phrases, one after the other.
+    async fn texts(
+        &self,
+        voice: &Voice,
+        engine: &str,
+        texts: &[Vec<&str>],
+        rate_percent: u64,
+    ) -> Result<Vec<i16>> {
         let mut samples = Vec::new();
-        for piece in pieces(text, MAX_CHARACTERS, &ssml_characters) {
-            if is_speakable(piece) {
-                match self.synthesize(voice, engine, piece, rate_percent).await {
-                    Ok(piece) => samples.extend(piece),
+        for phrases in texts {
+            if phrases.iter().any(|phrase| is_speakable(phrase)) {
+                match self.synthesize(voice, engine, ssml(phrases, rate_percent)).await {
+                    Ok(spoken) => samples.extend(spoken),
                     Err(Unspoken::Failed(error)) => return Err(error),
                     Err(Unspoken::NotInRegion) => {
                         return Err(unreadable(
@@ -209,23 +249,26 @@ impl Speaker {
         Ok(samples)
     }
 
-    async fn synthesize(
-        &self,
-        voice: &Voice,
-        engine: &str,
-        text: &str,
-        rate_percent: u64,
-    ) -> std::result::Result<Vec<i16>, Unspoken> {
-        let answer = self
-            .client
+    fn call(&self, voice: &Voice, engine: &str, ssml: String) -> SynthesizeSpeechFluentBuilder {
+        self.client
             .synthesize_speech()
             .engine(PollyEngine::from(engine))
             .voice_id(VoiceId::from(voice.id))
             .language_code(LanguageCode::from(voice.language_code))
+            .text_type(TextType::Ssml)
+            .text(ssml)
+    }
+
+    async fn synthesize(
+        &self,
+        voice: &Voice,
+        engine: &str,
+        ssml: String,
+    ) -> std::result::Result<Vec<i16>, Unspoken> {
+        let call = self.call(voice, engine, ssml);
+        let answer = call
             .output_format(OutputFormat::Pcm)
             .sample_rate(SAMPLE_RATE.to_string())
-            .text_type(TextType::Ssml)
-            .text(ssml(text, rate_percent))
             .send()
             .await;
         let answer = match answer {
@@ -247,6 +290,77 @@ impl Speaker {
             .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
             .collect())
     }
+
+    /// When the phrases after the first are said in the sound, which is that long; `None` where Polly doesn't tell. Marks
+    /// are a help: only a fault that may pass is an error.
+    async fn marks_ms(
+        &self,
+        voice: &Voice,
+        engine: &str,
+        phrases: &[&str],
+        took_ms: u64,
+    ) -> Result<Option<Vec<u64>>> {
+        let call = self.call(voice, engine, ssml(phrases, 100));
+        let answer = call
+            .output_format(OutputFormat::Json)
+            .speech_mark_types(SpeechMarkType::Ssml)
+            .send()
+            .await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) if REFUSALS.contains(&code(&error)) => {
+                tracing::warn!(code = code(&error), engine, "no speech marks");
+                return Ok(None);
+            }
+            Err(error) => return Err(unavailable("ask for speech marks")(error)),
+        };
+        let bytes = answer.audio_stream.collect().await;
+        let bytes = bytes.map_err(unavailable("ask for speech marks"))?.into_bytes();
+        let marks = std::str::from_utf8(&bytes)
+            .ok()
+            .and_then(|lines| read_marks(lines, phrases.len(), took_ms));
+        if marks.is_none() {
+            tracing::warn!(bytes = bytes.len(), engine, "speech marks that can't be used");
+        }
+        Ok(marks)
+    }
+}
+
+/// What is to be said of passages that are longer than their time, by so much each, and of those whose phrases are of use and
+/// not told.
+fn warnings(late_ms: &[u64], unmarked: usize) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    if let Some(most) = late_ms.iter().max() {
+        warnings.push(Warning::new(
+            "SpeechTooLong",
+            format!(
+                "{} passages are longer than their time, by {most} ms at most",
+                late_ms.len()
+            ),
+        ));
+    }
+    if unmarked > 0 {
+        warnings.push(Warning::new(
+            "PhrasesNotTold",
+            format!("of {unmarked} passages it is not known when their phrases are said"),
+        ));
+    }
+    warnings
+}
+
+/// The texts to be spoken for a passage, each within the service's limit, in its phrases: several where the passage is too
+/// long for one call, and then without phrases.
+fn texts<'a>(passage: &'a Passage, engine: &str) -> Vec<Vec<&'a str>> {
+    let pieces = pieces(&passage.text, MAX_CHARACTERS, &ssml_characters);
+    if pieces.len() == 1 && passage.phrases.len() > 1 && has_marks(engine) {
+        return vec![passage.phrases.iter().map(String::as_str).collect()];
+    }
+    pieces.into_iter().map(|piece| vec![piece]).collect()
+}
+
+/// Whether an engine's voices tell speech marks (developer guide, "Placing a custom tag in your text").
+fn has_marks(engine: &str) -> bool {
+    engine != "generative"
 }
 
 /// Why a text was not spoken.
@@ -266,76 +380,4 @@ fn write_failed(error: &hound::Error) -> EngineError {
 
 fn milliseconds(samples: u64) -> u64 {
     samples * 1000 / u64::from(SAMPLE_RATE)
-}
-
-/// Whether there is anything in it to say: a note or a dash has no sound.
-fn is_speakable(text: &str) -> bool {
-    text.chars().any(char::is_alphanumeric)
-}
-
-/// The text as SSML. Characters that XML doesn't have are left out. The rate goes around the whole text, as generative
-/// voices want it.
-fn ssml(text: &str, rate_percent: u64) -> String {
-    let text = escaped(text.trim());
-    match rate_percent {
-        100 => format!("<speak>{text}</speak>"),
-        _ => format!("<speak><prosody rate=\"{rate_percent}%\">{text}</prosody></speak>"),
-    }
-}
-
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&apos;"),
-            '\t' | '\n' | '\r' => escaped.push(' '),
-            '\u{0}'..='\u{1F}' | '\u{FFFE}' | '\u{FFFF}' => {}
-            letter => escaped.push(letter),
-        }
-    }
-    escaped
-}
-
-fn ssml_characters(text: &str) -> usize {
-    escaped(text).chars().count()
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn a_text_is_escaped_and_the_rate_goes_around_it() {
-        assert_eq!(
-            ssml("Q&A: \"<b>\" isn't\u{1} \n", 100),
-            "<speak>Q&amp;A: &quot;&lt;b&gt;&quot; isn&apos;t</speak>"
-        );
-        assert_eq!(
-            ssml("Fast.", 120),
-            "<speak><prosody rate=\"120%\">Fast.</prosody></speak>"
-        );
-    }
-
-    #[test]
-    fn notes_and_dashes_are_not_spoken() {
-        assert!(is_speakable("Hello") && is_speakable("42") && is_speakable("你好"));
-        assert!(!is_speakable("♪ ♪") && !is_speakable("--") && !is_speakable(""));
-    }
-
-    proptest! {
-        #[test]
-        fn any_text_makes_well_formed_ssml(text in "\\PC*|[\u{0}-\u{20}<&>]*", rate in 100_u64..=125) {
-            let ssml = ssml(&text, rate);
-            let inner = ssml.replace("<speak>", "").replace("</speak>", "").replace("</prosody>", "");
-            let inner = inner.replace(&format!("<prosody rate=\"{rate}%\">"), "");
-            prop_assert!(!inner.contains('<') && !inner.contains('>'));
-            prop_assert!(!inner.chars().any(|c| c < ' '));
-        }
-    }
 }

@@ -16,7 +16,7 @@ use super::config::AwsConfig;
 use super::fault::{code, is_missing, unavailable, unreadable};
 use super::plan::{Plan, Ticket};
 use super::verdict::{check_duration, failure, finish, is_silence};
-use super::{NAME, name, output, vocabulary};
+use super::{NAME, name, output, sound, vocabulary};
 use crate::contract::{JobFiles, Look, StoredAt};
 use crate::error::{EngineError, Result};
 use crate::job::{AcceptedJob, JobId, JobRequest};
@@ -58,12 +58,12 @@ impl Recogniser {
 
     /// Starts the job, or the making of its vocabulary; answers the external id.
     pub(super) async fn start(&self, request: &JobRequest, files: &dyn JobFiles) -> Result<String> {
-        let media = request.media()?;
-        check_duration(media)?;
+        check_duration(request.media()?)?;
+        let ffmpeg = self.config.sound_ffmpeg.as_deref();
         let ticket = Ticket {
             job_id: request.job_id.clone(),
             work: request.work.clone(),
-            media: media.clone(),
+            media: sound::within_the_limit(request, ffmpeg, files).await?,
             doubted: None,
         };
         let plan = Plan::of(&ticket, &self.config)?;

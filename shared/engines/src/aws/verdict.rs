@@ -12,6 +12,8 @@ use crate::result::{EngineVersion, JobResult, Output, RESULT_VERSION, Warning};
 const MAX_DURATION_MS: u64 = 4 * 60 * 60 * 1000;
 /// The shortest.
 const MIN_DURATION_MS: u64 = 500;
+/// The largest, in bytes: Amazon says 2 GB, which is a little more if it is meant in powers of 2.
+pub(super) const MAX_SIZE_BYTES: u64 = 2_000_000_000;
 /// The version of Transcribe's API.
 const VERSION: &str = "transcribe 2017-10-26";
 
@@ -45,6 +47,14 @@ fn refused(detail: String, customer_text: &str) -> EngineError {
     }
 }
 
+/// Media of more bytes than Transcribe takes.
+pub(super) fn too_large(detail: &str) -> EngineError {
+    refused(
+        detail.to_owned(),
+        "The media is larger than 2 GB, which is the most that this service can process.",
+    )
+}
+
 /// Identification needs somebody who speaks.
 pub(super) fn is_silence(reason: &str) -> bool {
     reason.contains("speech segment long enough")
@@ -57,10 +67,7 @@ pub(super) fn failure(ticket: &Ticket, reason: &str) -> EngineError {
     let lower = reason.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
     if says(&["file size", "size too large"]) {
-        refused(
-            format!("media `{media}`: {reason}"),
-            "The media is larger than 2 GB, which is the most that this service can process.",
-        )
+        too_large(&format!("media `{media}`: {reason}"))
     } else if says(&["duration too long", "maximum duration", "audio is too long"]) {
         refused(
             format!("media `{media}`: {reason}"),

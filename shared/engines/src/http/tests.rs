@@ -291,6 +291,7 @@ fn passages(texts: &[&str]) -> Vec<Passage> {
         end_ms: 1_000 * at + 900,
         text: (*text).to_owned(),
         speaker: None,
+        phrases: Vec::new(),
     };
     texts.iter().zip(0..).map(passage).collect()
 }
@@ -317,6 +318,7 @@ fn request(work: Work) -> JobRequest {
         key: "media/9292/1.mp4".to_owned(),
         container: "mp4".to_owned(),
         duration_ms: Some(8_000),
+        size_bytes: None,
     });
     JobRequest::new(
         TaskId::new("9292"),
@@ -394,6 +396,21 @@ async fn speech_is_put_where_the_link_leads() {
         (&sound[..4], sound.len()),
         (b"RIFF".as_slice(), 44 + 2 * 16 * 400)
     );
+}
+
+#[tokio::test]
+async fn an_engine_tells_when_it_says_a_phrase() {
+    let bench = Bench::new(None).await;
+    let mut work = speak(&["one", "two three, four"]);
+    if let Work::Speak(speak) = &mut work {
+        speak.passages[1].phrases = vec!["two three, ".to_owned(), "four".to_owned()];
+    }
+    let result = bench.made(work).await.unwrap();
+    let Output::Speech { speech } = result.output else {
+        panic!("{:?}", result.output)
+    };
+    let marks: Vec<_> = speech.clips.iter().map(|clip| clip.marks_ms.as_slice()).collect();
+    assert_eq!(marks, [&[][..], &[150 + 200]]);
 }
 
 #[tokio::test]

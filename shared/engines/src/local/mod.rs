@@ -183,6 +183,7 @@ impl Local {
                     key,
                     container: "wav".to_owned(),
                     duration_ms: Some(spoken.duration_ms),
+                    size_bytes: None,
                 },
                 clips: spoken.clips,
                 voice: voice.name.to_owned(),

@@ -1,4 +1,7 @@
 //! Text to speech: each passage spoken by itself, all of them in one file.
+//!
+//! Neither program tells when it says what, but both go clause by clause and hear from a comma that more is to come. So the
+//! phrases of a passage are spoken one by one, and where each begins is known.
 
 use std::path::{Path, PathBuf};
 
@@ -54,8 +57,12 @@ pub(super) async fn speak(
     for (index, passage) in passages.iter().enumerate() {
         let window_ms = passage.end_ms.saturating_sub(passage.start_ms);
         // Of signs alone a voice makes a noise or names them, neither of which is meant.
+        let phrases: Vec<&str> = match passage.phrases.as_slice() {
+            [] => vec![&passage.text],
+            phrases => phrases.iter().map(String::as_str).collect(),
+        };
         let said = if passage.text.chars().any(char::is_alphanumeric) {
-            synthesiser.within(&passage.text, window_ms).await?
+            synthesiser.within(&phrases, window_ms).await?
         } else {
             Said::nothing()
         };
@@ -75,6 +82,7 @@ pub(super) async fn speak(
             passage: index,
             start_ms,
             end_ms,
+            marks_ms: said.marks_ms().map(|mark_ms| start_ms + mark_ms).collect(),
         });
     }
     let sound = match sound {
@@ -126,9 +134,9 @@ impl Speaker<'_> {
         program::version(name, path, "--version", self.config.program_timeout).await
     }
 
-    /// The text as spoken within that time, if it can be; 0 for any time.
-    async fn within(&self, text: &str, window_ms: u64) -> Result<Said> {
-        let said = self.say(text, 1.0).await?;
+    /// The phrases as spoken within that time, if it can be; 0 for any time.
+    async fn within(&self, phrases: &[&str], window_ms: u64) -> Result<Said> {
+        let said = self.phrases(phrases, 1.0).await?;
         if window_ms == 0 || said.duration_ms() <= window_ms {
             return Ok(said);
         }
@@ -136,11 +144,21 @@ impl Speaker<'_> {
         let needed = said.duration_ms() as f64 / window_ms as f64;
         // Pauses shrink less than words, so a rate that is just enough mostly isn't.
         let rate = (needed * 1.02).min(FASTEST);
-        let faster = self.say(text, rate).await?;
+        let faster = self.phrases(phrases, rate).await?;
         if faster.duration_ms() <= window_ms || rate >= FASTEST {
             return Ok(faster);
         }
-        self.say(text, FASTEST).await
+        self.phrases(phrases, FASTEST).await
+    }
+
+    /// The phrases one after the other, as [`Speaker::say`] says each; one that makes no sound is not marked.
+    async fn phrases(&self, phrases: &[&str], rate: f64) -> Result<Said> {
+        let mut whole = Said::nothing();
+        for phrase in phrases {
+            let said = self.say(phrase, rate).await?;
+            whole.append(said);
+        }
+        Ok(whole)
     }
 
     /// The text as spoken at so many times the voice's own rate, without the silence around it.
@@ -203,6 +221,8 @@ impl Speaker<'_> {
 struct Said {
     rate_hz: u32,
     samples: Vec<i16>,
+    /// Where its phrases after the first begin: where milliseconds do.
+    marks: Vec<u64>,
 }
 
 impl Said {
@@ -210,7 +230,27 @@ impl Said {
         Self {
             rate_hz: NO_SOUND_HZ,
             samples: Vec::new(),
+            marks: Vec::new(),
         }
+    }
+
+    /// Goes on with another phrase, after as much silence as is kept between clips, for the one may be placed without the
+    /// other.
+    fn append(&mut self, phrase: Self) {
+        if self.samples.is_empty() {
+            *self = phrase;
+        } else if !phrase.samples.is_empty() {
+            let from = self.samples.len() as u64 + samples_in(BETWEEN_MS, self.rate_hz);
+            let from = from.next_multiple_of(grid(self.rate_hz));
+            self.samples
+                .resize(usize::try_from(from).unwrap_or(usize::MAX), 0);
+            self.marks.push(from);
+            self.samples.extend(phrase.samples);
+        }
+    }
+
+    fn marks_ms(&self) -> impl Iterator<Item = u64> {
+        self.marks.iter().map(|mark| ms_of(*mark, self.rate_hz))
     }
 
     fn read(program: &str, path: &Path) -> Result<Self> {
@@ -230,6 +270,7 @@ impl Said {
                 samples.map_err(|error| unreadable(error.to_string()))?,
                 spec.sample_rate,
             ),
+            marks: Vec::new(),
         })
     }
 
@@ -372,7 +413,7 @@ mod tests {
             let mut sound = Sound::create(&path, rate_hz).unwrap();
             let mut clips = Vec::new();
             for length in &lengths {
-                let said = Said { rate_hz, samples: vec![1_000; *length] };
+                let said = Said { rate_hz, samples: vec![1_000; *length], marks: Vec::new() };
                 clips.push(sound.append(&said).unwrap());
             }
             let duration_ms = sound.finish().unwrap();

@@ -77,6 +77,7 @@ fn request(language: &str) -> JobRequest {
             key: "media.mp4".to_owned(),
             container: "mp4".to_owned(),
             duration_ms: Some(2_000),
+            size_bytes: None,
         }),
         CompletionToken::new("token"),
     )
@@ -264,6 +265,7 @@ fn passages(texts: &[&str]) -> Vec<Passage> {
             end_ms: 1_000,
             text: (*text).to_owned(),
             speaker: None,
+            phrases: Vec::new(),
         })
         .collect()
 }

@@ -115,6 +115,7 @@ async fn translated(
         end_ms: sentence.end_ms,
         text: sentence.text.clone(),
         speaker: sentence.speaker.clone(),
+        phrases: Vec::new(),
     });
     let work = Translate {
         source_language: stream.settings.source.clone(),

@@ -5,8 +5,8 @@
 use std::path::PathBuf;
 
 use sound::{
-    BitRate, Description, DescriptionLimits, Ducking, Misfit, Order, Passage, PlaceLimits, Source, Span,
-    Speech, Tools,
+    BitRate, Description, DescriptionLimits, Ducking, Misfit, Order, Passage, Phrase, Piece, PlaceLimits,
+    Source, Span, Speech, Tools,
 };
 
 use crate::error::{Refusal, Result};
@@ -65,19 +65,15 @@ pub async fn sound(
     let wav = fetched(&voice.speech.sound.key, "clips.wav").await?;
     let media_ms = sound::media_ms(&tools, &order.original).await?;
     let spoken: Vec<Span> = spans(&material.speech_ms());
+    let pieces = pieces(&voice);
     let placed = match track {
-        SoundTrack::Described => described(&voice, &spoken, media_ms),
-        _ => dubbed(&voice, media_ms),
+        SoundTrack::Described => described(&pieces, &spoken, media_ms),
+        _ => dubbed(&pieces, media_ms),
     };
     if !placed.misfits.is_empty() {
-        return Err(no_room(&voice, &placed.misfits).into());
+        return Err(no_room(&pieces, &placed.misfits).into());
     }
-    let ranges: Vec<Span> = voice
-        .speech
-        .clips
-        .iter()
-        .map(|clip| Span::new(clip.start_ms, clip.end_ms))
-        .collect();
+    let ranges: Vec<Span> = pieces.iter().map(|piece| piece.range).collect();
     let speech = Speech {
         wav: &wav,
         ranges: &ranges,
@@ -98,47 +94,59 @@ fn spans(ms: &[(u64, u64)]) -> Vec<Span> {
         .collect()
 }
 
-/// Each clip in the time of its passage.
-fn dubbed(voice: &Voice, media_ms: u64) -> sound::Plan {
-    let passages: Vec<Passage> = voice
-        .speech
-        .clips
+/// What is placed by itself: the clips, cut where the speaker of the original pauses and the engine told where that is.
+fn pieces(voice: &Voice) -> Vec<Piece> {
+    let pieces = voice.speech.clips.iter().flat_map(|clip| {
+        let (start_ms, end_ms) = voice.window_ms(clip);
+        let phrases = voice.phrases_ms(clip);
+        let phrases: Vec<Phrase> = phrases
+            .into_iter()
+            .map(|(due_ms, from_ms)| Phrase { due_ms, from_ms })
+            .collect();
+        let range = Span::new(clip.start_ms, clip.end_ms);
+        sound::in_phrases(
+            Span::new(start_ms, end_ms),
+            range,
+            &phrases,
+            PlaceLimits::default().min_gap_ms,
+        )
+    });
+    pieces.collect()
+}
+
+/// Each piece in the time of its passage.
+fn dubbed(pieces: &[Piece], media_ms: u64) -> sound::Plan {
+    let passages: Vec<Passage> = pieces
         .iter()
-        .map(|clip| {
-            let (start_ms, end_ms) = voice.window_ms(clip).unwrap_or_default();
-            Passage {
-                window: Span::new(start_ms, end_ms),
-                clip_ms: clip.end_ms.saturating_sub(clip.start_ms),
-            }
+        .map(|piece| Passage {
+            window: piece.window,
+            clip_ms: piece.range.duration_ms(),
         })
         .collect();
     sound::place(&passages, media_ms, &PlaceLimits::default())
 }
 
-/// Each clip in a pause of what is spoken, near the time that its author wrote; where nobody knows when somebody speaks, at
+/// Each piece in a pause of what is spoken, near the time that its author wrote; where nobody knows when somebody speaks, at
 /// that very time.
-fn described(voice: &Voice, spoken: &[Span], media_ms: u64) -> sound::Plan {
+fn described(pieces: &[Piece], spoken: &[Span], media_ms: u64) -> sound::Plan {
     if spoken.is_empty() {
-        return dubbed(voice, media_ms);
+        return dubbed(pieces, media_ms);
     }
     let limits = DescriptionLimits::default();
     let pauses = sound::pauses(spoken, media_ms, 2 * limits.min_gap_ms);
-    let descriptions: Vec<Description> = voice
-        .speech
-        .clips
+    let descriptions: Vec<Description> = pieces
         .iter()
-        .map(|clip| Description {
-            wanted_ms: voice.window_ms(clip).unwrap_or_default().0,
-            clip_ms: clip.end_ms.saturating_sub(clip.start_ms),
+        .map(|piece| Description {
+            wanted_ms: piece.window.start_ms,
+            clip_ms: piece.range.duration_ms(),
         })
         .collect();
     sound::fit_descriptions(&descriptions, &pauses, &limits)
 }
 
-fn no_room(voice: &Voice, misfits: &[Misfit]) -> Refusal {
+fn no_room(pieces: &[Piece], misfits: &[Misfit]) -> Refusal {
     let told = misfits.iter().take(5).map(|misfit| {
-        let clip = &voice.speech.clips[misfit.clip];
-        let at_s = voice.window_ms(clip).unwrap_or_default().0 / 1_000;
+        let at_s = pieces[misfit.clip].window.start_ms / 1_000;
         format!("{} ms too long at {at_s} s", misfit.over_ms)
     });
     Refusal::NoRoom {

@@ -471,6 +471,7 @@ fn media_ref(media: &StoredMedia) -> MediaRef {
         key: media.key.clone(),
         container: media.container.clone(),
         duration_ms: media.duration_ms,
+        size_bytes: Some(media.size_bytes),
     }
 }
 
@@ -523,10 +524,11 @@ async fn work(task: &Task<'_>, plan: &Plan, kind: WorkKind, handover: Option<Han
         }
         WorkKind::Speak => {
             let material = Material::load(task).await?;
-            let passages = material.passages_to_speak(task).await?;
+            let language = language(&plan.delivered_language());
+            let passages = material.passages_to_speak(task, &language.bcp47).await?;
             passages.keep(task, PassagesOf::Speech).await?;
             Work::Speak(Speak {
-                language: language(&plan.delivered_language()),
+                language,
                 passages: passages.for_engine(),
             })
         }

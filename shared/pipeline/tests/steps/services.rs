@@ -373,6 +373,45 @@ async fn a_dubbing_brings_its_track_and_the_original() {
     );
 }
 
+/// The speaker waits before the last word, and so does the voice, though it says both in one go.
+#[tokio::test]
+async fn a_dub_pauses_where_the_speaker_does() {
+    let world = World::of_every_service(&[]).await;
+    world.engine.tell(|| {
+        let words = [("Wait,", 100, 400), ("now.", 1_800, 2_400)];
+        Ok(words
+            .map(|(text, start_ms, end_ms)| captions::Word::new(text, start_ms, end_ms))
+            .into())
+    });
+    let report = delivered_twice_over(&world, with_tracks(into_spanish(7)), None).await;
+    let asked = world.engine.asked.lock().unwrap().clone();
+    let passages = asked.iter().find_map(|work| match work {
+        engines::Work::Speak(speak) => Some(speak.passages.clone()),
+        _ => None,
+    });
+    let said: Vec<_> = passages
+        .unwrap()
+        .into_iter()
+        .map(|it| (it.text, it.phrases))
+        .collect();
+    let phrases = ["Waito, ", "nowo."].map(str::to_owned);
+    assert_eq!(said, [(phrases.concat(), phrases.into())]);
+    // Wherever one of the two speaks there is nothing of the original, so all that is heard is the voice.
+    let track = assets(&report, AssetKind::Flavor)[0].file.as_ref().unwrap();
+    let tools = sound::Tools::default();
+    let peaks = sound::peaks(&tools, &sound::Source::new(track, "track"), 100)
+        .await
+        .unwrap();
+    let loudest = |from_ms: usize, to_ms: usize| peaks[from_ms / 10..to_ms / 10].iter().max().copied();
+    assert!(loudest(110, 300) > Some(20), "the first phrase: {peaks:?}");
+    assert!(loudest(330, 390) < Some(5), "it has been said: {peaks:?}");
+    assert!(
+        loudest(1_810, 1_940) > Some(20),
+        "the second, when it is due: {peaks:?}"
+    );
+    assert!(loudest(1_980, 2_380) < Some(5), "it has been said: {peaks:?}");
+}
+
 /// Somebody speaks in the first second only.
 fn short_speech(world: &World) {
     world

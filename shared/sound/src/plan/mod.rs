@@ -1,9 +1,11 @@
 //! When each clip of speech is heard. Pure: times in, times out.
 
 mod describe;
+mod phrases;
 mod place;
 
 pub use describe::{Description, DescriptionLimits, fit_descriptions, pauses};
+pub use phrases::{Phrase, Piece, in_phrases};
 pub use place::{Passage, PlaceLimits, place};
 
 /// A stretch of time, in milliseconds. Of the media, or of a file of clips: who takes it says which.

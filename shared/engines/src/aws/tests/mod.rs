@@ -142,6 +142,7 @@ fn request(work: Work) -> JobRequest {
             key: "media/9292/1.mp4".to_owned(),
             container: "mp4".to_owned(),
             duration_ms: Some(12_000),
+            size_bytes: None,
         }),
         CompletionToken::new("AAAAKgAAAAIAAAAAAAAAAb"),
     )
@@ -162,6 +163,7 @@ fn passage(start_ms: u64, end_ms: u64, text: &str) -> Passage {
         end_ms,
         text: text.to_owned(),
         speaker: None,
+        phrases: Vec::new(),
     }
 }
 

@@ -72,6 +72,85 @@ async fn media_over_the_limits_is_refused_with_the_reason() {
     assert_eq!(world.operations(), Vec::<String>::new());
 }
 
+/// A world with ffmpeg, and a job on media with these streams that are said to have so many bytes.
+async fn large(streams: &[&str], size_bytes: u64) -> (World, JobRequest) {
+    let world = World::new(AwsConfig {
+        sound_ffmpeg: Some("ffmpeg".into()),
+        ..AwsConfig::default()
+    })
+    .await;
+    world.stub.always("StartTranscriptionJob", Answer::Ok(json!({})));
+    let media = world.folder.path().join("media/9292/1.mp4");
+    std::fs::create_dir_all(media.parent().unwrap()).unwrap();
+    let mut ffmpeg = std::process::Command::new("ffmpeg");
+    ffmpeg.args(["-nostdin", "-v", "error"]);
+    for stream in streams {
+        ffmpeg.args(["-f", "lavfi", "-i", stream]);
+    }
+    assert!(ffmpeg.arg(media).status().unwrap().success());
+    let mut request = recognise(&[]);
+    request.media.as_mut().unwrap().size_bytes = Some(size_bytes);
+    (world, request)
+}
+
+const PICTURE: &str = "testsrc=size=64x48:rate=5:duration=2";
+const SOUND: &str = "sine=frequency=440:duration=2";
+
+#[tokio::test]
+async fn of_media_that_is_too_large_the_sound_is_sent() {
+    let (world, request) = large(&[PICTURE, SOUND], 2_700_000_000).await;
+    let job = world.accepted(&request).await;
+    let sent = world.last("StartTranscriptionJob");
+    assert_eq!(
+        sent["Media"]["MediaFileUri"],
+        "s3://folder/kept/aws-recognise-sound.mp4"
+    );
+    assert_eq!(sent["MediaFormat"], "mp4");
+    let sound = world.folder.path().join("kept/aws-recognise-sound.mp4");
+    let probe = std::process::Command::new("ffprobe")
+        .args([
+            "-v",
+            "error",
+            "-show_entries",
+            "stream=codec_type",
+            "-of",
+            "csv=p=0",
+        ])
+        .arg(sound)
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8(probe.stdout).unwrap().trim(), "audio");
+    world.completes("output-speakers", &json!({}));
+    let Look::Done(result) = world.engine.look(&job, &world.files).await.unwrap() else {
+        panic!("it runs");
+    };
+    assert!(result.transcript().is_some());
+    // A repeated start sends the same.
+    world.accepted(&request).await;
+    assert_eq!(world.last("StartTranscriptionJob"), sent);
+}
+
+#[tokio::test]
+async fn media_whose_sound_can_not_be_taken_is_refused_with_the_reason() {
+    let mut told = Vec::new();
+    for (streams, size_bytes) in [
+        (vec![PICTURE, SOUND], 8_000_000_001),
+        (vec![PICTURE], 2_700_000_000),
+    ] {
+        let (world, request) = large(&streams, size_bytes).await;
+        let error = world.engine.start(&request, &world.files).await.unwrap_err();
+        assert_eq!(error.class(), ErrorClass::Terminal);
+        assert_eq!(world.operations(), Vec::<String>::new());
+        told.push(format!("{error}\n{}", error.customer_text()));
+    }
+    let world = World::new(AwsConfig::default()).await;
+    let mut request = recognise(&[]);
+    request.media.as_mut().unwrap().size_bytes = Some(2_700_000_000);
+    let error = world.engine.start(&request, &world.files).await.unwrap_err();
+    told.push(format!("{error}\n{}", error.customer_text()));
+    insta::assert_snapshot!(told.join("\n"));
+}
+
 #[tokio::test]
 async fn a_filter_is_used_where_profanity_is_to_go() {
     let world = World::new(AwsConfig {
