@@ -12,7 +12,7 @@ use pipeline::record::{FUNCTION_ENDS_WITHIN_S, TaskRecord, TaskState};
 
 use crate::bed::{Bed, RECOGNISED_WITHIN, SOON};
 
-fn now_epoch_s() -> u64 {
+pub fn now_epoch_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
@@ -22,7 +22,7 @@ fn table(bed: &Bed) -> Table {
 }
 
 /// Changes a record between two writes of the functions.
-async fn change(bed: &Bed, task_id: &TaskId, change: impl Fn(&mut TaskRecord)) -> TaskRecord {
+pub async fn change(bed: &Bed, task_id: &TaskId, change: impl Fn(&mut TaskRecord)) -> TaskRecord {
     let table = table(bed);
     loop {
         let mut record = table.load(task_id).await.unwrap().unwrap();
