@@ -456,6 +456,66 @@ async fn what_is_wrong_refuses_and_says_what_and_where() {
     assert_eq!(bench.on(ANA, &input, "POST submit", &handed).await.status, 200);
 }
 
+/// A track of hours is measured for longer than an answer may take: who asks again must not begin anew.
+#[tokio::test]
+async fn a_track_is_measured_once() {
+    let bench = Bench::new().await;
+    let mut order = for_people();
+    order.service_feature = 7;
+    order.catalog_item.target_language = Some("Spanish".into());
+    order.catalog_item.flavor_params_id = Some(301);
+    order.catalog_item.clear_audio_flavor_params_id = Some(302);
+    let input = bench.waiting(order).await;
+    bench.on(CHLOE, &input, "POST take", &Value::Null).await;
+    let track = std::fs::read(step_world::media_with_sound()).unwrap();
+    let put = async |hash: &str| {
+        let file = json!({ "name": "track.m4a", "size_bytes": track.len(), "sha256": hash });
+        let put = bench.on(CHLOE, &input, "POST files", &file).await;
+        let key = put.json["key"].as_str().unwrap().to_owned();
+        let content = track.clone().into();
+        bench.world.bucket.put(&key, content, "audio/mp4").await.unwrap();
+        key
+    };
+    let (key, other) = (put(&"1".repeat(64)).await, put(&"2".repeat(64)).await);
+    let checked = bench
+        .on(CHLOE, &input, "POST check", &json!({ "key": key }))
+        .await;
+    assert_eq!(
+        (checked.status, &checked.json["taken"]),
+        (200, &json!("sound")),
+        "{}",
+        checked.json
+    );
+    // As long as they are there, they are not opened: what was measured of one is no other's.
+    for key in [&key, &other] {
+        let spoilt = "no sound at all".into();
+        bench.world.bucket.put(key, spoilt, "audio/mp4").await.unwrap();
+    }
+    let refused = bench
+        .on(CHLOE, &input, "POST submit", &json!({ "key": other }))
+        .await;
+    assert_eq!(refused.status, 422, "{}", refused.json);
+    let taken = bench
+        .on(CHLOE, &input, "POST submit", &json!({ "key": key }))
+        .await;
+    assert_eq!(taken.status, 200, "{}", taken.json);
+}
+
+/// Both: a machine's draft, and a person who corrects it.
+#[tokio::test]
+async fn a_hybrid_order_is_a_machine_s_draft_for_a_person() {
+    let bench = Bench::with(&[("DRAFTS_FOR_PEOPLE", "false")]).await;
+    let mut order = for_people();
+    order.service_type = 3;
+    let input = bench.waiting(order).await;
+    assert_eq!(bench.list(ANA, &json!({})).await, [input.task_id.as_str()]);
+    bench.on(ANA, &input, "POST take", &Value::Null).await;
+    let draft = bench.on(ANA, &input, "GET draft", &Value::Null).await;
+    assert_eq!(draft.json["origin"], "machine", "{}", draft.json);
+    let taken = bench.on(ANA, &input, "POST submit", &cues()).await;
+    assert_eq!(taken.status, 200, "{}", taken.json);
+}
+
 #[tokio::test]
 async fn a_withdrawn_order_is_gone_with_a_clear_word() {
     let bench = Bench::new().await;

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pipeline::Context;
 use pipeline::handin::Checked;
-use pipeline::people::desk::{Draft, MediaLink, Saved, Source, Work};
+use pipeline::people::desk::{Draft, MOST_FILE_BYTES, MediaLink, Saved, Source, Work};
 use pipeline::people::draft::{DraftCue, MOST_CUES, Written};
 use pipeline::people::list::{Page, Question, Wanted};
 use pipeline::people::{Hold, Person, WaitingOrder, WorkOrder, list as lists};
@@ -20,8 +20,6 @@ use crate::answer::{self, Answer, problem, refused};
 
 /// The largest body that is looked at: what API Gateway hands to a function is no larger.
 const MOST_BODY_BYTES: usize = 5 * 1024 * 1024;
-/// The largest file that may be handed in.
-const MOST_FILE_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 /// The services that can be asked for.
 const SERVICES: [&str; 7] = [
     "captions",

@@ -31,5 +31,5 @@ pub use live::{LIVE_SERVICES, LiveOutcome, play_event};
 pub use report::{DeliveredAsset, Report, TaskReport};
 pub use services::{PARAMETERS, ServiceOrder, of_each_kind};
 pub use speech::{LANGUAGE, Speech};
-pub use stack::{Account, Ended, Kaltura, LocalStack, Options, Worker};
+pub use stack::{Account, Ended, InBrowser, Kaltura, LocalStack, Options, Worker};
 pub use watch::{StepTime, TaskView};

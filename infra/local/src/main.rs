@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use clap::{CommandFactory as _, Parser, ValueEnum};
 use kaltura_sim::{CatalogItemSpec, CustomerSpec, EntrySpec, OrderRequest, PartnerId};
 use reach_local::{
-    Account, Kaltura, LANGUAGE, LocalError, LocalStack, Options, Report, Said, Speech, TaskView, Worker,
+    Account, InBrowser, Kaltura, LANGUAGE, LocalError, LocalStack, Options, Report, Said, Speech, TaskView,
+    Worker,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -47,7 +48,7 @@ struct Arguments {
     #[arg(long, value_name = "SECONDS", requires = "live", default_value_t = 180,
         value_parser = clap::value_parser!(u64).range(30..=3_600))]
     live_seconds: u64,
-    /// Have the browser test do one order of captions on that page, in a person's place.
+    /// Have the browser test do these orders on that page, in people's place.
     #[arg(long, requires = "people")]
     browser: bool,
     /// Write the report as JSON too.
@@ -319,35 +320,47 @@ async fn order_each_kind(stack: &LocalStack) -> Result<(), LocalError> {
     Ok(())
 }
 
-/// The orders of each kind that are people's, and where people find them. In a browser, captions alone are ordered, and done.
+/// The orders of each kind that are people's, and where people find them. In a browser, those are ordered that the browser test
+/// does: one to write, one to translate, and two whose work is done elsewhere and handed in as a file.
 async fn order_of_people(stack: &LocalStack, in_browser: bool) -> Result<(), LocalError> {
+    const IN_BROWSER: [(i64, &str); 4] = [
+        (1, "captions"),
+        (2, "translation"),
+        (7, "dubbing"),
+        (9, "extended-audio-description"),
+    ];
     let speech = stack.speech().await?;
     let speech = speech.first().ok_or_else(|| LocalError::NoOutput {
         name: "made speech".to_owned(),
     })?;
-    let mut captions = None;
+    let mut placed = Vec::new();
     for order in reach_local::of_each_kind(stack, speech, 101).await? {
-        let is_captions = order.order.service_feature == 1;
-        if order.hand_in.is_some() && (is_captions || !in_browser) {
-            let placed = stack.place_order(order.order).await?;
-            println!("task {}: {}", placed.task_id, order.name);
-            if is_captions {
-                captions = Some(placed.task_id);
-            }
-        }
+        let number = order.order.service_feature;
+        let service = IN_BROWSER.iter().find(|(feature, _)| *feature == number);
+        let Some(file) = order.hand_in.filter(|_| service.is_some() || !in_browser) else {
+            continue;
+        };
+        let task_id = stack.place_order(order.order).await?.task_id.to_string();
+        println!("task {task_id}: {}", order.name);
+        placed.extend(service.map(|(_, service)| InBrowser {
+            service,
+            task_id,
+            file,
+        }));
     }
     if !stack.upload_page().await? {
         eprintln!("the page is not built (infra/local/setup page): only the API is there");
     }
     println!("people's page: {}", stack.output("PeopleUrl")?);
     println!("log in as Ana (captions), Ben (captions, translation), Chloe (sound) or Omar (supervisor)");
-    if let Some(task_id) = captions.filter(|_| in_browser) {
+    if in_browser {
         stack.poll_now().await?;
-        let id = task_id.to_string();
-        stack
-            .until_people_are_waited_for(&id, Duration::from_mins(5))
-            .await?;
-        stack.do_in_browser(&id).await?;
+        for order in &placed {
+            stack
+                .until_people_are_waited_for(&order.task_id, Duration::from_mins(5))
+                .await?;
+        }
+        stack.do_in_browser(&placed).await?;
     }
     Ok(())
 }

@@ -23,6 +23,13 @@ const PAUSE_MS: u64 = 8_000;
 /// How much of the speech the orders are on, to spare recognition.
 const SPEECH_MS: u64 = 12_000;
 
+/// Sentences of a translation.
+const IN_SPANISH: [&str; 3] = [
+    "El agua baja de la montaña.",
+    "Los árboles crecen a la orilla del río.",
+    "De noche se oye el viento.",
+];
+
 /// An order, and what people hand in for it.
 #[derive(Debug, Clone)]
 pub struct ServiceOrder {
@@ -57,6 +64,15 @@ impl Said {
 
     fn srt(&self) -> String {
         captions::write(captions::CaptionFormat::Srt, &self.cues(), "en-US")
+    }
+
+    /// What somebody makes of it in Spanish who takes it lightly.
+    fn spanish_srt(&self) -> String {
+        let said = self.sentences.iter().zip(IN_SPANISH.iter().cycle());
+        let cues: Vec<captions::Cue> = said
+            .map(|(sentence, text)| captions::Cue::new(sentence.start_ms, sentence.end_ms, text))
+            .collect();
+        captions::write(captions::CaptionFormat::Srt, &cues, "es")
     }
 
     fn text(&self) -> String {
@@ -152,6 +168,11 @@ pub async fn of_each_kind(
     let mut extended = for_people(of(9));
     extended.entry.media = Some(with_pause);
 
+    let by_people = for_people(translation.clone());
+    let dubbing = with_tracks(into_spanish(7));
+    let track = folder.join("track.wav");
+    sound_of(stack, &talk, &track).await?;
+
     let start_s = (SPEECH_MS + 1_500) / 1_000;
     let script = format!(
         "WEBVTT\n\n00:{start_s}.500 --> 00:{}.000\nThe trees are green.\n",
@@ -162,7 +183,7 @@ pub async fn of_each_kind(
         ("translation of captions", translation, None),
         ("translation of the sound", of_sound, None),
         ("alignment", alignment, None),
-        ("dubbing", with_tracks(into_spanish(7)), None),
+        ("dubbing", dubbing.clone(), None),
         ("chaptering", of(5), None),
         ("tagging", of(6), None),
         (
@@ -180,6 +201,12 @@ pub async fn of_each_kind(
             extended,
             Some(write("extended.vtt", &script)?),
         ),
+        (
+            "translation by people",
+            by_people,
+            Some(write("translation.srt", &said.spanish_srt())?),
+        ),
+        ("dubbing by people", for_people(dubbing), Some(track)),
     ];
     let customers = first_customer..;
     Ok(customers
@@ -211,4 +238,15 @@ async fn cut(stack: &LocalStack, media: &Path, pause_ms: u64, to: &Path) -> Resu
         .args(["-t", &seconds(SPEECH_MS + pause_ms)])
         .arg(to);
     run(ffmpeg, "the cutting of media", &stack.log("cut")).await
+}
+
+/// Its sound, as a studio would send a track.
+async fn sound_of(stack: &LocalStack, media: &Path, to: &Path) -> Result<()> {
+    let mut ffmpeg = command(Path::new("ffmpeg"), &[]);
+    ffmpeg
+        .args(["-v", "error", "-y", "-i"])
+        .arg(media)
+        .args(["-vn", "-c:a", "pcm_s16le"])
+        .arg(to);
+    run(ffmpeg, "the making of a track", &stack.log("cut")).await
 }

@@ -112,6 +112,17 @@ pub struct LocalStack {
     placed: Mutex<HashMap<String, Instant>>,
 }
 
+/// An order that the browser test is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InBrowser {
+    /// Its service, as the people's API names it.
+    pub service: &'static str,
+    /// The task.
+    pub task_id: String,
+    /// A file that may be handed in for it.
+    pub file: PathBuf,
+}
+
 /// How a task ended, and how long it took.
 #[derive(Debug, Clone)]
 pub struct Ended {
@@ -368,15 +379,22 @@ impl LocalStack {
         }
     }
 
-    /// Has the browser test do an order of people's, as a person would, on the page of this stack; its output goes to this
+    /// Has the browser test do orders that wait for people, as a person would, on the page of this stack; its output goes to this
     /// process's.
-    pub async fn do_in_browser(&self, id: &str) -> Result<()> {
+    pub async fn do_in_browser(&self, orders: &[InBrowser]) -> Result<()> {
         let program = self.layout.root.join("tests/page/run");
+        let told: serde_json::Map<String, serde_json::Value> = orders
+            .iter()
+            .map(|order| {
+                let told = serde_json::json!({ "task": order.task_id, "file": order.file });
+                (order.service.to_owned(), told)
+            })
+            .collect();
         let mut command = tokio::process::Command::new(&program);
         command
             .arg("stack")
             .env("PAGE_URL", self.output("PeopleUrl")?)
-            .env("PAGE_TASK", id)
+            .env("PAGE_ORDERS", serde_json::Value::Object(told).to_string())
             .env("CARGO_TARGET_DIR", &self.layout.target)
             .kill_on_drop(true);
         let status = command.status().await.map_err(|source| LocalError::Start {

@@ -4,6 +4,7 @@
 //! may hand in, and how the file came into the bucket (`people`, `reachctl`); what is made of it (`render`).
 //! A file that is refused changes nothing: the order waits on, and another file may be handed in.
 
+mod file;
 mod language;
 mod rules;
 
@@ -11,11 +12,12 @@ use std::path::Path;
 
 use captions::{CaptionFormat, Cue};
 use engines::{
-    Chapter, EngineVersion, Handover, JobId, JobResult, MediaRef, Output, Passage, RESULT_VERSION, WorkKind,
+    Chapter, EngineVersion, Handover, JobId, JobResult, Output, Passage, RESULT_VERSION, WorkKind,
 };
 use kaltura::TaskId;
-use sound::{Problem, Source, Tools, TrackRules, check_track, inspect};
+use sound::{Problem, TrackFacts, TrackRules, check_track};
 
+use self::file::File;
 use crate::context::Context;
 use crate::error::{Result, StepError};
 use crate::people::Person;
@@ -30,7 +32,7 @@ const BEHIND_THE_END_MS: u64 = 1_000;
 /// The longest title that Kaltura keeps of a cue point, in characters.
 const TITLE_CHARACTERS: usize = 255;
 /// The largest text; what is larger is none.
-const TEXT_BYTES: usize = 8 * 1024 * 1024;
+const TEXT_BYTES: u64 = 8 * 1024 * 1024;
 
 /// How much a finding weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -254,25 +256,29 @@ async fn judge(task: &Task<'_>, index: usize, handover: Handover, handed: &Hande
         .iter()
         .skip(index)
         .any(|work| work.kind == WorkKind::Speak);
-    let key = match handed {
-        Handed::File(key) => Some(key),
-        Handed::Cues(_) => None,
+    let (file, typed) = match handed {
+        Handed::File(key) => (Some(File::at(task, key)), [].as_slice()),
+        Handed::Cues(cues) => (None, cues.as_slice()),
     };
-    let is_track = match (handover, key) {
+    let is_track = match (handover, &file) {
         (Handover::Sound, _) => true,
-        (Handover::Script, Some(key)) if is_spoken => !is_text(task, key).await?,
+        (Handover::Script, Some(file)) if is_spoken => !file.is_text().await?,
         _ => false,
     };
     if is_track {
-        let Some(key) = key else {
+        let Some(file) = &file else {
             let text = "the finished track is wanted, and these are cues".to_owned();
             return Ok(Judged::of(Err(vec![Finding::new("NoTrack", text)])));
         };
-        return Ok(Judged::of(track(task, key, media_ms).await?));
+        let facts = file.facts().await?;
+        return Ok(Judged::of(facts.and_then(|facts| {
+            let sound = file.as_media(&facts);
+            none_of(of_track(&facts, media_ms), Output::Sound { sound })
+        })));
     }
-    let read = match handed {
-        Handed::Cues(cues) => Ok((CaptionFormat::Vtt, cues.clone())),
-        Handed::File(key) => text(task, key).await?.and_then(|text| {
+    let read = match &file {
+        None => Ok((CaptionFormat::Vtt, typed.to_vec())),
+        Some(file) => file.text().await?.and_then(|text| {
             captions::read_any(&text).map_err(|error| vec![Finding::new("TextUnreadable", error.to_string())])
         }),
     };
@@ -356,31 +362,6 @@ async fn take(task: &mut Task<'_>, handed: &Handed, who: Option<&Person>) -> Res
 }
 
 type Looked<T> = std::result::Result<T, Vec<Finding>>;
-
-async fn object(task: &Task<'_>, key: &str) -> Result<bytes::Bytes> {
-    let content = task.ctx.objects()?.get(key).await?;
-    content.ok_or_else(|| task.out_of_order("hand-in", "the file in S3"))
-}
-
-/// Whether the file is one of captions, whatever is wrong with it: it has no zero byte, as every sound file has.
-async fn is_text(task: &Task<'_>, key: &str) -> Result<bool> {
-    let content = object(task, key).await?;
-    let utf_16 = content.starts_with(&[0xFF, 0xFE]) || content.starts_with(&[0xFE, 0xFF]);
-    Ok(utf_16 || !content.iter().take(4_096).any(|byte| *byte == 0))
-}
-
-async fn text(task: &Task<'_>, key: &str) -> Result<Looked<bytes::Bytes>> {
-    let content = object(task, key).await?;
-    Ok(if content.len() > TEXT_BYTES {
-        let text = format!(
-            "the file has {} bytes, expected {TEXT_BYTES} at most",
-            content.len()
-        );
-        Err(vec![Finding::new("TextTooLarge", text)])
-    } else {
-        Ok(content)
-    })
-}
 
 /// Cues that are in the media, in order.
 fn in_media(mut cues: Vec<Cue>, media_ms: Option<u64>) -> Looked<Vec<Cue>> {
@@ -491,22 +472,11 @@ fn chapters(cues: Vec<Cue>, media_ms: Option<u64>) -> Looked<Output> {
     none_of(findings, Output::Chapters { chapters })
 }
 
-/// A finished track: one, as long as the media, to be heard, and good enough to be encoded anew, which every delivered one is:
-/// so its container is nobody's concern, and its codec and bit rate only where they have lost too much already.
-async fn track(task: &Task<'_>, key: &str, media_ms: Option<u64>) -> Result<Looked<Output>> {
-    let folder = crate::files::folder()?;
-    let name = key.rsplit('/').next().unwrap_or("handed-in");
-    let path = folder.path().join(name);
-    task.ctx.objects()?.download(key, &path).await?;
-    let facts = match inspect(&Tools::default(), &Source::new(&path, name)).await {
-        Ok(facts) => facts,
-        Err(error) if error.class() == sound::ErrorClass::Terminal => {
-            return Ok(Err(vec![Finding::new(error.name(), error.to_string())]));
-        }
-        Err(error) => return Err(error.into()),
-    };
+/// What is wrong with a finished track: it must be one, as long as the media, to be heard, and good enough to be encoded anew, which
+/// every delivered one is: so its container is nobody's concern, and its codec and bit rate only where they have lost too much already.
+fn of_track(facts: &TrackFacts, media_ms: Option<u64>) -> Vec<Finding> {
     let rules = TrackRules::of_media(media_ms.unwrap_or(facts.duration_ms));
-    let findings = check_track(&facts, &rules)
+    check_track(facts, &rules)
         .into_iter()
         .filter(|problem| {
             matches!(
@@ -518,16 +488,8 @@ async fn track(task: &Task<'_>, key: &str, media_ms: Option<u64>) -> Result<Look
             )
         })
         .map(|problem| Finding::new(problem.name(), problem.to_string()))
-        .chain(rules::of_sound(&facts))
-        .collect();
-    let container = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    let sound = MediaRef {
-        key: key.to_owned(),
-        container: container.to_owned(),
-        duration_ms: Some(facts.duration_ms),
-        size_bytes: None,
-    };
-    Ok(none_of(findings, Output::Sound { sound }))
+        .chain(rules::of_sound(facts))
+        .collect()
 }
 
 /// A time as people write it: `1:02.500`.

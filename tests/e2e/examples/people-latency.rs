@@ -1,6 +1,7 @@
 //! How long the list and a save take with many open orders, measured at the API of a deployed local stack: `tests/bench people`.
 //!
-//! The orders are copies of one that waits, put into the table by the adapter itself; each has a due time of its own.
+//! The orders are copies of one that waits, put into the table by the adapter itself; each has a due time of its own. Bare queries,
+//! as the list makes them, tell how much of its time is the emulated table's.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,7 +16,8 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use kaltura_sim::OrderRequest;
 use pipeline::aws::dynamodb::Table;
-use pipeline::ports::TaskStore as _;
+use pipeline::people::PeopleList;
+use pipeline::ports::{PeopleIndex as _, Stretch, TaskStore as _};
 use reach_local::{LocalStack, Options};
 use serde_json::json;
 
@@ -113,6 +115,24 @@ async fn main() {
             times.push(begun.elapsed());
         }
         tell(what, times);
+    }
+    for limit in [51, 204] {
+        let stretch = Stretch {
+            list: PeopleList::Open,
+            after: None,
+            before: None,
+            limit,
+        };
+        let mut times = Vec::new();
+        for _ in 0..ROUNDS {
+            let begun = Instant::now();
+            assert_eq!(table.waiting(stretch).await.unwrap().len(), limit);
+            times.push(begun.elapsed());
+        }
+        tell(
+            &format!("bare: a query of {limit} entries, without the API"),
+            times,
+        );
     }
     let cues: Vec<_> = (0..1_000_u64)
         .map(|n| json!({ "id": format!("c{n}"), "start_ms": n * 3_000, "end_ms": n * 3_000 + 2_500, "text": "Some words of a cue." }))

@@ -22,6 +22,8 @@ export interface Wish {
   /** What a machine has drafted, or for a translation the customer's captions. */
   readonly cues?: readonly Cue[];
   readonly media?: 'short' | 'long';
+  /** So often a check takes longer than an answer may. */
+  readonly slow_checks?: number;
 }
 
 export interface Answer {
@@ -41,6 +43,7 @@ interface Stored {
   rejected_by: Set<string>;
   history: { at_epoch_s: number; name: string; what: string }[];
   files: Map<string, { size: number; sha256: string; content: Buffer | null }>;
+  slow_checks: number;
 }
 
 const HOLD_S = 8 * 3_600;
@@ -76,6 +79,7 @@ export class World {
       rejected_by: new Set(),
       history: [],
       files: new Map(),
+      slow_checks: wish.slow_checks ?? 0,
     });
     return task;
   }
@@ -236,6 +240,10 @@ export class World {
       }
       case 'POST check':
       case 'POST submit': {
+        if (order.slow_checks > 0) {
+          order.slow_checks -= 1;
+          return problem(503, 'NotNow', 'not within 30 s');
+        }
         const checked = this.check(order, body);
         if (part === 'check') return { status: 200, body: checked };
         if (checked.taken === null) return { status: 422, body: checked };

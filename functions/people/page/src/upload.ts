@@ -1,7 +1,11 @@
-/** A file on its way to the bucket: its checksum, then the PUT. */
+/** A file on its way to the bucket: its checksum, the PUT, and what the API says of it. */
 
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
+import { ApiError } from './api/client';
+
+const ASK_AGAIN_MS = 5_000;
+const ASK_FOR_MS = 5 * 60_000;
 
 /** The SHA-256 of a file in hexadecimal, read piece by piece, since a sound track may be larger than memory. */
 export async function checksum(file: Blob, progress: (share: number) => void): Promise<string> {
@@ -14,6 +18,24 @@ export async function checksum(file: Blob, progress: (share: number) => void): P
     hash.update(value);
     read_bytes += value.length;
     progress(read_bytes / file.size);
+  }
+}
+
+/**
+ * What is asked of the API, asked again as long as there is no answer: to check a track of hours takes longer than an answer may. The
+ * API goes on all the same and keeps what it has found.
+ */
+export async function untilAnswered<T>(ask: () => Promise<T>, waiting: () => void): Promise<T> {
+  const end_ms = Date.now() + ASK_FOR_MS;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      const passes = error instanceof ApiError && error.kind === 'offline';
+      if (!passes || Date.now() > end_ms) throw error;
+      waiting();
+      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+    }
   }
 }
 

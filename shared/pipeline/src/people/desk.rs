@@ -36,6 +36,8 @@ const PROLONG_BELOW_S: u64 = 7 * 60 * 60;
 const MEDIA_LINK_S: u64 = 5 * 60;
 /// An upload may begin within this time.
 const UPLOAD_LINK_S: u64 = 15 * 60;
+/// The largest file that may be handed in.
+pub const MOST_FILE_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 /// Whether an order was withdrawn is asked again after this time.
 const ASK_EVERY_S: u64 = 3 * 60;
 /// Kaltura is waited for so long.
@@ -475,6 +477,10 @@ impl<'a> Desk<'a> {
                     return Err(Refused::BadRequest("key is not one of this order".to_owned()));
                 }
                 match self.ctx.drafts()?.size_bytes(&key).await? {
+                    // Whoever asked where to put it may have told another size.
+                    Some(size_bytes) if size_bytes > MOST_FILE_BYTES => {
+                        Err(Refused::BadRequest("the file has more than 2 GiB".to_owned()))
+                    }
                     Some(_) => Ok(Handed::File(key)),
                     None => Err(Refused::BadRequest("nothing was put under key".to_owned())),
                 }

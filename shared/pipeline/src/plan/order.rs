@@ -225,9 +225,14 @@ impl Order {
         ServiceFeature::from(self.service_feature)
     }
 
-    /// Whether people are to do the work (`serviceType` 1).
+    /// Whether people are to do the work: from nothing (`serviceType` 1), or on a machine's draft (3).
     pub fn is_for_people(&self) -> bool {
-        ServiceType::from(self.service_type) == ServiceType::Human
+        self.is_hybrid() || ServiceType::from(self.service_type) == ServiceType::Human
+    }
+
+    /// Whether a machine's draft that people correct is what was ordered (`serviceType` 3).
+    pub fn is_hybrid(&self) -> bool {
+        ServiceType::from(self.service_type) == ServiceType::Hybrid
     }
 
     /// The format to deliver: the catalog item's, else the profile's, else SRT (guide, "Captions": "If there is none then

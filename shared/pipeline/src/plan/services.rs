@@ -179,10 +179,11 @@ impl Planner<'_> {
             })
     }
 
-    /// Work for people, with a machine's draft before it where one can be made.
+    /// Work for people, with a machine's draft before it where one can be made, and is wanted: the vendor decides it, unless the
+    /// draft was ordered.
     fn people(&self, handover: Handover, draft: Vec<PlannedWork>) -> Result<Vec<PlannedWork>, Refusal> {
         let engines = self.doing(WorkKind::HandIn)?;
-        let mut works = if self.rules.drafts_for_people {
+        let mut works = if self.rules.drafts_for_people || self.order.is_hybrid() {
             draft
         } else {
             Vec::new()
@@ -262,7 +263,8 @@ impl Planner<'_> {
     }
 
     fn captions(&self) -> Result<Plan, Refusal> {
-        if CatalogLanguage::from(self.source_name()).is_auto_detect() && !self.order.is_for_people() {
+        let has_machine = self.order.is_hybrid() || !self.order.is_for_people();
+        if CatalogLanguage::from(self.source_name()).is_auto_detect() && has_machine {
             return self.of_unknown_language();
         }
         let source = self.source()?;
@@ -287,7 +289,12 @@ impl Planner<'_> {
             catalog_name: name,
             bcp47: "und".to_owned(),
         };
-        Ok(self.plan(source, vec![identify], Vec::new()))
+        let mut plan = self.plan(source, vec![identify], Vec::new());
+        if self.order.is_for_people() {
+            // The media is fetched before people have a part in the plan.
+            plan.media = MediaNeed::AudioVideo;
+        }
+        Ok(plan)
     }
 
     fn translation(&self) -> Result<Plan, Refusal> {

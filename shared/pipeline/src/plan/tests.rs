@@ -108,6 +108,46 @@ fn what_can_not_be_done_is_refused_with_a_text_for_the_customer() {
     insta::assert_snapshot!(told.join("\n"));
 }
 
+/// Whether the vendor makes drafts or not, of `service_type` 1, 2 and 3.
+fn works_of(service_type: i64, source: &str, drafts_for_people: bool) -> Vec<WorkKind> {
+    let order = Order {
+        service_type,
+        source_language: Some(source.into()),
+        ..order()
+    };
+    let mut engines = [
+        english_only(),
+        engines::Engine::capabilities(&engines::people::People),
+    ];
+    engines[0]
+        .works
+        .push(Capability::new(WorkKind::Identify, &["und"]));
+    let rules = PlanRules {
+        drafts_for_people,
+        ..PlanRules::default()
+    };
+    let plan = Plan::new(&order, &engines, rules).unwrap();
+    assert_eq!(
+        plan.media == MediaNeed::AudioVideo,
+        service_type != 2,
+        "people see what they hear"
+    );
+    plan.works.iter().map(|work| work.kind).collect()
+}
+
+#[test]
+fn a_hybrid_order_is_people_s_with_a_machine_s_draft_in_any_case() {
+    use WorkKind::{HandIn, Identify, Recognise};
+    for drafts in [true, false] {
+        assert_eq!(works_of(3, "English", drafts), [Recognise, HandIn]);
+        assert_eq!(works_of(3, "Auto Detect", drafts), [Identify]);
+        assert_eq!(works_of(3, "Hebrew", drafts), [HandIn], "no machine can");
+        assert_eq!(works_of(2, "English", drafts), [Recognise]);
+    }
+    assert_eq!(works_of(1, "English", true), [Recognise, HandIn]);
+    assert_eq!(works_of(1, "English", false), [HandIn]);
+}
+
 /// A stack that serves live events in English, and translates them into Spanish.
 fn with_live() -> [Capabilities; 2] {
     [

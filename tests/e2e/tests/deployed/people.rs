@@ -1,12 +1,18 @@
 //! Orders that people do, by the API: found, taken, drafted, refused, handed in, delivered at the stand-in.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
+use aws_sdk_eventbridge::types::Target;
+use aws_sdk_sqs::types::QueueAttributeName;
+use kaltura::TaskId;
 use kaltura_sim::{AssetKind, OrderRequest, PlacedOrder};
+use pipeline::record::TaskState;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::bed::{Bed, RECOGNISED_WITHIN, SOON};
+use crate::life::{change, now_epoch_s};
 
 /// Somebody with a login, at the deployed API.
 struct Client {
@@ -270,4 +276,141 @@ pub async fn nobody_gets_in_unverified(bed: &Bed) {
     let report = bed.report(&placed);
     assert_eq!(report.task["errDescription"], "Nobody speaks in this recording.");
     assert!(report.refunded);
+}
+
+/// Whatever is asked of the API, it answers as its OpenAPI file says: schemathesis makes up the calls, and its report is kept.
+pub async fn the_api_is_as_its_file_says(bed: &Bed) {
+    let ((one, path), (other, other_path)) = tokio::join!(waiting(bed), waiting(bed));
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let oracle = tokio::process::Command::new(root.join("tests/oracles"))
+        .arg("people")
+        .env("PEOPLE_URL", bed.stack.output("PeopleUrl").unwrap())
+        .env("PEOPLE_TOKEN", bed.stack.login("ana").unwrap())
+        .env("PEOPLE_TASKS", format!("{} {}", one.task_id, other.task_id))
+        .kill_on_drop(true)
+        .output()
+        .await
+        .unwrap();
+    let told = String::from_utf8_lossy(&oracle.stdout).into_owned();
+    assert!(
+        oracle.status.success(),
+        "{told}{}",
+        String::from_utf8_lossy(&oracle.stderr)
+    );
+    // In whatever way it was asked, Ana could not end the order.
+    let omar = Client::of(bed, "omar");
+    json_of(omar.get(&path).await, StatusCode::OK).await;
+    let ending = json!({ "reason": "Tried.", "ends_order": true, "text_for_customer": "This was a trial." });
+    for (placed, path) in [(one, path), (other, other_path)] {
+        let ended = omar.post(&format!("{path}/reject"), &ending).await;
+        assert!(matches!(ended.status().as_u16(), 200 | 410), "{}", ended.status());
+        bed.ended(&placed, SOON).await;
+    }
+}
+
+/// A queue of what the account's event bus tells of an order.
+struct Heard {
+    sqs: aws_sdk_sqs::Client,
+    url: String,
+}
+
+impl Heard {
+    async fn of(bed: &Bed, task_id: &str) -> Self {
+        let sqs = aws_sdk_sqs::Client::new(bed.stack.sdk());
+        let name = format!("warnings-{task_id}");
+        let made = sqs.create_queue().queue_name(&name).send().await.unwrap();
+        let url = made.queue_url.unwrap();
+        let read = sqs.get_queue_attributes().queue_url(&url);
+        let read = read.attribute_names(QueueAttributeName::QueueArn);
+        let attributes = read.send().await.unwrap().attributes.unwrap();
+        let arn = &attributes[&QueueAttributeName::QueueArn];
+        let policy = json!({
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Effect": "Allow",
+                "Principal": { "Service": "events.amazonaws.com" },
+                "Action": "sqs:SendMessage",
+                "Resource": arn,
+            }],
+        });
+        let lets = sqs.set_queue_attributes().queue_url(&url);
+        let lets = lets.attributes(QueueAttributeName::Policy, policy.to_string());
+        lets.send().await.unwrap();
+        let events = aws_sdk_eventbridge::Client::new(bed.stack.sdk());
+        let pattern = json!({ "source": ["reach-vendor"], "detail": { "task_id": [task_id] } });
+        let rule = events.put_rule().name(&name).event_pattern(pattern.to_string());
+        rule.send().await.unwrap();
+        let target = Target::builder().id("queue").arn(arn).build().unwrap();
+        let put = events.put_targets().rule(&name).targets(target).send();
+        assert_eq!(put.await.unwrap().failed_entry_count(), 0);
+        Self { sqs, url }
+    }
+
+    /// What was heard since the last time.
+    async fn events(&self) -> Vec<Value> {
+        let received = self.sqs.receive_message().queue_url(&self.url);
+        let received = received.max_number_of_messages(10).send().await.unwrap();
+        let bodies = received.messages().iter().filter_map(|message| message.body());
+        bodies.map(|body| serde_json::from_str(body).unwrap()).collect()
+    }
+}
+
+/// The warnings of an order that is late come over the account's event bus, by the function's own rights.
+pub async fn deadlines_are_told_on_the_bus(bed: &Bed) {
+    let (placed, path) = waiting(bed).await;
+    let id = placed.task_id.to_string();
+    let heard = Heard::of(bed, &id).await;
+    change(bed, &TaskId::parse(&id).unwrap(), |record| {
+        record.expected_finish_epoch_s = Some(now_epoch_s());
+        record.check_at_epoch_s = Some(now_epoch_s());
+    })
+    .await;
+    bed.stack.reconcile_now().await.unwrap();
+    let begun = Instant::now();
+    let mut percents = BTreeSet::new();
+    while percents.len() < 3 {
+        for event in heard.events().await {
+            assert_eq!(event["detail-type"], "People Deadline Warning", "{event}");
+            assert_eq!(
+                event["resources"][0],
+                bed.stack.output("StateMachineArn").unwrap()
+            );
+            assert_eq!(event["detail"]["service"], "captions", "{event}");
+            percents.extend(event["detail"]["percent"].as_u64());
+        }
+        assert!(begun.elapsed() < SOON, "{percents:?}");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_eq!(percents, BTreeSet::from([50, 80, 100]));
+    let ending =
+        json!({ "reason": "Late.", "ends_order": true, "text_for_customer": "This was not done in time." });
+    let ended = Client::of(bed, "omar")
+        .post(&format!("{path}/reject"), &ending)
+        .await;
+    json_of(ended, StatusCode::OK).await;
+    bed.ended(&placed, SOON).await;
+}
+
+/// Who goes on with an order that its customer has withdrawn is told so, and its execution ends, an hour before reconcile looks.
+pub async fn a_withdrawn_order_is_noticed_by_who_works_on_it(bed: &Bed) {
+    let (placed, path) = waiting(bed).await;
+    let ana = Client::of(bed, "ana");
+    let take = ana.post(&format!("{path}/take"), &json!({})).await;
+    json_of(take, StatusCode::OK).await;
+    bed.sim().abort_order(&placed.task_id).unwrap();
+    // As if some minutes had passed since Kaltura was asked.
+    change(bed, &TaskId::parse(placed.task_id.as_str()).unwrap(), |record| {
+        record.people.asked_epoch_s = Some(now_epoch_s() - 600);
+    })
+    .await;
+    let (draft, typed) = (format!("{path}/draft"), cues("In vain."));
+    let saved = ana.save(&draft, &typed, ("if-none-match", "*")).await;
+    let told = json_of(saved, StatusCode::GONE).await;
+    assert_eq!(told["error"]["name"], "Withdrawn", "{told}");
+    let task = bed.ended(&placed, SOON).await;
+    assert_eq!(task.state, TaskState::Gone, "{task:?}");
+    assert!(
+        !task.steps.iter().any(|step| step.name == "CloseGone"),
+        "{task:?}"
+    );
 }

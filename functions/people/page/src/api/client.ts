@@ -79,8 +79,8 @@ export interface Peaks {
   readonly peaks: Float32Array;
 }
 
-/** A call without an answer for so long has failed. */
-const PATIENCE_MS = 30_000;
+/** A call without an answer for so long has failed. API Gateway says so after 30 s by itself. */
+const PATIENCE_MS = 35_000;
 /** An answer of these says that something behind the API has failed and may pass. */
 const PASSING = new Set([429, 500, 502, 503, 504]);
 

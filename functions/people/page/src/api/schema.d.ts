@@ -314,7 +314,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** What would be said of this, without handing it in. */
+        /**
+         * What would be said of this, without handing it in.
+         * @description The check of a sound track of hours may take longer than an answer does (30 s; 503 then). It goes on all the same and what
+         *     was measured is kept: ask again after some seconds, as often as it takes. Handing in after it measures nothing anew.
+         */
         post: operations["checkWork"];
         delete?: never;
         options?: never;

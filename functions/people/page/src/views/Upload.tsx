@@ -3,7 +3,7 @@
 import { useState } from 'preact/hooks';
 import { type Checked, ApiError } from '../api/client';
 import type { App } from '../app';
-import { checksum, put } from '../upload';
+import { checksum, put, untilAnswered } from '../upload';
 import { say } from '../words';
 import { FindingText, summary } from './Checks';
 
@@ -52,7 +52,9 @@ export function Upload({ app, task, kinds, onDone }: Props) {
       const sha256 = await checksum(file, (share) => setSaid(say('hashing', { percent: percent(share) })));
       const { url, headers, key } = await app.api.beginFile(task, { name: file.name, size_bytes: file.size, sha256 });
       await put(file, url, headers, (share) => setSaid(say('sending', { percent: percent(share) })));
-      setUploaded({ name: file.name, key, checked: await app.api.check(task, { key }) });
+      setSaid(say('checking'));
+      const checked = await untilAnswered(() => app.api.check(task, { key }), () => setSaid(say('checking_on')));
+      setUploaded({ name: file.name, key, checked });
     });
   const submit = (): Promise<void> =>
     guarded(async () => {

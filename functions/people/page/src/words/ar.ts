@@ -208,6 +208,8 @@ export const ar: Words = {
   file_kind_wrong: 'هذا النوع من الملفات غير مقبول: {name}',
   hashing: 'قراءة الملف: {percent} %',
   sending: 'إرسال: {percent} %',
+  checking: 'فحص الملف',
+  checking_on: 'فحص الملف. يستغرق المسار الطويل دقائق.',
   upload_do: 'ارفع وافحص',
   uploaded: 'رُفع: {name}',
   upload_failed: 'فشل الرفع: {text}',

@@ -214,6 +214,8 @@ export const en = {
   file_kind_wrong: 'A file of this kind is not accepted: {name}',
   hashing: 'Reading the file: {percent} %',
   sending: 'Sending: {percent} %',
+  checking: 'Checking the file',
+  checking_on: 'Checking the file. A long track takes minutes.',
   upload_do: 'Upload and check',
   uploaded: 'Uploaded: {name}',
   upload_failed: 'The upload failed: {text}',
