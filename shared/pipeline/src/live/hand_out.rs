@@ -23,7 +23,7 @@ pub const POST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Each reader gets at most so many messages a round; after a round, the lease is renewed.
 const ROUND_MESSAGES: usize = 16;
-/// A reader that is slow so often in a row is cut off; it may come back, and gets what it missed.
+/// A reader that is slow so often in a row is cut off: its connection is closed, so that it comes back, and gets what it missed.
 const MOST_STRIKES: u32 = 5;
 /// A connection ends after two hours; this is forgotten some time later.
 const BOUND_S: u64 = 3 * 60 * 60;
@@ -45,6 +45,8 @@ enum Ending {
     Gone,
     /// It has not taken one in time.
     Slow,
+    /// The same for once too often, or at the end: its connection was closed.
+    CutOff,
 }
 
 /// Hands out what has not been, where nobody else is about to. Safe to repeat.
@@ -152,22 +154,28 @@ async fn send(
     for (seq, text) in texts {
         let sending = sockets.send(&outcome.connection, &text);
         match tokio::time::timeout(POST_TIMEOUT, sending).await {
-            Ok(Ok(Sent::Sent)) => outcome.sent_seq = Some(seq),
+            Ok(Ok(Sent::Sent)) => {
+                outcome.sent_seq = Some(seq);
+                continue;
+            }
             Ok(Ok(Sent::Gone)) => {
                 outcome.ending = Ending::Gone;
                 return Ok(outcome);
             }
             Ok(Err(error)) => {
                 tracing::warn!(connection = %outcome.connection, seq, %error, "message not sent");
-                outcome.ending = Ending::Slow;
-                return Ok(outcome);
             }
-            Err(_) => {
-                tracing::warn!(connection = %outcome.connection, seq, "message not taken in time");
-                outcome.ending = Ending::Slow;
-                return Ok(outcome);
-            }
+            Err(_) => tracing::warn!(connection = %outcome.connection, seq, "message not taken in time"),
         }
+        let strikes = outcome.sent_seq.map_or(place.strikes, |_| 0) + 1;
+        let is_last = state == StreamState::Ended || strikes >= MOST_STRIKES;
+        // Closed first: a reader without a place that was not told would wait for ever. One that can't be closed keeps its place.
+        outcome.ending = if is_last && close(ctx, &outcome.connection).await? {
+            Ending::CutOff
+        } else {
+            Ending::Slow
+        };
+        return Ok(outcome);
     }
     if state == StreamState::Ended && outcome.sent_seq == Some(last_seq) {
         close(ctx, &outcome.connection).await?;
@@ -176,20 +184,19 @@ async fn send(
     Ok(outcome)
 }
 
-/// Closes a connection. One that can't be closed now ends by itself, so this is no reason to fail.
-async fn close(ctx: &Context, connection: &ConnectionId) -> Result<()> {
+/// Closes a connection; says whether it is closed for certain. That one can't be closed now is no reason to fail.
+async fn close(ctx: &Context, connection: &ConnectionId) -> Result<bool> {
     let closing = ctx.sockets()?.close(connection);
     match tokio::time::timeout(POST_TIMEOUT, closing).await {
-        Ok(Ok(())) => {}
+        Ok(Ok(())) => return Ok(true),
         Ok(Err(error)) => tracing::warn!(%connection, %error, "connection not closed"),
         Err(_) => tracing::warn!(%connection, "connection not closed in time"),
     }
-    Ok(())
+    Ok(false)
 }
 
 /// Writes down what came of a sending, where its place is still had by the same reader.
 fn note(stream: &mut LiveStream, outcome: &Outcome, now_epoch_s: u64) {
-    let has_ended = stream.state == StreamState::Ended;
     let place = stream.places.iter_mut().find(|place| {
         place.number == outcome.number && place.connection.as_ref() == Some(&outcome.connection)
     });
@@ -210,12 +217,11 @@ fn note(stream: &mut LiveStream, outcome: &Outcome, now_epoch_s: u64) {
         Ending::Gone => place.rests_until_epoch_s = now_epoch_s + 1,
         Ending::Slow => {
             place.strikes += 1;
-            if has_ended || place.strikes >= MOST_STRIKES {
-                lost("slow");
-                place.vacate(now_epoch_s);
-            } else {
-                place.rests_until_epoch_s = now_epoch_s + (1 << place.strikes);
-            }
+            place.rests_until_epoch_s = now_epoch_s + (1 << place.strikes.min(MOST_STRIKES));
+        }
+        Ending::CutOff => {
+            lost("slow");
+            place.vacate(now_epoch_s);
         }
     }
 }
