@@ -3,7 +3,7 @@
 //! The simulation checks all of them at the end of each story and those of the record after each write; the end-to-end tests
 //! check them on what was delivered; reconcile checks those of the record in production. Pure: what is seen is handed in.
 
-use kaltura::AssetId;
+use kaltura::{AssetId, TaskId};
 
 use crate::record::{TaskRecord, TaskState};
 
@@ -32,6 +32,10 @@ pub enum Invariant {
     ChargedOrRefunded,
     /// 11: what a customer's policy deletes is deleted, within [`DELETED_WITHIN_S`] of good times.
     DeletedInTime,
+    /// 12: no stream is left of an order that has ended.
+    NoStreamIsLeft,
+    /// 13: what is said at a live event comes to whoever listens, whole and in order.
+    HeardInOrder,
 }
 
 /// Good times of this length are enough to delete what is due: a function that may still work is waited out, and sweep comes
@@ -40,7 +44,7 @@ pub const DELETED_WITHIN_S: u64 = 60 * 60;
 
 impl Invariant {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::OneAssetADeliverable,
         Self::DeliveredIsReady,
         Self::ReadyHasItsAssets,
@@ -52,6 +56,8 @@ impl Invariant {
         Self::NoneIsLost,
         Self::ChargedOrRefunded,
         Self::DeletedInTime,
+        Self::NoStreamIsLeft,
+        Self::HeardInOrder,
     ];
 
     /// Its number.
@@ -248,6 +254,28 @@ pub fn in_the_end(
     broken
 }
 
+/// What is broken of a live order's stream, once everything has had the time to come to its end: it goes with its order.
+pub fn of_stream(record: &TaskRecord, is_there: bool) -> Option<Broken> {
+    (is_there && record.state.has_ended()).then(|| Broken {
+        invariant: Invariant::NoStreamIsLeft,
+        seen: format!(
+            "task {} ({}): its stream is still there",
+            record.task_id,
+            record.state.name()
+        ),
+    })
+}
+
+/// What is broken of what a listener heard of a live event: all of `said` in its order, before anything else. `said` is what the
+/// vendor took, so more than that may have been heard, of what it took without being able to say so. To be asked of a listener
+/// that was never away for longer than its place is kept.
+pub fn of_captions(task_id: &TaskId, said: &[String], heard: &[String]) -> Option<Broken> {
+    (!heard.starts_with(said)).then(|| Broken {
+        invariant: Invariant::HeardInOrder,
+        seen: format!("task {task_id}: said {said:?}, heard {heard:?}"),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -262,6 +290,7 @@ mod tests {
     fn numbers_are_those_of_the_catalogue() {
         assert_eq!(Invariant::OneAssetADeliverable.number(), 1);
         assert_eq!(Invariant::DeletedInTime.number(), 11);
+        assert_eq!(Invariant::HeardInOrder.number(), 13);
     }
 
     #[test]
@@ -353,6 +382,28 @@ mod tests {
             ..LiveRecord::default()
         });
         assert_eq!(of_task(&record, &task), []);
+    }
+
+    #[test]
+    fn a_stream_is_seen_that_outlives_its_order() {
+        let mut record = sample_record("9292".parse().unwrap());
+        assert_eq!(of_stream(&record, true), None);
+        record.end(TaskState::Gone, 500, "withdrawn");
+        let left = of_stream(&record, true).map(|broken| broken.invariant);
+        assert_eq!(left, Some(Invariant::NoStreamIsLeft));
+        assert_eq!(of_stream(&record, false), None);
+    }
+
+    #[test]
+    fn lines_that_are_missing_or_in_another_order_are_seen() {
+        let task_id = "9292".parse().unwrap();
+        let lines = |numbers: &[u8]| numbers.iter().map(u8::to_string).collect::<Vec<_>>();
+        let said = lines(&[1, 2]);
+        let broken = |heard: &[u8]| of_captions(&task_id, &said, &lines(heard)).is_some();
+        assert_eq!(
+            [&[1, 2][..], &[1, 2, 3], &[1], &[2, 1], &[2], &[]].map(broken),
+            [false, false, true, true, true, true]
+        );
     }
 
     #[test]

@@ -54,26 +54,19 @@ impl Clock for ManualClock {
     }
 }
 
-/// The table in memory. Records are kept as JSON, so that what can't be stored can't be kept here either.
+/// The table in memory. A record is kept as its JSON is read back, so that what can't be stored can't be kept here either.
 #[derive(Debug, Default)]
 pub struct MemoryTable {
-    tasks: Mutex<BTreeMap<String, String>>,
+    tasks: Mutex<BTreeMap<String, Arc<TaskRecord>>>,
     leases: Mutex<HashMap<String, (String, u64)>>,
     gate: Mutex<Option<GateClosed>>,
     session: Mutex<Option<CachedSession>>,
 }
 
 impl MemoryTable {
-    fn read(&self, pk: &str) -> Result<Option<TaskRecord>> {
-        lock(&self.tasks).get(pk).map(|json| parse(pk, json)).transpose()
-    }
-
-    /// Every record, for tests to look at.
-    pub fn all(&self) -> Result<Vec<TaskRecord>> {
-        lock(&self.tasks)
-            .iter()
-            .map(|(pk, json)| parse(pk, json))
-            .collect()
+    /// Every record as it is now, in the order of their ids, for tests to look at.
+    pub fn all(&self) -> Vec<Arc<TaskRecord>> {
+        lock(&self.tasks).values().cloned().collect()
     }
 }
 
@@ -84,31 +77,36 @@ fn unreadable(what: &str, error: &serde_json::Error) -> StepError {
     }
 }
 
-fn parse(pk: &str, json: &str) -> Result<TaskRecord> {
-    serde_json::from_str(json).map_err(|error| unreadable(pk, &error))
+/// A record as it comes back from the table.
+fn stored(record: &TaskRecord) -> Result<Arc<TaskRecord>> {
+    serde_json::to_value(record)
+        .and_then(serde_json::from_value)
+        .map(Arc::new)
+        .map_err(|error| unreadable(record.task_id.as_str(), &error))
 }
 
 #[async_trait]
 impl TaskStore for MemoryTable {
     async fn keep(&self, record: &TaskRecord) -> Result<bool> {
         let pk = record.task_id.to_string();
-        let json = serde_json::to_string(record).map_err(|error| unreadable(&pk, &error))?;
         let mut tasks = lock(&self.tasks);
         if tasks.contains_key(&pk) {
             return Ok(false);
         }
-        tasks.insert(pk, json);
+        tasks.insert(pk, stored(record)?);
         Ok(true)
     }
 
     async fn load(&self, task_id: &TaskId) -> Result<Option<TaskRecord>> {
-        self.read(task_id.as_str())
+        let record = lock(&self.tasks).get(task_id.as_str()).cloned();
+        Ok(record.map(|record| TaskRecord::clone(&record)))
     }
 
     async fn known(&self, task_ids: &[TaskId]) -> Result<HashMap<TaskId, KnownTask>> {
+        let tasks = lock(&self.tasks);
         let mut known = HashMap::new();
         for task_id in task_ids {
-            if let Some(record) = self.read(task_id.as_str())? {
+            if let Some(record) = tasks.get(task_id.as_str()) {
                 let task = KnownTask {
                     state: record.state,
                     queue_time_epoch_s: record.queue_time_epoch_s,
@@ -120,16 +118,16 @@ impl TaskStore for MemoryTable {
     }
 
     async fn save(&self, record: &mut TaskRecord) -> Result<bool> {
-        let pk = record.task_id.to_string();
         let mut tasks = lock(&self.tasks);
-        let stored = tasks.get(&pk).map(|json| parse(&pk, json)).transpose()?;
-        if stored.is_none_or(|stored| stored.version != record.version) {
+        let Some(before) = tasks.get_mut(record.task_id.as_str()) else {
+            return Ok(false);
+        };
+        if before.version != record.version {
             return Ok(false);
         }
         record.version += 1;
         record.record_version = RECORD_VERSION;
-        let json = serde_json::to_string(record).map_err(|error| unreadable(&pk, &error))?;
-        tasks.insert(pk, json);
+        *before = stored(record)?;
         Ok(true)
     }
 }
@@ -137,39 +135,36 @@ impl TaskStore for MemoryTable {
 #[async_trait]
 impl TaskIndex for MemoryTable {
     async fn due(&self, duty: Duty, now_epoch_s: u64, limit: usize) -> Result<Vec<TaskId>> {
-        let mut due: Vec<(u64, TaskId)> = self
-            .all()?
-            .into_iter()
+        let mut due: Vec<(u64, TaskId)> = lock(&self.tasks)
+            .values()
             .filter(|record| record.is_due(duty, now_epoch_s))
-            .filter_map(|record| Some((record.due()?.1, record.task_id)))
+            .filter_map(|record| Some((record.due()?.1, record.task_id.clone())))
             .collect();
         due.sort_by_key(|(due_at, _)| *due_at);
         Ok(due.into_iter().take(limit).map(|(_, task_id)| task_id).collect())
     }
 
     async fn staged(&self, stage: Stage) -> Result<Vec<StagedTask>> {
-        let mut staged: Vec<StagedTask> = self
-            .all()?
-            .into_iter()
+        let mut staged: Vec<StagedTask> = lock(&self.tasks)
+            .values()
             .filter(|record| record.stage() == Some(stage))
-            .map(|record| StagedTask::of(&record))
+            .map(|record| StagedTask::of(record))
             .collect();
         staged.sort_by_key(|task| task.created_epoch_s);
         Ok(staged)
     }
 
     async fn in_state(&self, state: TaskState, limit: usize) -> Result<Vec<TaskId>> {
-        let all = self.all()?.into_iter();
-        let found = all.filter(|record| record.state == state);
-        Ok(found.take(limit).map(|record| record.task_id).collect())
+        let tasks = lock(&self.tasks);
+        let found = tasks.values().filter(|record| record.state == state);
+        Ok(found.take(limit).map(|record| record.task_id.clone()).collect())
     }
 
     async fn keys_expiring(&self, before_epoch_s: u64, limit: usize) -> Result<Vec<(TaskId, u64)>> {
-        let mut keys: Vec<(TaskId, u64)> = self
-            .all()?
-            .into_iter()
+        let mut keys: Vec<(TaskId, u64)> = lock(&self.tasks)
+            .values()
             .filter(|record| record.key_is_watched() && record.key_expires_epoch_s <= before_epoch_s)
-            .map(|record| (record.task_id, record.key_expires_epoch_s))
+            .map(|record| (record.task_id.clone(), record.key_expires_epoch_s))
             .collect();
         keys.sort_by_key(|(_, expires)| *expires);
         keys.truncate(limit);
@@ -177,9 +172,8 @@ impl TaskIndex for MemoryTable {
     }
 
     async fn expected(&self, before_epoch_s: u64, limit: usize) -> Result<Vec<(TaskId, u64)>> {
-        let mut expected: Vec<(TaskId, u64)> = self
-            .all()?
-            .into_iter()
+        let mut expected: Vec<(TaskId, u64)> = lock(&self.tasks)
+            .values()
             .filter_map(|record| Some((record.task_id.clone(), record.deadline_epoch_s()?)))
             .filter(|(_, deadline_epoch_s)| *deadline_epoch_s <= before_epoch_s)
             .collect();
@@ -192,8 +186,8 @@ impl TaskIndex for MemoryTable {
 #[async_trait]
 impl PeopleIndex for MemoryTable {
     async fn waiting(&self, stretch: Stretch<'_>) -> Result<Vec<WaitingOrder>> {
-        let records = self.all()?;
-        let orders = records.iter().filter_map(WaitingOrder::of);
+        let records = self.all();
+        let orders = records.iter().filter_map(|record| WaitingOrder::of(record));
         let mut orders: Vec<WaitingOrder> = orders.filter(|order| order.list() == stretch.list).collect();
         orders.retain(|order| {
             let place = order.place();

@@ -173,7 +173,7 @@ fn respond(
         }
     };
     set("X-Me", "kaltura-sim");
-    set("X-Kaltura-Session", &crate::session::random_name(8));
+    set("X-Kaltura-Session", &format!("{:08x}", rand::random::<u32>()));
     for (name, value) in headers {
         set(&name, &value);
     }

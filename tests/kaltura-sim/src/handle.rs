@@ -6,7 +6,7 @@ use crate::error::SimError;
 use crate::faults::Fault;
 use crate::ids::{EntryId, FaultId, PartnerId, TaskId};
 use crate::order::{OrderRequest, PlacedOrder};
-use crate::report::{CallRecord, OrderReport};
+use crate::report::{CallRecord, OrderGlance, OrderReport};
 use crate::secrets::SecretKind;
 use crate::serve::Server;
 use crate::web::{Network, Web};
@@ -152,6 +152,16 @@ impl SimHandle {
     /// What an order has come to.
     pub fn order(&self, task_id: &TaskId) -> Result<OrderReport, SimError> {
         self.shared.world().report(task_id)
+    }
+
+    /// An order in short: much less work than [`SimHandle::order`], for tests that look often.
+    pub fn glance(&self, task_id: &TaskId) -> Result<OrderGlance, SimError> {
+        self.shared.world().glance(task_id)
+    }
+
+    /// An order's `EntryVendorTaskStatus`.
+    pub fn status(&self, task_id: &TaskId) -> Result<i64, SimError> {
+        self.shared.world().status(task_id)
     }
 
     /// All orders, oldest first.

@@ -61,6 +61,8 @@ pub use order::{
     ExistingTranscript, FlavorSpec, KsVersion, OrderRequest, PlacedOrder, ProfileSpec, RecordingSpec,
 };
 pub use protect::Protection;
-pub use report::{AssetKind, AssetReport, CallRecord, ImportAttempt, KsKind, OrderReport};
+pub use report::{
+    AssetGlance, AssetKind, AssetReport, CallRecord, ImportAttempt, KsKind, OrderGlance, OrderReport,
+};
 pub use secrets::SecretKind;
 pub use web::{Web, WebAnswer};

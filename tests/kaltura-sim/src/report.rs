@@ -6,7 +6,7 @@ use crate::ids::{AssetId, EntryId, PartnerId, TaskId};
 use crate::live::LiveReport;
 use crate::order::PlacedOrder;
 use crate::params;
-use crate::world::{World, unknown};
+use crate::world::{Entry, Task, World, unknown};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::path::PathBuf;
@@ -56,6 +56,36 @@ impl OrderReport {
             .iter()
             .filter(move |asset| asset.kind == kind && asset.by_vendor)
     }
+}
+
+/// What an order has come to, in short: what a customer sees of it at a glance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderGlance {
+    /// `EntryVendorTaskStatus`.
+    pub status: i64,
+    /// Whether READY charged the customer.
+    pub charged: bool,
+    /// Whether ERROR refunded the customer.
+    pub refunded: bool,
+    /// Whether the entry was deleted.
+    pub is_entry_deleted: bool,
+    /// The assets that a vendor added to the entry, oldest first.
+    pub assets: Vec<AssetGlance>,
+    /// Whether the vendor has told where to listen to the captions of its live event.
+    pub has_caption_url: bool,
+}
+
+/// An asset of a vendor's, in short.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssetGlance {
+    /// Its id.
+    pub id: AssetId,
+    /// As in [`AssetReport::status`].
+    pub status: i64,
+    /// Its `partnerData`; empty: none.
+    pub partner_data: String,
+    /// Whether its content has come.
+    pub has_file: bool,
 }
 
 /// Kinds of asset.
@@ -167,7 +197,13 @@ impl World {
             .collect()
     }
 
-    pub(crate) fn report(&self, task_id: &TaskId) -> Result<OrderReport, SimError> {
+    pub(crate) fn status(&self, task_id: &TaskId) -> Result<i64, SimError> {
+        let task = self.tasks.get(task_id);
+        task.map(Task::status)
+            .ok_or_else(|| unknown("task", task_id.as_str()))
+    }
+
+    fn task_and_entry(&self, task_id: &TaskId) -> Result<(&Task, &Entry), SimError> {
         let task = self
             .tasks
             .get(task_id)
@@ -176,6 +212,32 @@ impl World {
             .entries
             .get(&task.entry_id)
             .ok_or_else(|| unknown("entry", task.entry_id.as_str()))?;
+        Ok((task, entry))
+    }
+
+    pub(crate) fn glance(&self, task_id: &TaskId) -> Result<OrderGlance, SimError> {
+        let (task, entry) = self.task_and_entry(task_id)?;
+        let assets = self.assets_of(&task.entry_id).into_iter();
+        let assets = assets.filter(|(_, asset)| asset.task_id.is_some());
+        let assets = assets.map(|(id, asset)| AssetGlance {
+            id: id.clone(),
+            status: asset.status(),
+            partner_data: asset.text("partnerData"),
+            has_file: asset.file.is_some(),
+        });
+        let feature = task.live_feature.as_ref();
+        Ok(OrderGlance {
+            status: task.status(),
+            charged: task.charged,
+            refunded: task.refunded,
+            is_entry_deleted: entry.deleted,
+            assets: assets.collect(),
+            has_caption_url: feature.is_some_and(|feature| feature.contains_key("captionUrl")),
+        })
+    }
+
+    pub(crate) fn report(&self, task_id: &TaskId) -> Result<OrderReport, SimError> {
+        let (task, entry) = self.task_and_entry(task_id)?;
         let recording = self.recording_of(&task.entry_id);
         let recorded = recording.iter().flat_map(|entry| self.assets_of(entry));
         let assets = self

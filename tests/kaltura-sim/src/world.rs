@@ -326,6 +326,8 @@ pub(crate) struct World {
     /// Events that are played, by the task that they are captioned for.
     pub(crate) live: HashMap<TaskId, crate::live::Live>,
     pub(crate) dead_sessions: HashSet<String>,
+    /// What was read of sessions whose signature is right, since accounts never change their secrets here.
+    pub(crate) read_sessions: HashMap<String, Ks>,
     pub(crate) key_tasks: HashMap<String, TaskId>,
     pub(crate) faults: Faults,
     pub(crate) calls: Vec<CallRecord>,

@@ -4,18 +4,20 @@
 use std::collections::BTreeSet;
 
 use kaltura::TaskId;
-use kaltura_sim::OrderReport;
-use pipeline::invariants::{Broken, Invariant};
+use pipeline::invariants::{self, Broken};
 use pipeline::live::{ConnectionId, LiveInput};
-use pipeline::ports::StreamStore;
+use pipeline::ports::{Sockets, StreamStore};
+use pipeline::record::TaskRecord;
 use serde_json::{Value, json};
 
-use crate::vendor::Vendor;
+use crate::vendor::{Heard, Vendor};
 
 /// So many lines are said.
 const LINES: u64 = 4;
 /// The vendor keeps a lost reader's place for some minutes, and promises nothing to one that comes later.
 const COMES_BACK_WITHIN_S: u64 = 4 * 60;
+/// Who speaks gives up so long after the event's end.
+const GIVES_UP_AFTER_S: u64 = 60 * 60;
 /// READY, as Kaltura numbers it.
 const READY: i64 = 2;
 
@@ -28,10 +30,12 @@ pub struct Broadcast {
     says_end: bool,
     /// The number of the engine's next post.
     next: u64,
+    /// Whether it was told that nobody hears it any more.
+    is_too_late: bool,
     connections: Vec<ConnectionId>,
     is_connected: bool,
-    /// Since when Kaltura has been trying to come back, where it has.
-    lost_epoch_s: Option<u64>,
+    /// When its connection was last there, or first tried.
+    there_epoch_s: Option<u64>,
     /// Whether it was away for longer than its place is kept.
     was_away: bool,
 }
@@ -45,47 +49,70 @@ impl Broadcast {
             end_epoch_s,
             says_end,
             next: 1,
+            is_too_late: false,
             connections: Vec::new(),
             is_connected: false,
-            lost_epoch_s: None,
+            there_epoch_s: None,
             was_away: false,
         }
     }
 
-    /// Whether the event takes place now, so that every minute counts.
+    /// Whether the event takes place now, or goes on late, so that every minute counts.
     pub fn is_on(&self, now_epoch_s: u64) -> bool {
-        (self.start_epoch_s..self.end_epoch_s).contains(&now_epoch_s)
+        now_epoch_s >= self.start_epoch_s
+            && (now_epoch_s < self.end_epoch_s
+                || (self.next > 1 && !self.is_said() && now_epoch_s <= self.end_epoch_s + GIVES_UP_AFTER_S))
+    }
+
+    /// Whether anything was said yet.
+    pub fn has_begun(&self) -> bool {
+        self.next > 1
+    }
+
+    /// Whether nothing is to be said any more: everything was, the end too where the engine says it, or nobody is there.
+    fn is_said(&self) -> bool {
+        self.is_too_late || self.next > LINES + u64::from(self.says_end)
+    }
+
+    /// The customer has it take place later; gives its new times.
+    pub fn move_by(&mut self, seconds: u64) -> (u64, u64) {
+        self.start_epoch_s += seconds;
+        self.end_epoch_s += seconds;
+        (self.start_epoch_s, self.end_epoch_s)
     }
 
     /// What happens at the event by now, if Kaltura knows where to go.
     pub async fn go_on(&mut self, vendor: &Vendor, now_epoch_s: u64) {
-        let report = vendor.sim.order(&self.task_id.as_str().into()).unwrap();
-        let knows = report
-            .live_feature
-            .is_some_and(|feature| feature.contains_key("captionUrl"));
-        if now_epoch_s < self.start_epoch_s || !knows {
+        let glance = vendor.sim.glance(&self.task_id.as_str().into()).unwrap();
+        if now_epoch_s < self.start_epoch_s || !glance.has_caption_url {
             return;
         }
         self.listen(vendor, now_epoch_s).await;
         // It begins late where it was made ready late; then it is over late, too.
-        let last = LINES + u64::from(self.says_end);
-        if self.next > last || now_epoch_s > self.end_epoch_s + 60 * 60 {
+        if self.is_said() || now_epoch_s > self.end_epoch_s + GIVES_UP_AFTER_S {
             return;
         }
-        if vendor.hear(&self.task_id, &self.post()).await {
-            self.next += 1;
+        match vendor.hear(&self.task_id, &self.post()).await {
+            Heard::Taken => self.next += 1,
+            Heard::Again => {}
+            Heard::TooLate => self.is_too_late = true,
         }
     }
 
     /// Kaltura connects, and comes again when it is lost.
     async fn listen(&mut self, vendor: &Vendor, now_epoch_s: u64) {
-        if self.is_connected && vendor.chaos.happens(0.1) {
-            vendor.sockets.lose(&self.connections[self.connections.len() - 1]);
-            self.is_connected = false;
-            self.lost_epoch_s = Some(now_epoch_s);
+        if let Some(connection) = self.connections.last().filter(|_| self.is_connected) {
+            // Kaltura loses it, or the vendor has closed it.
+            if vendor.chaos.happens(0.1) {
+                vendor.sockets.lose(connection);
+            }
+            self.is_connected = vendor.sockets.is_open(connection).await.unwrap();
+            if self.is_connected {
+                self.there_epoch_s = Some(now_epoch_s);
+            }
         }
-        let is_late = |lost: u64| now_epoch_s > lost + COMES_BACK_WITHIN_S;
-        self.was_away |= !self.is_connected && self.lost_epoch_s.is_some_and(is_late);
+        let is_late = |there: u64| now_epoch_s > there + COMES_BACK_WITHIN_S;
+        self.was_away |= !self.is_connected && self.there_epoch_s.is_some_and(is_late);
         if self.is_connected {
             return;
         }
@@ -93,6 +120,13 @@ impl Broadcast {
         let connection = ConnectionId::new(name);
         vendor.sockets.open(&connection);
         self.is_connected = vendor.connect(&self.task_id, &connection).await;
+        if self.is_connected {
+            self.there_epoch_s = Some(now_epoch_s);
+        } else {
+            // Its place may be taken, but there is no connection.
+            vendor.sockets.lose(&connection);
+            self.there_epoch_s.get_or_insert(now_epoch_s);
+        }
         self.connections.push(connection);
     }
 
@@ -114,18 +148,17 @@ impl Broadcast {
         LiveInput::parse(input.to_string().as_bytes()).unwrap()
     }
 
-    /// What is wrong with what Kaltura received, once all is over.
-    pub fn judge(&self, vendor: &Vendor, report: &OrderReport) -> Vec<Broken> {
-        let mut broken = Vec::new();
-        let mut say = |invariant, what: String| {
-            broken.push(Broken {
-                invariant,
-                seen: format!("task {}: {what}", self.task_id),
-            });
-        };
+    /// How its listener was.
+    pub fn listener(&self) -> &'static str {
+        if self.was_away { "away for long" } else { "there" }
+    }
+
+    /// What is wrong with its stream and with what Kaltura received, once all is over.
+    pub fn judge(&self, vendor: &Vendor, record: &TaskRecord, status: i64) -> Vec<Broken> {
         let stream = futures::executor::block_on(vendor.streams.load(&self.task_id)).unwrap();
-        if stream.is_some() {
-            say(Invariant::EndedIsQuiet, "its stream is still there".to_owned());
+        let mut broken = Vec::from_iter(invariants::of_stream(record, stream.is_some()));
+        if status != READY || self.was_away {
+            return broken;
         }
         // Twice is once, by the id; order and number must be those of what was said.
         let (mut ids, mut heard) = (BTreeSet::new(), Vec::new());
@@ -140,13 +173,7 @@ impl Broadcast {
             }
         }
         let said: Vec<String> = (1..self.next.min(LINES + 1)).map(text).collect();
-        let is_whole = heard.len() >= said.len() && heard[..said.len()] == said[..];
-        if report.status == READY && !is_whole && !self.was_away {
-            say(
-                Invariant::NoneIsLost,
-                format!("said {said:?}, received {heard:?}"),
-            );
-        }
+        broken.extend(invariants::of_captions(&self.task_id, &said, &heard));
         broken
     }
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, Method};
 use futures::future::{BoxFuture, FutureExt, LocalBoxFuture, join_all};
-use kaltura::{AssetId, TaskId};
+use kaltura::{AssetId, ServiceUrl, TaskId};
 use kaltura_sim::{
-    AssetReport, CustomerSpec, Fault, FaultEffect, OrderReport, OrderRequest, PartnerId, PlacedOrder,
-    ProfileSpec, Sim, SimConfig, SimHandle, SimTime, Web, WebAnswer,
+    AssetGlance, CustomerSpec, Fault, FaultEffect, OrderGlance, OrderReport, OrderRequest, PartnerId,
+    PlacedOrder, ProfileSpec, Sim, SimConfig, SimHandle, SimTime, Web, WebAnswer,
 };
 use pipeline::error::Failure;
 use pipeline::invariants::{self, Broken, Invariant, SeenAsset, SeenTask};
@@ -39,6 +39,8 @@ pub const ONCE_PROCESSED: i64 = 2;
 pub struct Turns {
     /// Orders placed.
     pub orders: usize,
+    /// The share of them that are for live events.
+    pub live: f64,
     /// How long the bad times last.
     pub bad_times_s: u64,
     /// Chance that a call of Kaltura's goes wrong in one of its ways.
@@ -85,6 +87,8 @@ pub struct Outcome {
     pub told: Vec<String>,
     /// Orders by how they ended.
     pub ends: BTreeMap<&'static str, usize>,
+    /// Live events that were delivered, by whether their listener was always back in time, so that what it heard was looked at.
+    pub listeners: BTreeMap<&'static str, usize>,
     /// Blows that fell, by kind.
     pub blows: BTreeMap<Blow, usize>,
     /// States of the machine, by how often they were entered.
@@ -194,6 +198,7 @@ impl Story {
         let vendor = Vendor {
             // Orders with four assets take longer to tell than those with one: a third of the stories has them.
             config: config(&sim, seed % 3 == 1),
+            url: ServiceUrl::parse_allow_loopback(sim.service_url()).unwrap(),
             sim: sim.clone(),
             chaos: chaos.clone(),
             time: time.clone(),
@@ -258,8 +263,8 @@ impl Story {
     }
 
     /// The records.
-    pub fn records(&self) -> Vec<TaskRecord> {
-        self.vendor.table.all().unwrap()
+    pub fn records(&self) -> Vec<Arc<TaskRecord>> {
+        self.vendor.table.all()
     }
 
     fn now_epoch_s(&self) -> u64 {
@@ -291,6 +296,18 @@ impl Story {
             self.go_at_once.insert(placed.task_id.to_string());
         }
         self.placed.push(placed);
+    }
+
+    /// Places an order of captions, or one for a live event within the hour.
+    async fn place_any(&mut self, live: f64) {
+        if !self.chaos.happens(live) {
+            return self.place().await;
+        }
+        let customer = 101 + i64::try_from(self.chaos.below(3)).unwrap();
+        let policy = 1 + i64::try_from(self.chaos.below(3)).unwrap();
+        let begins_in_s = 300 + self.chaos.below(3_000) as u64;
+        let says_end = self.chaos.happens(0.5);
+        self.place_live(customer, policy, begins_in_s, says_end).await;
     }
 
     /// Places an order for a live event that begins in so many seconds and lasts twenty minutes. Its engine says when it is over,
@@ -332,7 +349,7 @@ impl Story {
         let bad_until_epoch_s = self.now_epoch_s() + turns.bad_times_s;
         while self.now_epoch_s() < bad_until_epoch_s {
             if self.placed.len() < turns.orders && self.chaos.happens(0.3) {
-                self.place().await;
+                self.place_any(turns.live).await;
             }
             if self.chaos.happens(turns.customer_turns) {
                 self.a_customer_turns();
@@ -341,7 +358,7 @@ impl Story {
             self.pass(pause_s).await;
         }
         while self.placed.len() < turns.orders {
-            self.place().await;
+            self.place_any(turns.live).await;
         }
         self.chaos.plan(Plan::Calm);
         self.sim.clear_faults();
@@ -377,7 +394,7 @@ impl Story {
     }
 
     fn all_have_ended(&self) -> bool {
-        let records = self.vendor.table.all().unwrap();
+        let records = self.records();
         let ended = records.iter().filter(|record| record.state.has_ended()).count();
         ended == records.len() && self.unseen().next().is_none()
     }
@@ -385,15 +402,14 @@ impl Story {
     /// Whether nothing is left that was to be deleted by now, whatever clock that was written by.
     fn all_is_swept(&self) -> bool {
         let soon_epoch_s = self.now_epoch_s() + 60;
-        let records = self.vendor.table.all().unwrap();
-        records
+        self.records()
             .iter()
             .all(|record| !record.is_due(Duty::Sweep, soon_epoch_s))
     }
 
     /// Orders that are still PENDING or SCHEDULED at Kaltura.
     fn unseen(&self) -> impl Iterator<Item = &PlacedOrder> {
-        let pending = |order: &&PlacedOrder| matches!(self.sim.order(&order.task_id).unwrap().status, 1 | 9);
+        let pending = |order: &&PlacedOrder| matches!(self.sim.status(&order.task_id).unwrap(), 1 | 9);
         self.placed.iter().filter(pending)
     }
 
@@ -452,16 +468,34 @@ impl Story {
         self.sim.faults(faults);
     }
 
-    fn a_customer_turns(&self) {
+    fn a_customer_turns(&mut self) {
         let Some(order) = self.placed.get(self.chaos.below(self.placed.len())) else {
             return;
         };
-        let status = self.sim.order(&order.task_id).unwrap().status;
-        match self.chaos.below(3) {
+        let task_id = &order.task_id;
+        let status = self.sim.status(task_id).unwrap();
+        let mut broadcasts = self.broadcasts.iter_mut();
+        let broadcast = broadcasts.find(|broadcast| broadcast.task_id.as_str() == task_id.as_str());
+        match (
+            self.chaos.below(if broadcast.is_some() { 6 } else { 3 }),
+            broadcast,
+        ) {
             // A task in a final state stays as it is.
-            0 if matches!(status, 1 | 3 | 9) => self.sim.abort_order(&order.task_id).unwrap(),
-            1 => self.sim.delete_entry(&order.entry_id).unwrap(),
-            2 if status == 6 => self.sim.reset_order(&order.task_id).unwrap(),
+            (0, _) if matches!(status, 1 | 3 | 9) => self.sim.abort_order(task_id).unwrap(),
+            (1, _) => self.sim.delete_entry(&order.entry_id).unwrap(),
+            // An engine that has spoken would have to begin anew.
+            (2, None) if status == 6 => self.sim.reset_order(task_id).unwrap(),
+            (2, Some(broadcast)) if status == 6 && !broadcast.has_begun() => {
+                self.sim.reset_order(task_id).unwrap();
+            }
+            (3, Some(_)) => self.sim.cancel_event(task_id).unwrap_or_default(),
+            (4, Some(_)) => self.sim.delete_event(task_id).unwrap_or_default(),
+            (5, Some(broadcast)) if !broadcast.has_begun() => {
+                let (start_epoch_s, end_epoch_s) = broadcast.move_by(900);
+                let [start, end] = [start_epoch_s, end_epoch_s].map(|at| i64::try_from(at).unwrap());
+                // One that was deleted can't be moved.
+                self.sim.move_event(task_id, start, end).unwrap_or_default();
+            }
             _ => {}
         }
     }
@@ -515,8 +549,12 @@ impl Story {
         *lock(&self.invocations) += due.len();
         join_all(due).await;
         self.broadcasts = broadcasts;
-        // Imports run beside, in the stand-in.
+        // Imports run beside, in the stand-in, and so do calls whose caller is dead.
+        let runtime = tokio::runtime::Handle::current();
         for _ in 0..30 {
+            if runtime.metrics().num_alive_tasks() == 0 {
+                break;
+            }
             tokio::task::yield_now().await;
         }
         self.look_around();
@@ -626,16 +664,16 @@ impl Story {
     /// What must hold at any moment.
     fn look_around(&mut self) {
         let now_epoch_s = self.now_epoch_s();
-        for record in self.vendor.table.all().unwrap() {
+        for record in self.records() {
             if record.key_is_watched() {
                 let margin_s = record.key_expires_epoch_s.saturating_sub(now_epoch_s);
                 let least_s = self.least_key_margin_s.unwrap_or(u64::MAX).min(margin_s);
                 self.least_key_margin_s = Some(least_s);
             }
-            let Ok(report) = self.sim.order(&record.task_id.as_str().into()) else {
+            let Ok(glance) = self.sim.glance(&record.task_id.as_str().into()) else {
                 continue;
             };
-            lock(&self.broken).extend(invariants::of_task(&record, &seen(&report)));
+            lock(&self.broken).extend(invariants::of_task(&record, &seen(&glance)));
         }
     }
 
@@ -665,13 +703,10 @@ impl Story {
             ..Outcome::default()
         };
         let mut told = Vec::new();
-        for broadcast in &self.broadcasts {
-            let report = self.sim.order(&broadcast.task_id.as_str().into()).unwrap();
-            broken.extend(broadcast.judge(&self.vendor, &report));
-        }
-        let records = self.vendor.table.all().unwrap();
+        let records = self.records();
         for order in &self.placed {
             let report = self.sim.order(&order.task_id).unwrap();
+            let seen = seen(&self.sim.glance(&order.task_id).unwrap());
             for call in &report.calls {
                 if let Some(code) = &call.code {
                     *outcome.faults.entry(code.clone()).or_default() += 1;
@@ -692,7 +727,7 @@ impl Story {
                 continue;
             };
             let (good_since_epoch_s, now_epoch_s) = (self.good_since_epoch_s, self.now_epoch_s());
-            let at_the_end = invariants::in_the_end(record, &seen(&report), good_since_epoch_s, now_epoch_s);
+            let at_the_end = invariants::in_the_end(record, &seen, good_since_epoch_s, now_epoch_s);
             if !at_the_end.is_empty() {
                 told.push(tell_of(record, &report));
             }
@@ -714,6 +749,13 @@ impl Story {
                 });
             }
             broken.extend(self.still_there(record));
+            let mut broadcasts = self.broadcasts.iter();
+            if let Some(broadcast) = broadcasts.find(|broadcast| broadcast.task_id == record.task_id) {
+                broken.extend(broadcast.judge(&self.vendor, record, report.status));
+                if record.state == TaskState::Delivered {
+                    *outcome.listeners.entry(broadcast.listener()).or_default() += 1;
+                }
+            }
             *outcome.ends.entry(record.state.name()).or_default() += 1;
         }
         broken.sort_by(|one, other| one.seen.cmp(&other.seen));
@@ -755,25 +797,21 @@ fn tell_of(record: &TaskRecord, report: &OrderReport) -> String {
 }
 
 /// A task as the customer sees it.
-fn seen(report: &OrderReport) -> SeenTask {
+fn seen(glance: &OrderGlance) -> SeenTask {
     // An entry that the customer deletes takes its assets along; what was delivered was delivered.
-    let is_deleted = |asset: &AssetReport| asset.status == 3 && report.entry["status"] == "3";
-    let assets = report.assets.iter().filter(|asset| asset.by_vendor);
+    let is_deleted = |asset: &AssetGlance| asset.status == 3 && glance.is_entry_deleted;
     SeenTask {
-        status: report.status,
-        assets: assets
+        status: glance.status,
+        assets: glance
+            .assets
+            .iter()
             .map(|asset| SeenAsset {
                 id: AssetId::parse(asset.id.as_str()).unwrap(),
-                mark: asset
-                    .fields
-                    .get("partnerData")
-                    .and_then(|mark| mark.as_str())
-                    .unwrap_or_default()
-                    .to_owned(),
-                is_ready: asset.status == 2 || (is_deleted(asset) && asset.file.is_some()),
+                mark: asset.partner_data.clone(),
+                is_ready: asset.status == 2 || (is_deleted(asset) && asset.has_file),
             })
             .collect(),
-        is_charged: report.charged,
-        is_refunded: report.refunded,
+        is_charged: glance.charged,
+        is_refunded: glance.refunded,
     }
 }

@@ -36,6 +36,7 @@ use crate::ports::{Bucket, Calls, Media, Queue, Sent, SkewedClock, States, Strea
 /// What all functions share.
 pub struct Vendor {
     pub sim: Arc<SimHandle>,
+    pub url: ServiceUrl,
     pub chaos: Chaos,
     pub time: Arc<ManualClock>,
     pub table: Arc<MemoryTable>,
@@ -76,8 +77,11 @@ impl Vendor {
     /// A function's context, of one run.
     fn context(&self, run: &Run) -> Context {
         let sim = &self.sim;
-        let url = ServiceUrl::parse_allow_loopback(sim.service_url()).unwrap();
-        let mut config = ClientConfig::new(url, "simulated", PartnerId::from(sim.vendor_partner_id().0));
+        let mut config = ClientConfig::new(
+            self.url.clone(),
+            "simulated",
+            PartnerId::from(sim.vendor_partner_id().0),
+        );
         config.retry.base_delay = Duration::ZERO;
         if let Some(time_out) = self.time_out {
             config.time_outs.quick = time_out;
@@ -220,28 +224,30 @@ impl Vendor {
         matches!(joined, Some(Ok(_)))
     }
 
-    /// A source posts words, and what follows from it is done as the function of live captions does it. Whether the source was
-    /// told that all is well: else it posts the same again.
-    pub async fn hear(&self, task_id: &TaskId, input: &LiveInput) -> bool {
+    /// A source posts words, and what follows from it is done as the function of live captions does it.
+    pub async fn hear(&self, task_id: &TaskId, input: &LiveInput) -> Heard {
         let run = Run::new(&self.chaos);
         let ctx = self.context(&run);
         let heard = async {
             let taken = match live::take_in(&ctx, task_id, input).await {
                 Ok(taken) => taken,
-                // There is nobody to tell anything any more.
-                Err(Refused::NoStream | Refused::Ended) => return true,
-                Err(_) => return false,
+                Err(Refused::NoStream | Refused::Ended) => return Heard::TooLate,
+                Err(_) => return Heard::Again,
             };
             if taken.is_to_be_on_air && life::on_air(&ctx, task_id).await.is_ok() {
                 drop(live::note_on_air(&ctx, task_id).await);
             }
             if !taken.is_end_of_stream {
-                return true;
+                return Heard::Taken;
             }
             let ended = live::end(&ctx, task_id, EndReason::EndOfStream).await;
-            ended.is_ok() && life::over(&ctx, task_id).await.is_ok()
+            if ended.is_ok() && life::over(&ctx, task_id).await.is_ok() {
+                Heard::Taken
+            } else {
+                Heard::Again
+            }
         };
-        Box::pin(run.live(heard)).await == Some(true)
+        Box::pin(run.live(heard)).await.unwrap_or(Heard::Again)
     }
 
     /// Calls a function of the state machine; the error is the name that it matches on.
@@ -291,6 +297,17 @@ impl Vendor {
             None => Err("Lambda.Unknown".to_owned()),
         }
     }
+}
+
+/// What a source is told of its post.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// All is well.
+    Taken,
+    /// Nothing, or an error: it posts the same again.
+    Again,
+    /// There is nobody to tell anything any more.
+    TooLate,
 }
 
 /// An engine that has always heard the same.

@@ -9,6 +9,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use kaltura::TaskId;
@@ -42,7 +43,7 @@ const CALLS: [(&str, &str); 9] = [
 
 /// How one order ended.
 struct Told {
-    record: TaskRecord,
+    record: Arc<TaskRecord>,
     report: OrderReport,
     visited: BTreeMap<String, usize>,
     broken: Vec<Broken>,

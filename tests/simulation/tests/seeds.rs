@@ -24,6 +24,8 @@ fn told(seed: u64) -> Outcome {
     };
     let turns = Turns {
         orders: 2 + usize::try_from(seed % 4).unwrap(),
+        // In a third of the stories; another third is told with transcripts.
+        live: if seed.is_multiple_of(3) { 0.5 } else { 0.0 },
         bad_times_s: 3_600,
         kaltura_fails: 0.3 * share(16),
         customer_turns: 0.05 * share(64),
@@ -59,6 +61,7 @@ fn no_order_is_lost_or_delivered_twice() {
         })
         .collect();
     let mut ends: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut listeners: BTreeMap<&str, usize> = BTreeMap::new();
     let mut blows = BTreeMap::new();
     let mut faults: BTreeMap<String, usize> = BTreeMap::new();
     let mut visited: BTreeMap<String, usize> = BTreeMap::new();
@@ -67,6 +70,9 @@ fn no_order_is_lost_or_delivered_twice() {
     for (seed, outcome) in halves.into_iter().flat_map(|half| half.join().unwrap()) {
         for (end, count) in outcome.ends {
             *ends.entry(end).or_default() += count;
+        }
+        for (listener, count) in outcome.listeners {
+            *listeners.entry(listener).or_default() += count;
         }
         for (blow, count) in outcome.blows {
             *blows.entry(blow).or_insert(0) += count;
@@ -93,7 +99,9 @@ fn no_order_is_lost_or_delivered_twice() {
         "{seeds} stories in {:.1} s: {invocations} calls of functions",
         begun.elapsed().as_secs_f64()
     );
-    println!("ends: {ends:?}\nblows: {blows:?}\nfaults at kaltura: {faults:?}\nstates: {visited:?}");
+    println!(
+        "ends: {ends:?}\nlisteners of live events: {listeners:?}\nblows: {blows:?}\nfaults at kaltura: {faults:?}\nstates: {visited:?}"
+    );
     println!("least key margin: {least_key_margin_s:?} s");
     assert!(
         broken.is_empty(),
@@ -106,6 +114,7 @@ fn no_order_is_lost_or_delivered_twice() {
     for end in ["Delivered", "Failed", "Gone"] {
         assert!(ends.contains_key(end), "{ends:?}");
     }
+    assert!(listeners.contains_key("there"), "{listeners:?}");
     for state in ["FailOrder", "CloseGone", "Park", "AwaitImport", "Finalize"] {
         assert!(visited.contains_key(state), "the state {state} was never entered");
     }

@@ -8,6 +8,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use pipeline::record::{TaskRecord, TaskState};
 use serde_json::Value;
@@ -20,7 +21,7 @@ const UNKNOWN: &str = "Runtime.Something";
 
 /// How one order ended, and which states it went through.
 struct Told {
-    record: TaskRecord,
+    record: Arc<TaskRecord>,
     visited: BTreeMap<String, usize>,
 }
 
@@ -174,7 +175,11 @@ fn a_terminal_fault_ends_the_order_with_its_own_cause() {
         }
         let told = played(&state, Trick::fail("Terminal", 1));
         assert_eq!(told.record.state, TaskState::Failed, "{state}");
-        assert_eq!(told.record.failure.unwrap().name, Trick::CAUSE, "{state}");
+        assert_eq!(
+            told.record.failure.as_ref().unwrap().name,
+            Trick::CAUSE,
+            "{state}"
+        );
         assert_eq!(told.visited.get("FailOrder"), Some(&1), "{state}");
         assert!(!told.visited.contains_key("Park"), "{state}");
     }

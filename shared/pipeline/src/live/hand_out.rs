@@ -26,7 +26,7 @@ pub const POST_TIMEOUT: Duration = Duration::from_secs(1);
 const ROUND_MESSAGES: usize = 4;
 // Else somebody else would send beside one whose readers are slow: a round, the close of the connections, and the write.
 const _: () = assert!((ROUND_MESSAGES as u64 + 2) * POST_TIMEOUT.as_secs() < LEASE_S);
-/// A reader that is slow so often in a row is cut off; it may come back, and gets what it missed.
+/// A reader that is slow so often in a row is cut off: its connection is closed, so that it comes back, and gets what it missed.
 const MOST_STRIKES: u32 = 5;
 /// A connection ends after two hours; this is forgotten some time later.
 const BOUND_S: u64 = 3 * 60 * 60;
@@ -48,7 +48,7 @@ enum Ending {
     Gone,
     /// It has not taken one in time, and rests.
     Slow,
-    /// It was too slow too often, or is at the end of a stream, and has been closed: it comes back for the rest.
+    /// The same for once too often, or at the end: its connection was closed.
     CutOff,
 }
 
@@ -157,28 +157,28 @@ async fn send(
     for (seq, text) in texts {
         let sending = sockets.send(&outcome.connection, &text);
         match tokio::time::timeout(POST_TIMEOUT, sending).await {
-            Ok(Ok(Sent::Sent)) => outcome.sent_seq = Some(seq),
+            Ok(Ok(Sent::Sent)) => {
+                outcome.sent_seq = Some(seq);
+                continue;
+            }
             Ok(Ok(Sent::Gone)) => {
                 outcome.ending = Ending::Gone;
                 return Ok(outcome);
             }
             Ok(Err(error)) => {
                 tracing::warn!(connection = %outcome.connection, seq, %error, "message not sent");
-                outcome.ending = Ending::Slow;
             }
-            Err(_) => {
-                tracing::warn!(connection = %outcome.connection, seq, "message not taken in time");
-                outcome.ending = Ending::Slow;
-            }
+            Err(_) => tracing::warn!(connection = %outcome.connection, seq, "message not taken in time"),
         }
-        if matches!(outcome.ending, Ending::Slow) {
-            // One that has nothing said to it any more, and doesn't know, would wait for ever.
-            if state == StreamState::Ended || place.strikes + 1 >= MOST_STRIKES {
-                close(ctx, &outcome.connection).await?;
-                outcome.ending = Ending::CutOff;
-            }
-            return Ok(outcome);
-        }
+        let strikes = outcome.sent_seq.map_or(place.strikes, |_| 0) + 1;
+        let is_last = state == StreamState::Ended || strikes >= MOST_STRIKES;
+        // Closed first: a reader without a place that was not told would wait for ever. One that can't be closed keeps its place.
+        outcome.ending = if is_last && close(ctx, &outcome.connection).await? {
+            Ending::CutOff
+        } else {
+            Ending::Slow
+        };
+        return Ok(outcome);
     }
     if state == StreamState::Ended && outcome.sent_seq == Some(last_seq) {
         close(ctx, &outcome.connection).await?;
@@ -187,15 +187,15 @@ async fn send(
     Ok(outcome)
 }
 
-/// Closes a connection. One that can't be closed now ends by itself, so this is no reason to fail.
-async fn close(ctx: &Context, connection: &ConnectionId) -> Result<()> {
+/// Closes a connection; says whether it is closed for certain. That one can't be closed now is no reason to fail.
+async fn close(ctx: &Context, connection: &ConnectionId) -> Result<bool> {
     let closing = ctx.sockets()?.close(connection);
     match tokio::time::timeout(POST_TIMEOUT, closing).await {
-        Ok(Ok(())) => {}
+        Ok(Ok(())) => return Ok(true),
         Ok(Err(error)) => tracing::warn!(%connection, %error, "connection not closed"),
         Err(_) => tracing::warn!(%connection, "connection not closed in time"),
     }
-    Ok(())
+    Ok(false)
 }
 
 /// Writes down what came of a sending, where its place is still had by the same reader.
@@ -220,7 +220,7 @@ fn note(stream: &mut LiveStream, outcome: &Outcome, now_epoch_s: u64) {
         Ending::Gone => place.rests_until_epoch_s = now_epoch_s + 1,
         Ending::Slow => {
             place.strikes += 1;
-            place.rests_until_epoch_s = now_epoch_s + (1 << place.strikes);
+            place.rests_until_epoch_s = now_epoch_s + (1 << place.strikes.min(MOST_STRIKES));
         }
         Ending::CutOff => {
             lost("slow");

@@ -1,6 +1,14 @@
 //! Readers: who come, go, come back, are slow, or are not there yet.
 
-use pipeline::live::{EndReason, Refused, StreamState, end, hand_out, join, leave, note_on_air};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use pipeline::StepError;
+use pipeline::live::{
+    ConnectionId, EndReason, Refused, StreamState, end, hand_out, join, leave, note_on_air,
+};
+use pipeline::memory::{ManualClock, MemorySockets};
+use pipeline::ports::{Clock, Sent, Sockets};
 use serde_json::json;
 use step_world::{World, live_line as line};
 
@@ -195,6 +203,64 @@ async fn a_slow_reader_holds_nobody_and_is_cut_off_in_the_end() {
     let again = world.listen(&task_id, "again").await;
     take(&world.ctx, &task_id, &line("main", 41, 41)).await;
     assert_eq!(texts(&heard(&world, &again)), lines(1..=41));
+}
+
+/// A websocket that takes nothing for a while, not even the wish that a connection be closed.
+struct Refusing {
+    sockets: Arc<MemorySockets>,
+    until_epoch_s: u64,
+    clock: Arc<ManualClock>,
+}
+
+impl Refusing {
+    fn check(&self) -> pipeline::Result<()> {
+        if self.clock.now_epoch_s() >= self.until_epoch_s {
+            return Ok(());
+        }
+        Err(StepError::Aws {
+            service: "apigateway",
+            action: "PostToConnection",
+            detail: "throttled".to_owned(),
+        })
+    }
+}
+
+#[async_trait]
+impl Sockets for Refusing {
+    async fn send(&self, connection: &ConnectionId, text: &str) -> pipeline::Result<Sent> {
+        self.check()?;
+        self.sockets.send(connection, text).await
+    }
+
+    async fn is_open(&self, connection: &ConnectionId) -> pipeline::Result<bool> {
+        self.sockets.is_open(connection).await
+    }
+
+    async fn close(&self, connection: &ConnectionId) -> pipeline::Result<()> {
+        self.check()?;
+        self.sockets.close(connection).await
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_can_not_be_cut_off_keeps_its_place_and_gets_all_of_it_later() {
+    let mut world = World::new().await;
+    let until_epoch_s = world.clock.now_epoch_s() + 180;
+    world.ctx.parts.sockets = Some(Arc::new(Refusing {
+        sockets: world.sockets.clone(),
+        until_epoch_s,
+        clock: world.clock.clone(),
+    }));
+    let task_id = stream(&world, 1).await;
+    let reader = world.listen(&task_id, "reader").await;
+    for number in 1..=20 {
+        take(&world.ctx, &task_id, &line("main", number, number)).await;
+        world.clock.advance(9);
+    }
+    assert!(heard(&world, &reader).is_empty());
+    world.clock.advance(60);
+    take(&world.ctx, &task_id, &line("main", 21, 21)).await;
+    assert_eq!(texts(&heard(&world, &reader)), lines(1..=21));
 }
 
 #[tokio::test]
