@@ -37,14 +37,13 @@ impl Refused {
 /// Reads a session: signature, expiry, and whether it was ended.
 pub(crate) fn open(shared: &Shared, raw: &str) -> Result<Session, Refused> {
     let mut world = shared.world();
-    let ks = match world.read_sessions.get(raw) {
-        Some(read) => read.clone(),
-        None => {
-            let read = crate::session::read(raw, |partner| world.secret_of(partner));
-            let read = read.map_err(|_| Refused::Unreadable)?;
-            world.read_sessions.insert(raw.to_owned(), read.clone());
-            read
-        }
+    let ks = if let Some(read) = world.read_sessions.get(raw) {
+        read.clone()
+    } else {
+        let read = crate::session::read(raw, |partner| world.secret_of(partner));
+        let read = read.map_err(|_| Refused::Unreadable)?;
+        world.read_sessions.insert(raw.to_owned(), read.clone());
+        read
     };
     if world.dead_sessions.contains(raw) {
         return Err(Refused::Ended);

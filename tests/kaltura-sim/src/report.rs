@@ -60,6 +60,7 @@ impl OrderReport {
 
 /// What an order has come to, in short: what a customer sees of it at a glance.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "four independent facts of an order")]
 pub struct OrderGlance {
     /// `EntryVendorTaskStatus`.
     pub status: i64,

@@ -22,6 +22,10 @@ const GIVES_UP_AFTER_S: u64 = 60 * 60;
 const READY: i64 = 2;
 
 /// A live event.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "four independent facts of an event and its listener"
+)]
 pub struct Broadcast {
     /// The order's task.
     pub task_id: TaskId,
