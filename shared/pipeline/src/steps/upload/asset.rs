@@ -184,7 +184,7 @@ async fn rejected(
 }
 
 /// Our asset is not there any more: with its entry, which ends the order; or alone, which takes another one.
-async fn deleted(task: &mut Task<'_>, index: usize, asset_id: &AssetId) -> Result<Option<u64>> {
+pub(super) async fn deleted(task: &mut Task<'_>, index: usize, asset_id: &AssetId) -> Result<Option<u64>> {
     let entry_id = task.entry_id()?;
     let entry = task
         .with_key(async |client| client.entry(&entry_id).await)
@@ -201,6 +201,7 @@ async fn deleted(task: &mut Task<'_>, index: usize, asset_id: &AssetId) -> Resul
         index,
         |record| {
             record.asset_id = None;
+            record.ready = false;
             record.add_begun_epoch_s = None;
             record.content_is_old = false;
             // What was learnt of this file's way stays: where no import by URL ended well, the next asset is uploaded to.

@@ -12,6 +12,7 @@ pub use asset::{IMPORT_LONGEST_S, URL_TRIES};
 use kaltura::{AssetId, CaptionUpdate};
 use serde::Serialize;
 
+use self::kind::AssetKind;
 use super::process::plan_of;
 use super::{StepInput, Task, live};
 use crate::context::Context;
@@ -66,7 +67,7 @@ async fn upload(task: &mut Task<'_>) -> Result<UploadOutcome> {
         wait_s = wait_s.into_iter().chain(looked_again_after_s).min();
     }
     if wait_s.is_none() {
-        link_transcripts(task, &plan).await?;
+        wait_s = link_transcripts(task, &plan).await?;
     }
     Ok(match wait_s {
         Some(wait_s) => UploadOutcome::Importing { wait_s },
@@ -75,8 +76,9 @@ async fn upload(task: &mut Task<'_>) -> Result<UploadOutcome> {
 }
 
 /// Tells the captions which transcripts belong to them: "the TXT and DFXP ID" (guide, "Captions", `associatedTranscriptIds`). The
-/// timed JSON is an asset of the entry and no related file of the captions. Safe to repeat: the same ids are set again.
-async fn link_transcripts(task: &mut Task<'_>, plan: &Plan) -> Result<()> {
+/// timed JSON is an asset of the entry and no related file of the captions. Safe to repeat: the same ids are set again. Captions that
+/// were deleted since they were READY are as any asset that was: the seconds until the next look are answered then.
+async fn link_transcripts(task: &mut Task<'_>, plan: &Plan) -> Result<Option<u64>> {
     let ids_of = |wanted: fn(&Deliverable) -> bool| -> Vec<AssetId> {
         let both = plan.deliverables.iter().zip(&task.record.deliverables);
         both.filter(|(deliverable, _)| wanted(deliverable))
@@ -86,12 +88,20 @@ async fn link_transcripts(task: &mut Task<'_>, plan: &Plan) -> Result<()> {
     let transcripts = ids_of(
         |deliverable| matches!(deliverable, Deliverable::Transcript { form, .. } if *form != TranscriptForm::Json),
     );
-    let captions = ids_of(|deliverable| matches!(deliverable, Deliverable::Caption { .. }));
-    let Some(caption) = captions.into_iter().next() else {
-        return Ok(());
+    let mut both = plan
+        .deliverables
+        .iter()
+        .zip(&task.record.deliverables)
+        .enumerate();
+    let caption = both.find_map(|(index, (deliverable, record))| match deliverable {
+        Deliverable::Caption { .. } => Some((index, record.asset_id.clone()?)),
+        _ => None,
+    });
+    let Some((index, caption)) = caption else {
+        return Ok(None);
     };
     if transcripts.is_empty() || task.record.transcripts_linked {
-        return Ok(());
+        return Ok(None);
     }
     task.still_ours().await?;
     let ids: Vec<&str> = transcripts.iter().map(AssetId::as_str).collect();
@@ -99,14 +109,20 @@ async fn link_transcripts(task: &mut Task<'_>, plan: &Plan) -> Result<()> {
         associated_transcript_ids: Some(ids.join(",")),
         ..CaptionUpdate::default()
     };
-    task.with_key(async |client| client.caption_update(&caption, &update).await)
-        .await?;
+    let updated = task.with_key(async |client| client.caption_update(&caption, &update).await);
+    match updated.await {
+        Err(error) if error.name() == AssetKind::Caption.not_found() => {
+            return asset::deleted(task, index, &caption).await;
+        }
+        outcome => outcome?,
+    };
     let now_epoch_s = task.ctx.clock.now_epoch_s();
     task.change(|record| {
         record.transcripts_linked = true;
         record.note(now_epoch_s, format!("{} transcripts linked", transcripts.len()));
     })
-    .await
+    .await?;
+    Ok(None)
 }
 
 /// Seconds until the next look: doubling, from [`WAIT_FIRST_S`] to [`WAIT_LONGEST_S`].
