@@ -254,6 +254,7 @@ fn play(event: &Event, account_token: String) -> PlaySpec {
     PlaySpec {
         media: event.media.clone(),
         pushes: pushes.to_vec(),
+        is_written: false,
         connections: vec![
             ConnectionSpec {
                 drops: vec![DropSpec {

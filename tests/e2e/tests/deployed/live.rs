@@ -140,6 +140,7 @@ fn event(bed: &Bed, service_feature: i64, account_token: &str) -> OrderRequest {
     let start_epoch_s = now_epoch_s() + LEAD_S;
     let mut play = PlaySpec {
         pushes: Vec::new(),
+        is_written: true,
         account_token: Some(account_token.to_owned()),
         ..PlaySpec::default()
     };

@@ -36,6 +36,7 @@ pub(crate) struct Live {
     pub(crate) report: LiveReport,
     /// One a listener.
     checkers: Vec<Checker>,
+    is_written: bool,
 }
 
 impl Live {
@@ -56,6 +57,7 @@ impl Live {
                 ..LiveReport::default()
             },
             checkers: play.connections.iter().map(|_| Checker::default()).collect(),
+            is_written: play.is_written,
         }
     }
 
@@ -98,6 +100,7 @@ impl Live {
     /// What can be told only at the end: what is missing, what came at the wrong time, and how the connections ended.
     fn conclude(&mut self, state: LiveState) {
         self.report.state = state;
+        let is_written = self.is_written;
         let report = &mut self.report;
         let captions = |name: Option<&str>| -> HashSet<&str> {
             let messages = report.messages.iter();
@@ -115,7 +118,7 @@ impl Live {
         let of_time: Vec<String> = report
             .messages
             .iter()
-            .filter(|_| !report.pushes.is_empty())
+            .filter(|_| !is_written)
             .filter_map(|message| {
                 let caption = message
                     .caption

@@ -11,9 +11,10 @@ pub struct PlaySpec {
     /// What the customer sends: H.264 and AAC in anything that ffmpeg reads, relative paths from the media folder. It is
     /// not encoded anew, and sent as fast as it plays.
     pub media: PathBuf,
-    /// The stretches in which the customer sends, one after the other. A second one is a publisher that comes back. None at all:
-    /// words come from elsewhere, and nobody knows when they were said.
+    /// The stretches in which the customer sends, one after the other. A second one is a publisher that comes back.
     pub pushes: Vec<PushSpec>,
+    /// Whether words come from elsewhere, so that nobody knows when they were said: the captions' times are not looked at.
+    pub is_written: bool,
     /// Who listens.
     pub connections: Vec<ConnectionSpec>,
     /// The token of the whole account, which Kaltura and the vendor agreed on beforehand: sent as a bearer where the
@@ -30,6 +31,7 @@ impl Default for PlaySpec {
         Self {
             media: PathBuf::new(),
             pushes: vec![PushSpec::default()],
+            is_written: false,
             connections: vec![
                 ConnectionSpec::named("primary"),
                 ConnectionSpec {
