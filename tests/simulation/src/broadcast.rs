@@ -116,7 +116,10 @@ impl Broadcast {
             }
         }
         let is_late = |there: u64| now_epoch_s > there + COMES_BACK_WITHIN_S;
-        self.was_away |= !self.is_connected && self.there_epoch_s.is_some_and(is_late);
+        // Who has heard all of it need not come back.
+        self.was_away |= !self.is_connected
+            && self.there_epoch_s.is_some_and(is_late)
+            && !(self.is_said() && self.heard(vendor).len() as u64 >= LINES);
         if self.is_connected {
             return;
         }
@@ -152,18 +155,8 @@ impl Broadcast {
         LiveInput::parse(input.to_string().as_bytes()).unwrap()
     }
 
-    /// How its listener was.
-    pub fn listener(&self) -> &'static str {
-        if self.was_away { "away for long" } else { "there" }
-    }
-
-    /// What is wrong with its stream and with what Kaltura received, once all is over.
-    pub fn judge(&self, vendor: &Vendor, record: &TaskRecord, status: i64) -> Vec<Broken> {
-        let stream = futures::executor::block_on(vendor.streams.load(&self.task_id)).unwrap();
-        let mut broken = Vec::from_iter(invariants::of_stream(record, stream.is_some()));
-        if status != READY || self.was_away {
-            return broken;
-        }
+    /// The lines that Kaltura has received by whatever connection, in their order.
+    fn heard(&self, vendor: &Vendor) -> Vec<String> {
         // Twice is once, by the id; order and number must be those of what was said.
         let (mut ids, mut heard) = (BTreeSet::new(), Vec::new());
         for connection in &self.connections {
@@ -176,6 +169,22 @@ impl Broadcast {
                 }
             }
         }
+        heard
+    }
+
+    /// How its listener was.
+    pub fn listener(&self) -> &'static str {
+        if self.was_away { "away for long" } else { "there" }
+    }
+
+    /// What is wrong with its stream and with what Kaltura received, once all is over.
+    pub fn judge(&self, vendor: &Vendor, record: &TaskRecord, status: i64) -> Vec<Broken> {
+        let stream = futures::executor::block_on(vendor.streams.load(&self.task_id)).unwrap();
+        let mut broken = Vec::from_iter(invariants::of_stream(record, stream.is_some()));
+        if status != READY || self.was_away {
+            return broken;
+        }
+        let heard = self.heard(vendor);
         let said: Vec<String> = (1..self.next.min(LINES + 1)).map(text).collect();
         broken.extend(invariants::of_captions(&self.task_id, &said, &heard));
         broken
