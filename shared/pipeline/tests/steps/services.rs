@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use captions::{CaptionFormat, Cue};
 use engines::WorkKind;
 use kaltura_sim::{
-    AssetKind, AssetReport, CatalogItemSpec, EntrySpec, ExistingCaption, ExistingTranscript, OrderReport,
-    OrderRequest, ProfileSpec,
+    AssetKind, AssetReport, CatalogItemSpec, EntrySpec, ExistingCaption, ExistingTranscript, Fault,
+    FaultEffect, OrderReport, OrderRequest, ProfileSpec,
 };
 use pipeline::handin::{self, Handed, HandedIn};
 use pipeline::ports::{Clock, ObjectStore, TaskStore};
@@ -254,6 +254,48 @@ async fn captions_with_all_that_a_profile_may_ask_for() {
         (work.dictionary.as_slice(), work.speakers_wanted),
         (["Kaltura".to_owned()].as_slice(), true)
     );
+}
+
+/// The customer deletes the captions once they are READY, before they are told which transcripts are theirs: others take their place.
+#[tokio::test]
+async fn captions_that_were_deleted_before_their_transcripts_are_linked_are_added_again() {
+    let world = World::of_every_service(&[("DELIVER_TRANSCRIPTS", "true")]).await;
+    let input = world.begin(of_service(1)).await;
+    fetch::run(&world.ctx, &input).await.unwrap();
+    world.process(&input).await.unwrap();
+    render::run(&world.ctx, &input).await.unwrap();
+    let no_link = Fault::new(FaultEffect::Api {
+        code: "ACTION_BLOCKED".to_owned(),
+        message: String::new(),
+    });
+    world
+        .sim
+        .faults(vec![no_link.on("caption_captionasset", "update")]);
+    let refused = world.upload_until_done(&input).await.unwrap_err();
+    assert_eq!(refused.name(), "ACTION_BLOCKED");
+    world.sim.clear_faults();
+
+    let before = world.report(&input.task_id);
+    let deleted = &assets(&before, AssetKind::Caption)[0].id;
+    assert_eq!(assets(&before, AssetKind::Caption)[0].status, 2, "READY");
+    let record = world.record(&input.task_id).await;
+    let customer = world.ctx.kaltura.task(&record.task_id, &record.access_key);
+    customer
+        .caption_delete(&kaltura::AssetId::parse(deleted.to_string()).unwrap())
+        .await
+        .unwrap();
+
+    world.upload_until_done(&input).await.unwrap();
+    finalize::run(&world.ctx, &input).await.unwrap();
+    let after = world.report(&input.task_id);
+    assert_eq!(after.status, 2, "READY");
+    let ready = assets(&after, AssetKind::Caption);
+    let ready: Vec<_> = ready.into_iter().filter(|asset| asset.status == 2).collect();
+    assert_eq!(ready.len(), 1, "{:?}", after.assets);
+    assert_ne!(&ready[0].id, deleted);
+    let transcripts = assets(&after, AssetKind::Attachment);
+    let ids: Vec<String> = transcripts.iter().map(|asset| asset.id.to_string()).collect();
+    assert_eq!(ready[0].fields["associatedTranscriptIds"], ids[..2].join(","));
 }
 
 #[tokio::test]

@@ -19,6 +19,9 @@ use pipeline::live::{LiveStream, LiveTokens};
 use pipeline::memory::sample_stream_settings;
 use pipeline::ports::{ObjectStore, StreamStore as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
 
 use crate::bed::Bed;
 
@@ -72,13 +75,23 @@ async fn live(bed: &Bed) {
         .unwrap();
     let tokens = LiveTokens::new(&secret, 1).unwrap();
     let websocket = output("LiveUrl");
+    let account = stack.live_account().await.unwrap();
+    let with_account = |url: &str| {
+        let bearer = HeaderValue::from_str(&format!("Bearer {account}")).unwrap();
+        let mut request = url.into_client_request().unwrap();
+        request.headers_mut().insert(AUTHORIZATION, bearer);
+        request
+    };
     let wrong = format!("{websocket}?stream={task_id}&token=wrong");
     assert!(
-        tokio_tungstenite::connect_async(wrong).await.is_err(),
+        tokio_tungstenite::connect_async(with_account(&wrong))
+            .await
+            .is_err(),
         "a wrong token is not let in"
     );
     let url = tokens.caption_url(websocket, &task_id);
-    let (client, _) = tokio_tungstenite::connect_async(url.reveal()).await.unwrap();
+    let request = with_account(url.reveal());
+    let (client, _) = tokio_tungstenite::connect_async(request).await.unwrap();
     let stream = store.load(&task_id).await.unwrap().unwrap();
     let open = stream.places[0].connection.clone().unwrap();
 
