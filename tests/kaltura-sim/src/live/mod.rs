@@ -200,7 +200,10 @@ async fn run(shared: &Arc<Shared>, task_id: &TaskId, play: PlaySpec) -> LiveStat
         live.report.begun_ms = Some(now_ms);
     });
     tokio::select! {
-        () = on_air(shared, task_id, &play, &media_address, &address, begun) => LiveState::Ended,
+        // Who withdraws has the end told, too: it may be heard before the withdrawal is looked for.
+        () = on_air(shared, task_id, &play, &media_address, &address, begun) => {
+            if is_removed(shared, task_id) { LiveState::Removed } else { LiveState::Ended }
+        }
         () = removed(shared, task_id) => LiveState::Removed,
     }
 }
@@ -237,9 +240,13 @@ async fn on_air(
 
 /// Returns once the feature is gone: aborted, failed.
 async fn removed(shared: &Shared, task_id: &TaskId) {
-    while filled(shared, task_id).is_some() || is_ready(shared, task_id) {
+    while !is_removed(shared, task_id) {
         tokio::time::sleep(LOOK_EVERY).await;
     }
+}
+
+fn is_removed(shared: &Shared, task_id: &TaskId) -> bool {
+    filled(shared, task_id).is_none() && !is_ready(shared, task_id)
 }
 
 fn is_ready(shared: &Shared, task_id: &TaskId) -> bool {
