@@ -23,6 +23,7 @@ pub mod language;
 pub mod live;
 pub mod local;
 pub mod people;
+mod program;
 mod result;
 mod set;
 

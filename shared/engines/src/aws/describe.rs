@@ -6,18 +6,16 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use aws_sdk_bedrockruntime::primitives::Blob;
 use aws_sdk_bedrockruntime::types::{ContentBlock, ImageBlock, ImageFormat, ImageSource};
 use serde_json::{Value, json};
-use tokio::process::Command;
 
 use super::NAME;
 use super::fault::{unbuilt, unreadable};
+use super::ffmpeg::{reading, run};
 use super::model::{Form, Model};
-use super::sound::CONTAINERS;
 use crate::contract::JobFiles;
 use crate::error::{EngineError, Result};
 use crate::job::{Describe, JobRequest, MediaRef, Passage};
@@ -157,38 +155,13 @@ impl Describer {
             }
             _ => {}
         }
-        let run = Command::new(&self.ffmpeg)
-            .args(["-nostdin", "-v", "error", "-ss"])
-            .arg(format!("{}.{:03}", at_ms / 1000, at_ms % 1000))
-            .args(["-protocol_whitelist", "file,pipe"])
-            .args(["-format_whitelist", CONTAINERS, "-i"])
-            .arg(media)
-            .args([
-                "-map",
-                "0:v:0?",
-                "-frames:v",
-                "1",
-                "-vf",
-                "scale=640:-2",
-                "-q:v",
-                "5",
-                "-y",
-            ])
-            .arg(&file)
-            .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .output();
-        let ended = tokio::time::timeout(FRAME_TIMEOUT, run)
-            .await
-            .map_err(|_| EngineError::ProgramTimedOut {
-                program: "ffmpeg".to_owned(),
-                timeout_ms: u64::try_from(FRAME_TIMEOUT.as_millis()).unwrap_or(u64::MAX),
-            })?
-            .map_err(|error| EngineError::ProgramMissing {
-                program: "ffmpeg".to_owned(),
-                detail: format!("`{}`: {error}", self.ffmpeg.display()),
-            })?;
-        let said = String::from_utf8_lossy(&ended.stderr);
+        let mut command = reading(&self.ffmpeg, media, Some(at_ms));
+        command
+            .args(["-map", "0:v:0?", "-frames:v", "1"])
+            .args(["-vf", "scale=640:-2", "-q:v", "5", "-y"])
+            .arg(&file);
+        let ended = run(&mut command, FRAME_TIMEOUT).await?;
+        let said = ended.stderr_tail.trim();
         if said.contains("does not contain any stream") {
             return Err(EngineError::Refused {
                 engine: NAME.to_owned(),
@@ -199,7 +172,7 @@ impl Describer {
         if !ended.status.success() {
             return Err(EngineError::MediaUnreadable {
                 media: media_ref.key.clone(),
-                detail: said.trim().to_owned(),
+                detail: said.to_owned(),
             });
         }
         match tokio::fs::read(&file).await {

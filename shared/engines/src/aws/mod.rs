@@ -12,6 +12,7 @@ mod config;
 #[cfg(feature = "bedrock")]
 mod describe;
 mod fault;
+mod ffmpeg;
 #[cfg(feature = "bedrock")]
 mod model;
 mod name;

@@ -2,11 +2,9 @@
 //! an hour's picture in full size the sound is a hundredth.
 
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::process::Command;
-
+use super::ffmpeg::{reading, run};
 use super::verdict::{MAX_SIZE_BYTES, too_large};
 use crate::contract::JobFiles;
 use crate::error::{EngineError, Result};
@@ -16,10 +14,6 @@ use crate::job::{JobRequest, MediaRef};
 const MAX_LOCAL_BYTES: u64 = 8_000_000_000;
 /// How long ffmpeg may take: it copies the sound and decodes nothing.
 const TIMEOUT: Duration = Duration::from_mins(8);
-/// The containers that ffmpeg may open, by its names. Playlists are not among them: they would have it open whatever the media
-/// names.
-pub(super) const CONTAINERS: &str = "mov,mp4,m4a,mpegts,mpeg,matroska,webm,flv,avi,asf,wav";
-
 /// The media as Transcribe takes it: as it is where that is known to be small enough or its size isn't known, else its sound,
 /// copied into a file under the job's own keys. Safe to repeat.
 ///
@@ -63,27 +57,12 @@ pub(super) async fn within_the_limit(
 }
 
 async fn copy_sound(ffmpeg: &Path, media: &MediaRef, from: &Path, container: &str, to: &Path) -> Result<()> {
-    let run = Command::new(ffmpeg)
-        .args(["-nostdin", "-v", "error", "-protocol_whitelist", "file,pipe"])
-        .args(["-format_whitelist", CONTAINERS, "-i"])
-        .arg(from)
+    let mut command = reading(ffmpeg, from, None);
+    command
         .args(["-map", "0:a", "-c", "copy", "-f", container, "-y"])
-        .arg(to)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    let ended = tokio::time::timeout(TIMEOUT, run)
-        .await
-        .map_err(|_| EngineError::ProgramTimedOut {
-            program: "ffmpeg".to_owned(),
-            timeout_ms: u64::try_from(TIMEOUT.as_millis()).unwrap_or(u64::MAX),
-        })?
-        .map_err(|error| EngineError::ProgramMissing {
-            program: "ffmpeg".to_owned(),
-            detail: format!("`{}`: {error}", ffmpeg.display()),
-        })?;
-    let said = String::from_utf8_lossy(&ended.stderr);
-    let said = said.trim();
+        .arg(to);
+    let ended = run(&mut command, TIMEOUT).await?;
+    let said = ended.stderr_tail.trim();
     if ended.status.success() {
         return Ok(());
     }

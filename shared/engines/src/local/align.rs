@@ -9,11 +9,11 @@ use tokio::process::Command;
 
 use super::anchors::{self, Piece, Plan, Spoken, Unit};
 use super::config::LocalConfig;
-use super::program::{self, Bounded};
 use super::recognise::{self, Heard};
 use super::sound::Samples;
 use crate::error::{EngineError, Result};
 use crate::job::Align;
+use crate::program::{self, Bounded};
 use crate::result::Warning;
 
 /// The program, in [`LocalConfig::scripts_dir`].

@@ -21,7 +21,6 @@ mod align;
 mod anchors;
 mod chapter;
 mod config;
-mod program;
 mod recognise;
 mod sound;
 mod speak;

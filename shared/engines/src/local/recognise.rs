@@ -8,10 +8,10 @@ use tokio::process::Command;
 
 use super::MODEL_LANGUAGE;
 use super::config::LocalConfig;
-use super::program::{self, Bounded};
 use super::sound::Samples;
 use super::spelling;
 use crate::error::{EngineError, Result};
+use crate::program::{self, Bounded};
 use crate::result::{DetectedLanguage, Warning};
 
 /// The program, in [`LocalConfig::scripts_dir`].

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use tokio::process::Command;
 
 use super::config::LocalConfig;
-use super::program::{self, Bounded};
 use crate::error::{EngineError, Result};
+use crate::program::{self, Bounded};
 
 /// What errors call the programs.
 const FFPROBE: &str = "ffprobe";

@@ -10,10 +10,10 @@ use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 use tokio::process::Command;
 
 use super::config::LocalConfig;
-use super::program;
 use super::voices::{Synthesiser, Voice};
 use crate::error::{EngineError, Result};
 use crate::job::Passage;
+use crate::program;
 use crate::result::{Clip, Warning};
 
 /// The most that a voice may hurry: beyond it, listeners have to strain.

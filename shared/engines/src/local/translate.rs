@@ -5,10 +5,10 @@ use std::path::Path;
 use tokio::process::Command;
 
 use super::config::LocalConfig;
-use super::program::{self, Bounded};
 use crate::error::{EngineError, Result};
 use crate::job::{Passage, Translate};
 use crate::language::matches_range;
+use crate::program::{self, Bounded};
 use crate::result::Warning;
 
 /// What errors call the program.

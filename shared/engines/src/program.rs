@@ -13,18 +13,18 @@ use crate::error::{EngineError, Result};
 const STDERR_TAIL_BYTES: usize = 4 * 1024;
 
 /// How a program ended that did start and did end in time.
-pub(super) struct Ended {
+pub(crate) struct Ended {
     /// Its exit status.
-    pub(super) status: ExitStatus,
+    pub(crate) status: ExitStatus,
     /// How many bytes it wrote to standard output.
-    pub(super) stdout_bytes: u64,
+    pub(crate) stdout_bytes: u64,
     /// The end of what it wrote to standard error.
-    pub(super) stderr_tail: String,
+    pub(crate) stderr_tail: String,
 }
 
 impl Ended {
     /// The error for a program that ended with a failure.
-    pub(super) fn failure(&self, name: &str) -> EngineError {
+    pub(crate) fn failure(&self, name: &str) -> EngineError {
         EngineError::ProgramFailed {
             program: name.to_owned(),
             status: self.status.to_string(),
@@ -37,7 +37,7 @@ impl Ended {
 ///
 /// Nothing comes in by standard input. The program is killed when `timeout` is over, when `stdout` can't take more,
 /// and when the future is dropped. Whether its exit status is a success is for the caller to say.
-pub(super) async fn run(
+pub(crate) async fn run(
     name: &str,
     command: &mut Command,
     timeout: Duration,
@@ -85,7 +85,7 @@ pub(super) async fn run(
 }
 
 /// What a program says its version is, as `flite 2.2`. One that says nothing of the kind is just its name.
-pub(super) async fn version(name: &str, program: &Path, flag: &str, timeout: Duration) -> Result<String> {
+pub(crate) async fn version(name: &str, program: &Path, flag: &str, timeout: Duration) -> Result<String> {
     let mut stdout = Bounded::new(STDERR_TAIL_BYTES);
     let ended = run(name, Command::new(program).arg(flag), timeout, &mut stdout).await?;
     let said = format!(
@@ -133,13 +133,13 @@ async fn tail(mut source: impl AsyncRead + Unpin, keep_bytes: usize) -> String {
 }
 
 /// A sink that keeps at most so many bytes and then refuses, so that a program gone wild fills no memory.
-pub(super) struct Bounded {
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct Bounded {
+    pub(crate) bytes: Vec<u8>,
     most_bytes: usize,
 }
 
 impl Bounded {
-    pub(super) fn new(most_bytes: usize) -> Self {
+    pub(crate) fn new(most_bytes: usize) -> Self {
         Self {
             bytes: Vec::new(),
             most_bytes,
