@@ -322,6 +322,16 @@ fn what_is_too_long_for_a_caption_becomes_several() {
 }
 
 #[test]
+fn a_no_break_blank_that_no_line_has_room_for_is_no_caption() {
+    let rules = LiveRules {
+        max_characters_per_line: 8,
+        ..rules()
+    };
+    let words = vec![Word::new("abcdefgh\u{a0}", 0, 900), Word::new("ijk.", 900, 2_000)];
+    assert_eq!(show(&all(words, &rules)), "     0   2500 abcdefgh | ijk.\n");
+}
+
+#[test]
 fn sentences_are_gathered_and_their_translation_is_laid_out_in_their_time() {
     let (english, spanish) = (LiveRules::for_order(None, "en"), LiveRules::for_order(None, "es"));
     let mut gatherer = SentenceGatherer::default();

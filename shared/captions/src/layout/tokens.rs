@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::language::{Break, Features, Grammar, is_spaceless, line_breaks, needs_dictionary, opens};
-use crate::plain::{self, clean_line};
+use crate::plain::{self, clean_line, is_invisible};
 use crate::rules::LayoutRules;
 use crate::transcript::{SpeakerId, Transcript, Word, WordKind};
 use crate::width::{grapheme_width, width};
@@ -293,7 +293,10 @@ impl<'a> Builder<'a> {
         let mut done = 0;
         let mut is_first = true;
         for part in plain::words(text) {
-            for (place, (piece, may_begin)) in split(&part, self.rules.line_width()).into_iter().enumerate() {
+            let pieces = split(&part, self.rules.line_width()).into_iter();
+            // A line cut at a no-break blank would show nothing.
+            let seen = pieces.filter(|(piece, _)| !piece.chars().all(is_invisible));
+            for (place, (piece, may_begin)) in seen.enumerate() {
                 let piece_width = width(piece);
                 if place > 0 && !may_begin {
                     self.glued.push(self.tokens.len());
