@@ -102,7 +102,8 @@ impl Candidate<'_> {
 
 /// What each word weighs: the less, the better. By its case, length, frequency, company and spread.
 fn weights<'a>(sentences: &'a [Sentence<'_>], own: &dyn Fn(&str) -> f64) -> HashMap<&'a str, f64> {
-    let mut stats: HashMap<&str, Stats<'_>> = HashMap::new();
+    // In an order of their own: sums of fractions come out otherwise in another one.
+    let mut stats: BTreeMap<&str, Stats<'_>> = BTreeMap::new();
     for (place, sentence) in sentences.iter().enumerate() {
         for (at, term) in sentence.terms.iter().enumerate() {
             let entry = stats.entry(term.key.as_str()).or_default();
