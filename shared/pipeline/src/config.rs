@@ -378,6 +378,89 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_set_has_its_default() {
+        let config = Config::from_env(&Env::of(&GOOD)).unwrap();
+        let version = env!("CARGO_PKG_VERSION");
+        insta::assert_snapshot!(format!("{config:#?}").replace(version, "this version"));
+    }
+
+    #[test]
+    fn each_setting_has_its_place() {
+        let set = [
+            ("STACK_NAME", "reach-eu"),
+            ("APPLICATION_VERSION", "1.2.3"),
+            ("REACH_ALLOW_LOOPBACK", "true"),
+            ("REACH_UPLOAD_TOKENS_ONLY", "true"),
+            ("KEY_MARGIN_S", "518400"),
+            ("CAPACITY", "10000"),
+            ("CAPACITY_PER_CUSTOMER", "1"),
+            ("RUN_LIMIT_HOURS", "720"),
+            ("GIVE_UP_AFTER_HOURS", "8760"),
+            ("TRANSLATION_OUTPUT", "source"),
+            ("EXTENDED_DESCRIPTION_AS", "caption"),
+            ("DELIVER_TRANSCRIPTS", "false"),
+            ("DRAFTS_FOR_PEOPLE", "false"),
+            ("LIVE_CAPTIONS_ON_RECORDING", "true"),
+            ("LIVE_LONGEST_HOURS", "24"),
+            ("PEOPLE_ACCURACY_PERCENT", "100"),
+            ("LANGUAGE_MISMATCH_PERCENT", "50"),
+            ("PEOPLE_WARN_AT_PERCENT", "100, 1,75,1"),
+            ("PEOPLE_AFTER_DEADLINE", "fail"),
+            ("LIVE_INGEST_URL", " rtmps://live.example.com:443/reach "),
+            ("LIVE_CAPTIONS_URL", "wss://captions.example.com/live"),
+            ("LIVE_GRACE_MINUTES", "720"),
+        ];
+        let vars: Vec<(&str, &str)> = GOOD.into_iter().chain(set).collect();
+        insta::assert_debug_snapshot!(Config::from_env(&Env::of(&vars)).unwrap());
+        let others = [
+            ("TRANSLATION_OUTPUT", "created"),
+            ("EXTENDED_DESCRIPTION_AS", "attachment"),
+            ("PEOPLE_AFTER_DEADLINE", "wait"),
+        ];
+        let vars: Vec<(&str, &str)> = GOOD.into_iter().chain(others).collect();
+        let (config, default) = (
+            Config::from_env(&Env::of(&vars)).unwrap(),
+            Config::from_env(&Env::of(&GOOD)).unwrap(),
+        );
+        assert_eq!(format!("{config:?}"), format!("{default:?}"));
+        for (name, number) in [("US", 1), ("EU", 2), ("CA", 3)] {
+            let config = Config::from_env(&with("PROCESSING_REGION", name)).unwrap();
+            assert_eq!(config.processing_region.number(), number);
+        }
+        let live = with("ENABLED_SERVICES", "11");
+        assert!(Config::from_env(&live).is_err());
+        let host = with("LIVE_INGEST_URL", "rtmp://:1935/reach");
+        assert!(Config::from_env(&host).is_err());
+    }
+
+    #[test]
+    fn the_process_has_an_environment() {
+        // Cargo sets it for tests, too.
+        assert_eq!(
+            Env::of_process().optional("CARGO_PKG_NAME"),
+            std::env::var("CARGO_PKG_NAME").ok()
+        );
+        assert!(!Env::of_process().vars.is_empty());
+    }
+
+    #[test]
+    fn a_door_is_signed_for_its_path() {
+        for (url, path) in [
+            ("https://api.example.com/door/", "/door"),
+            ("https://api.example.com", ""),
+            ("https://api.example.com/a/b", "/a/b"),
+        ] {
+            assert_eq!(base_path(url).unwrap(), path);
+        }
+        assert!(
+            base_path("door")
+                .unwrap_err()
+                .to_string()
+                .starts_with("setting DOOR_URL: is `door`")
+        );
+    }
+
+    #[test]
     fn good_settings_are_read() {
         let config = Config::from_env(&Env::of(&GOOD)).unwrap();
         assert_eq!(config.enabled_services, BTreeSet::from([1, 2]));

@@ -201,3 +201,210 @@ fn seconds_of(ms: i64) -> f64 {
     let seconds = ms as f64 / 1_000.0;
     seconds
 }
+
+#[cfg(test)]
+#[allow(clippy::float_cmp, reason = "quarters of a second are exact")]
+mod tests {
+    use kaltura::TaskId;
+
+    use super::super::input::{LiveWord, Origin};
+    use super::*;
+    use crate::memory::sample_stream_settings;
+
+    const NOW_EPOCH_S: u64 = 1_790_000_000;
+    const FIRST_EPOCH_S: f64 = 1_790_000_000.0;
+
+    fn stream() -> LiveStream {
+        let task_id = TaskId::parse("9292").unwrap();
+        LiveStream::new(task_id, sample_stream_settings(), NOW_EPOCH_S)
+    }
+
+    fn origin(pts_s: f64, after_s: f64) -> Option<Origin> {
+        Some(Origin {
+            pts_s,
+            epoch_s: FIRST_EPOCH_S + after_s,
+        })
+    }
+
+    /// The source's next post, of one word.
+    fn post(
+        stream: &LiveStream,
+        source: &str,
+        origin: Option<Origin>,
+        word_ms: (u64, u64),
+        heard_ms: u64,
+    ) -> LiveInput {
+        LiveInput {
+            source: source.to_owned(),
+            sequence: stream.next_sequence(source),
+            origin,
+            heard_until_ms: Some(heard_ms),
+            words: vec![LiveWord {
+                text: "Well".to_owned(),
+                start_ms: word_ms.0,
+                end_ms: word_ms.1,
+                kind: captions::WordKind::Word,
+                speaker: None,
+                confidence: None,
+            }],
+            lines: Vec::new(),
+            end_of_stream: false,
+        }
+    }
+
+    /// When the words of a post are, on the stream's time.
+    fn times(heard: &Heard) -> Vec<(u64, u64)> {
+        let times = heard.words.iter().map(|word| (word.start_ms, word.end_ms));
+        times.collect()
+    }
+
+    #[test]
+    fn a_publisher_that_comes_back_goes_on_in_the_streams_time() {
+        let mut stream = stream();
+        let first = post(&stream, "main", origin(100.0, 0.0), (500, 900), 1_000);
+        assert_eq!(times(&stream.hear(&first, NOW_EPOCH_S)), [(500, 900)]);
+        // Told a little otherwise, it is the same.
+        let same = post(&stream, "main", origin(100.75, 0.5), (1_000, 1_500), 2_000);
+        assert_eq!(times(&stream.hear(&same, NOW_EPOCH_S)), [(1_000, 1_500)]);
+        assert_eq!(stream.marks.len(), 1);
+        assert_eq!(stream.base(1_000), (100.0, FIRST_EPOCH_S));
+        // A minute after the first: its pts is another one, and its times begin anew.
+        let back = post(&stream, "main", origin(5.0, 60.0), (250, 500), 750);
+        assert_eq!(times(&stream.hear(&back, NOW_EPOCH_S)), [(60_250, 60_500)]);
+        assert_eq!(stream.heard_until_ms, 60_750);
+        assert_eq!(stream.base(59_999), (100.0, FIRST_EPOCH_S));
+        // What is at 60 s of the stream is at its pts 5.
+        assert_eq!(stream.base(60_000), (5.0 - 60.0, FIRST_EPOCH_S));
+        assert_eq!(
+            stream.sources["main"],
+            Source {
+                next_sequence: 4,
+                origin: origin(5.0, 60.0),
+                offset_ms: 60_000,
+                heard_until_ms: 60_750,
+            }
+        );
+        // Only its pts is another one, or only its clock, and each by just as much as tells two apart.
+        for (told, at_ms) in [(origin(6.0, 60.0), 60_000), (origin(6.0, 61.0), 61_000)] {
+            let marks = stream.marks.len();
+            let again = post(&stream, "main", told, (9_000, 9_500), 9_500);
+            assert_eq!(
+                times(&stream.hear(&again, NOW_EPOCH_S)),
+                [(at_ms + 9_000, at_ms + 9_500)]
+            );
+            assert_eq!(stream.marks.len(), marks + 1);
+        }
+    }
+
+    #[test]
+    fn times_of_which_nobody_says_where_they_begin_are_of_now() {
+        let mut stream = stream();
+        let first = post(&stream, "main", None, (0, 2_000), 2_500);
+        stream.hear(&first, NOW_EPOCH_S);
+        assert_eq!(stream.base(2_000), (0.0, FIRST_EPOCH_S - 2.5));
+        let next = post(&stream, "main", None, (3_000, 3_500), 4_000);
+        stream.hear(&next, NOW_EPOCH_S + 2);
+        assert_eq!(stream.marks.len(), 1);
+        // A word that ends behind what is told has been heard to its end.
+        let late = post(&stream, "main", None, (5_000, 5_500), 100);
+        stream.hear(&late, NOW_EPOCH_S + 3);
+        assert_eq!(
+            (stream.heard_until_ms, stream.sources["main"].heard_until_ms),
+            (5_500, 5_500)
+        );
+        let earlier = post(&stream, "main", None, (4_000, 4_500), 100);
+        stream.hear(&earlier, NOW_EPOCH_S + 3);
+        assert_eq!(
+            (stream.heard_until_ms, stream.sources["main"].heard_until_ms),
+            (5_500, 5_500)
+        );
+    }
+
+    #[test]
+    fn of_what_another_source_has_been_heard_for_only_the_rest_is_taken() {
+        let mut stream = stream();
+        let main = post(&stream, "main", None, (0, 900), 1_000);
+        assert_eq!(stream.hear(&main, NOW_EPOCH_S).left_out, 0);
+        for (word_ms, taken) in [
+            ((500, 1_000), None),
+            ((500, 1_001), Some((1_000, 1_001))),
+            ((1_200, 1_500), Some((1_200, 1_500))),
+        ] {
+            let backup = post(&stream, "backup", None, word_ms, 900);
+            let heard = stream.hear(&backup, NOW_EPOCH_S);
+            assert_eq!(times(&heard), Vec::from_iter(taken));
+            assert_eq!(heard.left_out, u64::from(taken.is_none()));
+        }
+        assert_eq!(stream.left_out_words, 1);
+        // What it said itself doesn't stand in its way.
+        let more = post(&stream, "backup", None, (1_300, 1_600), 1_600);
+        assert_eq!(times(&stream.hear(&more, NOW_EPOCH_S)), [(1_300, 1_600)]);
+    }
+
+    #[test]
+    fn a_stream_takes_each_post_once_and_so_many_sources() {
+        let mut stream = stream();
+        for number in 0..MOST_SOURCES {
+            let input = post(&stream, &number.to_string(), None, (0, 1), 1);
+            assert!(stream.is_next(&input).unwrap());
+            stream.hear(&input, NOW_EPOCH_S);
+            assert!(!stream.is_next(&input).unwrap(), "it was taken before");
+        }
+        let known = post(&stream, "3", None, (0, 1), 1);
+        assert!(stream.is_next(&known).unwrap());
+        let another = post(&stream, "another", None, (0, 1), 1);
+        assert!(matches!(stream.is_next(&another), Err(Refused::Malformed { .. })));
+        let skipped = LiveInput {
+            sequence: 7,
+            ..known.clone()
+        };
+        assert!(matches!(
+            stream.is_next(&skipped),
+            Err(Refused::Skipped {
+                found: 7,
+                expected: 2
+            })
+        ));
+        stream.say_end(NOW_EPOCH_S + 5);
+        assert!(matches!(stream.is_next(&known), Err(Refused::Ended)));
+        assert_eq!(stream.ended_epoch_s, Some(NOW_EPOCH_S + 5));
+    }
+
+    #[test]
+    fn the_last_message_is_behind_everything() {
+        let mut stream = stream();
+        let caption = LiveCaption {
+            start_ms: 1_000,
+            end_ms: 2_000,
+            words: Vec::new(),
+            text: "Well.".to_owned(),
+        };
+        stream.say(vec![caption.clone(), caption], NOW_EPOCH_S + 1);
+        assert_eq!(stream.first_caption_epoch_s, Some(NOW_EPOCH_S + 1));
+        stream.heard_until_ms = 2_500;
+        stream.say_end(NOW_EPOCH_S + 2);
+        let seen: Vec<(u64, u64, u64, bool)> = stream
+            .tail
+            .iter()
+            .map(|message| {
+                (
+                    message.seq,
+                    message.start_ms,
+                    message.end_ms,
+                    message.is_end_of_stream,
+                )
+            })
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                (1, 1_000, 2_000, false),
+                (2, 1_000, 2_000, false),
+                (3, 2_500, 2_500, true)
+            ]
+        );
+        assert_eq!(stream.next_seq, 4);
+        // Nobody ever said where its times begin.
+        assert_eq!(stream.base(0), (0.0, FIRST_EPOCH_S));
+    }
+}

@@ -177,3 +177,182 @@ impl LiveStream {
             && (is_at_its_end || place.rests_until_epoch_s <= now_epoch_s)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::sample_stream_settings;
+    use kaltura::TaskId;
+
+    const NOW_EPOCH_S: u64 = 1_790_000_000;
+
+    fn stream() -> LiveStream {
+        let task_id = TaskId::parse("9292").unwrap();
+        LiveStream::new(task_id, sample_stream_settings(), NOW_EPOCH_S)
+    }
+
+    fn reader(name: impl std::fmt::Display) -> ConnectionId {
+        ConnectionId::new(name.to_string())
+    }
+
+    /// A stream with messages of a second each, the first `cut` of them in the bucket.
+    fn with_messages(count: u64, cut: u64) -> LiveStream {
+        let mut stream = stream();
+        stream.next_seq = count + 1;
+        stream.heard_until_ms = count * 1_000;
+        stream.tail = (cut + 1..=count)
+            .map(|seq| Message {
+                seq,
+                start_ms: (seq - 1) * 1_000,
+                end_ms: seq * 1_000,
+                text: format!("sentence {seq}."),
+                words: Vec::new(),
+                pts_s: 0.0,
+                epoch_s: 0.0,
+                is_end_of_stream: false,
+            })
+            .collect();
+        stream
+    }
+
+    fn place(stream: &LiveStream, number: u32) -> Place {
+        let found = stream.places.iter().find(|place| place.number == number);
+        found.cloned().unwrap()
+    }
+
+    #[test]
+    fn what_was_sent_in_its_last_seconds_is_sent_again() {
+        let mut stream = with_messages(9, 0);
+        stream.seat(&reader("a"), NOW_EPOCH_S);
+        let place = &mut stream.places[0];
+        place.strikes = 2;
+        place.rests_until_epoch_s = NOW_EPOCH_S + 4;
+        for (seq, at_s) in [(1, 0), (2, 0), (2, 1), (1, 1), (4, 2), (5, 5), (6, 6)] {
+            place.sent(seq, NOW_EPOCH_S + at_s);
+        }
+        assert_eq!(
+            (place.delivered_seq, place.strikes, place.is_proven),
+            (6, 0, true)
+        );
+        // The second before them is kept to its end: what was sent at 2 s was so behind 2.
+        assert_eq!(place.recent, [(NOW_EPOCH_S + 5, 4), (NOW_EPOCH_S + 6, 5)]);
+        let mut at_its_edge = place.clone();
+        at_its_edge.vacate(NOW_EPOCH_S + 8);
+        assert_eq!(at_its_edge.delivered_seq, 4);
+        at_its_edge = place.clone();
+        at_its_edge.vacate(NOW_EPOCH_S + 9);
+        assert_eq!(at_its_edge.delivered_seq, 5);
+        place.vacate(NOW_EPOCH_S + 10);
+        assert_eq!(
+            *place,
+            Place {
+                number: 1,
+                connection: None,
+                since_epoch_s: NOW_EPOCH_S + 10,
+                delivered_seq: 6,
+                is_proven: false,
+                recent: Vec::new(),
+                strikes: 0,
+                rests_until_epoch_s: 0,
+            }
+        );
+    }
+
+    #[test]
+    fn a_connection_that_has_taken_nothing_is_waited_for_while_it_may_be_in_the_making() {
+        let mut stream = stream();
+        stream.seat(&reader("a"), NOW_EPOCH_S);
+        let place = &mut stream.places[0];
+        assert!(!place.is_settled(NOW_EPOCH_S + CONNECTING_S - 1));
+        assert!(place.is_settled(NOW_EPOCH_S + CONNECTING_S));
+        place.sent(1, NOW_EPOCH_S + 1);
+        assert!(place.is_settled(NOW_EPOCH_S + 1));
+    }
+
+    #[test]
+    fn readers_are_seated_behind_what_may_have_been_missed() {
+        // The first one begins with the oldest message that there is.
+        let mut stream = with_messages(60, 12);
+        assert_eq!(stream.seat(&reader("a"), NOW_EPOCH_S), Some(1));
+        assert_eq!(place(&stream, 1).delivered_seq, 12);
+        // Who comes back on the same connection has its place.
+        assert_eq!(stream.seat(&reader("a"), NOW_EPOCH_S + 1), Some(1));
+        assert_eq!(place(&stream, 1).since_epoch_s, NOW_EPOCH_S);
+        // A second one may be the first one, which has got nothing yet.
+        assert_eq!(stream.seat(&reader("b"), NOW_EPOCH_S + 1), Some(2));
+        assert_eq!(place(&stream, 2).delivered_seq, 12);
+        for place in &mut stream.places {
+            place.sent(60, NOW_EPOCH_S + 2);
+        }
+        // Beside others who have got everything: what is still to be seen, half a minute.
+        assert_eq!(stream.seat(&reader("c"), NOW_EPOCH_S + 3), Some(3));
+        assert_eq!(place(&stream, 3).delivered_seq, 30);
+        // Where nothing was said lately, only what comes.
+        stream.heard_until_ms += STILL_SHOWN_MS;
+        stream.places.retain(|place| place.number != 3);
+        assert_eq!(stream.seat(&reader("d"), NOW_EPOCH_S + 3), Some(4));
+        assert_eq!(place(&stream, 4).delivered_seq, 60);
+    }
+
+    #[test]
+    fn who_comes_back_has_what_any_of_the_lost_ones_missed() {
+        let mut stream = with_messages(20, 0);
+        for (name, sent) in [("a", 15), ("b", 10), ("c", 18)] {
+            let number = stream.seat(&reader(name), NOW_EPOCH_S).unwrap();
+            let place = stream.places.iter_mut().find(|place| place.number == number);
+            place.unwrap().sent(sent, NOW_EPOCH_S);
+        }
+        assert!(stream.vacate(&reader("a"), NOW_EPOCH_S + 20));
+        assert!(stream.vacate(&reader("b"), NOW_EPOCH_S + 21));
+        assert!(!stream.vacate(&reader("nobody"), NOW_EPOCH_S + 21));
+        assert!(stream.has(&reader("c")) && !stream.has(&reader("a")));
+        assert_eq!(stream.seat(&reader("d"), NOW_EPOCH_S + 22), Some(1));
+        assert_eq!(
+            (place(&stream, 1).delivered_seq, place(&stream, 2).delivered_seq),
+            (10, 10)
+        );
+        // A place is kept for five minutes, and not for longer.
+        let gone_epoch_s = NOW_EPOCH_S + 21;
+        let mut later = stream.clone();
+        assert_eq!(later.seat(&reader("e"), gone_epoch_s + PLACE_KEPT_S), Some(2));
+        assert_eq!(
+            stream.seat(&reader("e"), gone_epoch_s + PLACE_KEPT_S + 1),
+            Some(4)
+        );
+    }
+
+    #[test]
+    fn a_stream_has_no_more_places_than_told() {
+        let mut stream = with_messages(1, 0);
+        for number in 1..=32 {
+            assert_eq!(stream.seat(&reader(number), NOW_EPOCH_S), Some(number));
+        }
+        assert_eq!(stream.seat(&reader("one too many"), NOW_EPOCH_S), None);
+    }
+
+    #[test]
+    fn something_is_due_to_who_is_there_and_awake() {
+        let mut stream = with_messages(3, 0);
+        assert!(!stream.has_undelivered(NOW_EPOCH_S));
+        stream.seat(&reader("a"), NOW_EPOCH_S);
+        assert!(stream.has_undelivered(NOW_EPOCH_S));
+        stream.places[0].sent(3, NOW_EPOCH_S);
+        assert!(!stream.has_undelivered(NOW_EPOCH_S) && !stream.awaits_readers(NOW_EPOCH_S));
+        stream.next_seq += 1;
+        stream.places[0].rests_until_epoch_s = NOW_EPOCH_S + 2;
+        stream.places[0].strikes = 1;
+        assert!(!stream.has_undelivered(NOW_EPOCH_S + 1));
+        assert!(stream.has_undelivered(NOW_EPOCH_S + 2));
+        // Nobody comes after the end for one that rests.
+        stream.state = StreamState::Ended;
+        stream.ended_epoch_s = Some(NOW_EPOCH_S);
+        assert!(stream.has_undelivered(NOW_EPOCH_S));
+        stream.places[0].strikes = 0;
+        assert!(!stream.has_undelivered(NOW_EPOCH_S + 1));
+        // It may come back for as long as places are kept.
+        assert!(stream.awaits_readers(NOW_EPOCH_S + PLACE_KEPT_S));
+        assert!(!stream.awaits_readers(NOW_EPOCH_S + PLACE_KEPT_S + 1));
+        stream.vacate(&reader("a"), NOW_EPOCH_S + 9);
+        assert!(!stream.has_undelivered(NOW_EPOCH_S + 9));
+    }
+}

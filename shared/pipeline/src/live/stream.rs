@@ -279,3 +279,86 @@ impl LiveStream {
         Some(taken_at)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::sample_stream_settings;
+
+    const NOW_EPOCH_S: u64 = 1_790_000_000;
+
+    fn stream() -> LiveStream {
+        let task_id = TaskId::parse("9292").unwrap();
+        LiveStream::new(task_id, sample_stream_settings(), NOW_EPOCH_S)
+    }
+
+    fn numbered(from: u64, to: u64) -> Vec<Message> {
+        (from..=to)
+            .map(|seq| Message {
+                seq,
+                start_ms: seq,
+                end_ms: seq + 1,
+                text: String::new(),
+                words: Vec::new(),
+                pts_s: 0.0,
+                epoch_s: 0.0,
+                is_end_of_stream: false,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_chunk_is_what_is_saved_already_and_no_more_than_is_needed() {
+        let most = (KEPT_MESSAGES + CHUNK_MESSAGES) as u64;
+        let size = CHUNK_MESSAGES as u64;
+        let mut stream = stream();
+        stream.tail = numbered(1, most - 1);
+        assert_eq!(stream.chunk(most), None, "there are few");
+        stream.tail = numbered(1, most);
+        assert_eq!(stream.chunk(size), None, "the last of them is not saved");
+        assert_eq!(stream.chunk(size + 1), Some(&numbered(1, size)[..]));
+        stream.cut(1);
+        assert_eq!(
+            (stream.chunks.as_slice(), &stream.tail),
+            (&[1][..], &numbered(size + 1, most))
+        );
+        assert_eq!(stream.chunk(most + 1), None);
+    }
+
+    #[test]
+    fn a_lease_is_had_by_one_until_it_is_over() {
+        let mut stream = stream();
+        assert_eq!(stream.take_lease(NOW_EPOCH_S), Some(stream.version + 1));
+        stream.version += 1;
+        assert_eq!(stream.take_lease(NOW_EPOCH_S + LEASE_S - 1), None);
+        assert_eq!(stream.take_lease(NOW_EPOCH_S + LEASE_S), Some(stream.version + 1));
+        let until_epoch_s = stream.lease.map(|lease| lease.until_epoch_s);
+        assert_eq!(until_epoch_s, Some(NOW_EPOCH_S + 2 * LEASE_S));
+    }
+
+    #[test]
+    fn it_is_on_air_once_somebody_has_come_for_what_there_is() {
+        for (next_seq, next_place, state, is_to_be) in [
+            (2, 2, StreamState::Provisioned, true),
+            (1, 2, StreamState::Provisioned, false),
+            (2, 1, StreamState::Provisioned, false),
+            (2, 2, StreamState::Ended, false),
+        ] {
+            let mut stream = stream();
+            (stream.next_seq, stream.next_place, stream.state) = (next_seq, next_place, state);
+            assert_eq!(
+                stream.is_to_be_on_air(),
+                is_to_be,
+                "{next_seq} {next_place} {state:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_record_outlives_event_and_making_by_thirty_days() {
+        let mut stream = stream();
+        assert_eq!(stream.expires_epoch_s(), NOW_EPOCH_S + 30 * 86_400);
+        stream.settings.event_end_epoch_s = NOW_EPOCH_S + 500;
+        assert_eq!(stream.expires_epoch_s(), NOW_EPOCH_S + 500 + 30 * 86_400);
+    }
+}
