@@ -654,3 +654,68 @@ impl From<StepError> for lambda_runtime::Diagnostic {
 
 /// A step's result.
 pub type Result<T> = std::result::Result<T, StepError>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What may pass, or is a fault of ours, is no customer's: they would be told of it with ERROR.
+    #[test]
+    fn a_customer_is_told_of_what_is_terminal_and_of_nothing_else() {
+        let media = || "media/9292/1.mp4".to_owned();
+        let terminal: [StepError; 4] = [
+            Refusal::NoCatalogItem.into(),
+            media::FetchError::PlaylistLive {
+                at: "https://x.example".to_owned(),
+            }
+            .into(),
+            engines::EngineError::NoAudio { media: media() }.into(),
+            sound::SoundError::NoAudio { media: media() }.into(),
+        ];
+        for error in terminal {
+            assert_eq!(error.class(), Class::Terminal, "{error}");
+            let text = error.customer_text().unwrap_or_default();
+            assert!(!text.is_empty() && !text.contains("9292"), "{error}: {text}");
+        }
+        let program = || "ffmpeg".to_owned();
+        let others: [StepError; 5] = [
+            media::FetchError::Unfinished.into(),
+            engines::EngineError::ProgramTimedOut {
+                program: program(),
+                timeout_ms: 1,
+            }
+            .into(),
+            sound::SoundError::ProgramTimedOut {
+                program: program(),
+                timeout_ms: 1,
+            }
+            .into(),
+            StepError::RecordMissing {
+                task_id: "9292".to_owned(),
+            },
+            StepError::StaleAttempt {
+                task_id: "9292".to_owned(),
+                asked: 1,
+                current: 2,
+            },
+        ];
+        for error in others {
+            assert_ne!(error.class(), Class::Terminal, "{error}");
+            assert_eq!(error.customer_text(), None, "{error}");
+        }
+    }
+
+    /// The state machine matches on the class, and runbooks on the name.
+    #[test]
+    fn a_diagnostic_is_of_the_class_and_leads_with_the_name() {
+        let error = StepError::StaleAttempt {
+            task_id: "9292".to_owned(),
+            asked: 1,
+            current: 2,
+        };
+        let said = error.to_string();
+        let diagnostic = lambda_runtime::Diagnostic::from(error);
+        assert_eq!(diagnostic.error_type, "Stale");
+        assert_eq!(diagnostic.error_message, format!("StaleAttempt: {said}"));
+    }
+}

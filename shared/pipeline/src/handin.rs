@@ -568,4 +568,189 @@ mod tests {
         );
         assert_eq!(key_of(&record, "script"), "engine/9292/1/handed-in.bin");
     }
+
+    #[test]
+    fn a_file_of_another_content_has_another_place() {
+        let mut record = crate::memory::sample_record("9292".parse().unwrap());
+        let mut sha256 = [0_u8; 32];
+        (sha256[0], sha256[1], sha256[31]) = (0x0a, 0xf1, 0x90);
+        let key = upload_key(&record, "My track.WAV", &sha256);
+        let zeros = "0".repeat(64 - 6);
+        assert_eq!(key, format!("engine/9292/1/handed-in-0af1{zeros}90.wav"));
+        sha256[31] = 0x91;
+        assert_ne!(upload_key(&record, "My track.WAV", &sha256), key);
+        record.attempt = 2;
+        assert!(upload_key(&record, "a", &sha256).starts_with("engine/9292/2/handed-in-0af1"));
+    }
+
+    #[test]
+    fn bytes_are_two_digits_each() {
+        assert_eq!(hex(&[]), "");
+        assert_eq!(hex(&[0x00, 0x0f, 0xf0, 0x12, 0xab, 0xff]), "000ff012abff");
+    }
+
+    #[test]
+    fn an_extension_is_short_plain_and_in_small_letters() {
+        let of = [
+            "a.SRT",
+            "a.tar.gz",
+            "a.",
+            ".srt",
+            "a.é/../",
+            "a.averylongone",
+            "a.m-4_a",
+        ]
+        .map(extension);
+        assert_eq!(of, ["srt", "gz", "bin", "bin", "bin", "averylon", "m4a"]);
+    }
+
+    #[test]
+    fn people_are_waited_for_while_their_work_runs() {
+        let record = crate::memory::sample_people_record(&"9292".parse().unwrap());
+        assert!(is_waited_for(&record));
+        assert_eq!(waiting(&record), Some((0, Handover::Captions)));
+        let mut parked = record.clone();
+        parked.state = TaskState::Parked;
+        assert!(!is_waited_for(&parked));
+        let mut not_yet = record.clone();
+        not_yet.works[0].accepted = None;
+        assert!(!is_waited_for(&not_yet));
+        let mut of_an_engine = record;
+        of_an_engine.plan.as_mut().unwrap().works[0].kind = WorkKind::Recognise;
+        assert!(!is_waited_for(&of_an_engine), "an engine's work is not theirs");
+    }
+
+    /// Cues as written: each with its times and text.
+    fn cues(told: &[(u64, u64, &str)]) -> Vec<Cue> {
+        told.iter()
+            .map(|(start_ms, end_ms, text)| Cue::new(*start_ms, *end_ms, text))
+            .collect()
+    }
+
+    #[test]
+    fn a_cue_may_end_a_second_behind_the_media_and_no_more() {
+        let ends = |end_ms, media_ms| names(in_media(cues(&[(0, end_ms, "Hello.")]), media_ms));
+        assert_eq!(ends(5_000, Some(4_000)), [""; 0]);
+        assert_eq!(
+            ends(5_001, Some(4_000)),
+            ["cue 1 at 0:00.000 ends at 0:05.001, and the media at 0:04.000"]
+        );
+        assert_eq!(ends(u64::MAX, None), [""; 0], "nobody knows how long it is");
+    }
+
+    #[test]
+    fn a_cue_has_a_time_and_a_text_and_is_counted_by_time() {
+        let bad = cues(&[
+            (3_000, 3_000, "No time."),
+            (2_000, 2_500, " "),
+            (0, 1_000, "Good."),
+        ]);
+        let findings = in_media(bad, Some(4_000)).unwrap_err();
+        let told: Vec<_> = findings
+            .iter()
+            .map(|finding| (finding.name, finding.cue, finding.text.as_str()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("CueBlank", Some(2), "cue 2 at 0:02.000 has no text"),
+                (
+                    "CueBackwards",
+                    Some(3),
+                    "cue 3 at 0:03.000 ends at 0:03.000, before it begins"
+                ),
+            ]
+        );
+        assert!(findings.iter().all(|finding| finding.level == Level::Error));
+    }
+
+    #[test]
+    fn cues_that_touch_do_not_overlap() {
+        let of = |second_ms| {
+            let cues = cues(&[(0, 1_000, "One."), (second_ms, 3_000, "Two.")]);
+            (names(shown(cues.clone(), None)), names(script(cues, None)))
+        };
+        assert_eq!(of(1_000), (Vec::new(), Vec::new()));
+        let told = vec!["cue 2 at 0:00.999 begins before cue 1 ends at 0:01.000".to_owned()];
+        assert_eq!(of(999), (told.clone(), told), "a voice can't say two either");
+    }
+
+    #[test]
+    fn a_script_is_a_line_each_with_its_times() {
+        let Ok(Output::Script { passages }) = script(
+            cues(&[(2_000, 3_000, "Two\n  lines. "), (0, 1_000, "One.")]),
+            Some(4_000),
+        ) else {
+            panic!("refused")
+        };
+        let told: Vec<_> = passages
+            .iter()
+            .map(|passage| (passage.start_ms, passage.end_ms, passage.text.as_str()))
+            .collect();
+        assert_eq!(told, [(0, 1_000, "One."), (2_000, 3_000, "Two lines.")]);
+    }
+
+    #[test]
+    fn a_chapter_begins_before_the_media_ends_and_its_title_is_short_enough() {
+        let of = |start_ms, title: &str| {
+            let cues = cues(&[(0, 100, "First"), (start_ms, start_ms + 500, title)]);
+            let findings = chapters(cues, Some(4_000)).err().unwrap_or_default();
+            findings.iter().map(|finding| finding.name).collect::<Vec<_>>()
+        };
+        assert_eq!(of(3_999, &"ü".repeat(255)), [""; 0]);
+        assert_eq!(of(4_000, "Late"), ["ChapterBehindTheEnd"]);
+        assert_eq!(of(4_001, "Late"), ["ChapterBehindTheEnd"]);
+        assert_eq!(of(1_000, &"ü".repeat(256)), ["TitleTooLong"]);
+        assert_eq!(of(0, "At once"), ["ChaptersAtOnce"]);
+    }
+
+    #[test]
+    fn warnings_leave_what_was_found_good_and_errors_do_not() {
+        let finding = || Finding::new("Some", "something".to_owned());
+        let judged = || Judged::of(Ok(Output::Language));
+        assert!(judged().with(Vec::new()).output.is_some());
+        let warned = judged().with(vec![finding().warned()]);
+        assert!(warned.output.is_some() && warned.findings.len() == 1);
+        let refused = judged().with(vec![finding().warned(), finding()]);
+        assert!(refused.output.is_none() && refused.findings.len() == 2);
+    }
+
+    fn track(change: impl FnOnce(&mut TrackFacts)) -> Vec<&'static str> {
+        let mut facts = TrackFacts {
+            container: "wav".to_owned(),
+            codec: "pcm_s16le".to_owned(),
+            profile: None,
+            bit_rate_bps: Some(768_000),
+            sample_rate_hz: 8_000,
+            channels: 1,
+            audio_tracks: 1,
+            duration_ms: 60_000,
+            loudness_lufs: Some(-20.0),
+            silent_share: 0.1,
+        };
+        change(&mut facts);
+        let findings = of_track(&facts, Some(60_000));
+        findings.iter().map(|finding| finding.name).collect()
+    }
+
+    /// Each delivered track is encoded anew, so that its container and its rates are nobody's concern.
+    #[test]
+    fn a_track_is_one_as_long_as_its_media_and_to_be_heard() {
+        assert_eq!(track(|_| ()), [""; 0]);
+        let bad: [fn(&mut TrackFacts); 4] = [
+            |facts| facts.audio_tracks = 2,
+            |facts| facts.duration_ms = 30_000,
+            |facts| facts.silent_share = 1.0,
+            |facts| facts.codec = "amr_nb".to_owned(),
+        ];
+        let told = bad.map(|change| track(change).join(", "));
+        assert_eq!(told, ["TrackCount", "TrackDuration", "TrackSilent", "TrackCodec"]);
+    }
+
+    #[test]
+    fn a_time_of_less_than_an_hour_has_none() {
+        assert_eq!(clock(0), "0:00.000");
+        assert_eq!(clock(3_599_999), "59:59.999");
+        assert_eq!(clock(3_600_000), "1:00:00.000");
+    }
 }

@@ -430,4 +430,184 @@ mod tests {
         assert_eq!(went(4_600), []);
         assert_eq!(went(4_601), [Invariant::DeletedInTime]);
     }
+
+    fn seen(status: i64, assets: &[(&str, &str, bool)]) -> SeenTask {
+        let assets = assets.iter().map(|&(id, mark, is_ready)| SeenAsset {
+            id: AssetId::parse(id).unwrap(),
+            mark: mark.to_owned(),
+            is_ready,
+        });
+        SeenTask {
+            status,
+            assets: assets.collect(),
+            ..SeenTask::default()
+        }
+    }
+
+    fn ready(id: &str) -> DeliverableRecord {
+        DeliverableRecord {
+            asset_id: AssetId::parse(id).ok(),
+            ready: true,
+            ..DeliverableRecord::default()
+        }
+    }
+
+    fn delivered(deliverables: Vec<DeliverableRecord>) -> TaskRecord {
+        let mut record = sample_record("9292".parse().unwrap());
+        record.deliverables = deliverables;
+        record.end(TaskState::Delivered, 500, "READY");
+        record
+    }
+
+    #[test]
+    fn an_order_that_was_delivered_well_breaks_nothing() {
+        let record = delivered(vec![ready("0_a"), ready("0_b")]);
+        let (first, second) = (record.mark(0), record.mark(1));
+        let task = seen(READY, &[("0_a", &first, true), ("0_b", &second, true)]);
+        assert_eq!(in_the_end(&record, &task, 0, 1_000), []);
+    }
+
+    #[test]
+    fn a_delivered_record_has_all_of_its_deliverables_ready_and_with_an_id() {
+        let of = |deliverables| names(&of_record(&delivered(deliverables)));
+        assert_eq!(of(vec![ready("0_a"), ready("0_b")]), []);
+        assert_eq!(of(Vec::new()), [Invariant::DeliveredIsReady]);
+        let not_ready = DeliverableRecord {
+            ready: false,
+            ..ready("0_b")
+        };
+        assert_eq!(
+            of(vec![ready("0_a"), not_ready.clone()]),
+            [Invariant::DeliveredIsReady]
+        );
+        let no_id = DeliverableRecord {
+            asset_id: None,
+            ..ready("0_b")
+        };
+        assert_eq!(of(vec![ready("0_a"), no_id]), [Invariant::ReadyHasAnId]);
+        let mut on_air = delivered(vec![not_ready]);
+        on_air.live = Some(LiveRecord {
+            on_air_epoch_s: Some(400),
+            ..LiveRecord::default()
+        });
+        assert_eq!(
+            names(&of_record(&on_air)),
+            [Invariant::DeliveredIsReady],
+            "what is delivered beside an event must be ready too"
+        );
+    }
+
+    #[test]
+    fn an_ended_record_has_the_time_of_its_end() {
+        let mut record = delivered(vec![ready("0_a")]);
+        assert_eq!(of_record(&record), []);
+        record.ended_epoch_s = None;
+        assert_eq!(names(&of_record(&record)), [Invariant::EndedIsQuiet]);
+    }
+
+    #[test]
+    fn each_deliverable_has_one_ready_asset_of_its_own_mark() {
+        let record = delivered(vec![ready("0_a"), ready("0_b")]);
+        let (first, second) = (record.mark(0), record.mark(1));
+        let of = |assets: &[(&str, &str, bool)]| names(&of_task(&record, &seen(READY, assets)));
+        let good = [("0_a", first.as_str(), true), ("0_b", second.as_str(), true)];
+        assert_eq!(
+            of(&[good[0], good[1], ("0_c", &first, false)]),
+            [],
+            "one that never got ready"
+        );
+        assert_eq!(of(&[good[0], good[1], ("0_c", "another's", true)]), []);
+        assert_eq!(
+            of(&[good[0], good[1], ("0_c", &second, true)]),
+            [Invariant::OneAssetADeliverable, Invariant::ReadyHasItsAssets]
+        );
+        assert_eq!(
+            of(&[good[0], ("0_b", &second, false)]),
+            [Invariant::ReadyHasItsAssets]
+        );
+        assert_eq!(
+            of(&[good[1], ("0_a", &second, false)]),
+            [Invariant::ReadyHasItsAssets, Invariant::OnlyOwnAssets],
+            "the mark is of another deliverable"
+        );
+    }
+
+    #[test]
+    fn what_is_no_asset_or_the_customers_own_has_no_mark_to_look_for() {
+        let chapters = DeliverableRecord {
+            delivered_as: crate::record::DeliveredAs::CuePoints,
+            ..ready("0_cue")
+        };
+        let linked = DeliverableRecord {
+            is_linked: true,
+            ..ready("0_theirs")
+        };
+        let record = delivered(vec![chapters, linked]);
+        assert_eq!(of_task(&record, &seen(READY, &[])), []);
+    }
+
+    #[test]
+    fn a_task_without_a_plan_has_no_asset_of_its_first_mark_yet() {
+        let mut record = sample_record("9292".parse().unwrap());
+        record.state = TaskState::Running;
+        let mark = record.mark(0);
+        let twice = seen(3, &[("0_a", &mark, true), ("0_b", &mark, true)]);
+        assert_eq!(
+            names(&of_task(&record, &twice)),
+            [Invariant::OneAssetADeliverable]
+        );
+        assert_eq!(
+            names(&of_task(&record, &seen(READY, &[]))),
+            [Invariant::ReadyHasItsAssets]
+        );
+    }
+
+    #[test]
+    fn a_failure_is_seen_that_is_ready_at_kaltura_and_an_error_only_without_a_cause() {
+        let mut record = sample_record("9292".parse().unwrap());
+        let mark = record.mark(0);
+        let with_asset = |status| seen(status, &[("0_a", &mark, true)]);
+        record.failure = Some(crate::error::Failure {
+            name: "NoAudio".to_owned(),
+            detail: "no audio".to_owned(),
+            customer_text: "The media has no sound.".to_owned(),
+            step: "process".to_owned(),
+        });
+        for state in [TaskState::Failed, TaskState::Gone] {
+            record.end(state, 500, "ended");
+            assert_eq!(of_task(&record, &with_asset(ERROR)), [], "{state:?}");
+            let broken = names(&of_task(&record, &with_asset(READY)));
+            assert_eq!(broken, [Invariant::ReadyIsNoFailure], "{state:?}");
+        }
+        record.state = TaskState::LeftAlone;
+        assert_eq!(of_task(&record, &with_asset(READY)), []);
+    }
+
+    #[test]
+    fn a_delivery_is_ready_at_kaltura_and_is_charged_or_refunded() {
+        let record = delivered(vec![ready("0_a")]);
+        let mark = record.mark(0);
+        let mut task = seen(3, &[("0_a", &mark, true)]);
+        assert_eq!(names(&of_task(&record, &task)), [Invariant::DeliveredIsReady]);
+        task.status = READY;
+        for (is_charged, is_refunded) in [(false, false), (true, false), (false, true)] {
+            task = SeenTask {
+                is_charged,
+                is_refunded,
+                ..task
+            };
+            assert_eq!(of_task(&record, &task), []);
+        }
+        task.is_charged = true;
+        assert_eq!(names(&of_task(&record, &task)), [Invariant::ChargedOrRefunded]);
+    }
+
+    #[test]
+    fn what_is_seen_names_its_task_and_its_state() {
+        let broken = of_record(&delivered(Vec::new()));
+        assert_eq!(
+            broken[0].seen,
+            "task 9292 (Delivered): it is delivered, and not all of its deliverables are ready"
+        );
+    }
 }

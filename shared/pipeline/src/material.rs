@@ -351,3 +351,145 @@ impl Material {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use captions::Word;
+    use engines::{EngineVersion, JobId, RESULT_VERSION};
+
+    use super::*;
+
+    fn made(outputs: Vec<(WorkKind, Output)>) -> Material {
+        let made = outputs.into_iter().map(|(kind, output)| {
+            let result = JobResult {
+                version: RESULT_VERSION,
+                job_id: JobId::named("job"),
+                engine: EngineVersion {
+                    name: "test".to_owned(),
+                    version: "1".to_owned(),
+                },
+                output,
+                language: None,
+                audio_duration_ms: 10_000,
+                warnings: Vec::new(),
+            };
+            (kind, result)
+        });
+        Material {
+            made: made.collect(),
+            source: None,
+        }
+    }
+
+    fn heard(words: &[(u64, u64)]) -> Material {
+        let words = words
+            .iter()
+            .map(|(start_ms, end_ms)| Word::new("word", *start_ms, *end_ms));
+        let transcript = Transcript::new(None, words.collect(), 10_000);
+        made(vec![(WorkKind::Recognise, Output::Transcript { transcript })])
+    }
+
+    #[test]
+    fn somebody_speaks_until_they_stop_for_more_than_a_moment() {
+        assert_eq!(heard(&[]).speech_ms(), []);
+        assert_eq!(made(Vec::new()).speech_ms(), [], "nobody listened");
+        assert_eq!(heard(&[(100, 400), (700, 900)]).speech_ms(), [(100, 900)]);
+        assert_eq!(
+            heard(&[(100, 400), (701, 900), (5_000, 5_500)]).speech_ms(),
+            [(100, 400), (701, 900), (5_000, 5_500)]
+        );
+        assert_eq!(
+            heard(&[(0, 2_000), (500, 900), (2_100, 2_400)]).speech_ms(),
+            [(0, 2_400)],
+            "two at once"
+        );
+    }
+
+    fn cues(text: &str) -> Output {
+        Output::Captions {
+            cues: vec![Cue::new(0, 1_000, text)],
+        }
+    }
+
+    #[test]
+    fn of_what_was_made_twice_the_latest_counts() {
+        let chapters = |title: &str| Output::Chapters {
+            chapters: vec![Chapter {
+                start_ms: 0,
+                title: title.to_owned(),
+                description: None,
+            }],
+        };
+        let material = made(vec![
+            (WorkKind::Chapter, chapters("machine's")),
+            (WorkKind::HandIn, chapters("people's")),
+        ]);
+        assert_eq!(material.chapters().unwrap()[0].title, "people's");
+        assert_eq!((material.captions(), material.sound()), (None, None));
+        let material = made(vec![(WorkKind::HandIn, cues("By hand."))]);
+        assert_eq!(material.captions().unwrap()[0].text(), "By hand.");
+        assert!(material.chapters().is_none() && material.script().is_none());
+    }
+
+    /// A script's times are its author's, however close its passages are and however long.
+    #[test]
+    fn a_script_keeps_each_passage_with_its_times() {
+        let passage = |start_ms, end_ms, text: &str| engines::Passage {
+            start_ms,
+            end_ms,
+            text: text.to_owned(),
+            speaker: None,
+            phrases: Vec::new(),
+        };
+        let passages = vec![
+            passage(0, 1_000, "A man enters"),
+            passage(1_000, 2_000, "and sits down. He waits."),
+            passage(5_000, 6_000, "It rains."),
+        ];
+        let material = made(vec![(WorkKind::HandIn, Output::Script { passages })]);
+        let script = material.script().unwrap();
+        let told: Vec<_> = script
+            .iter()
+            .map(|passage| (passage.start_ms, passage.end_ms, passage.text.as_str()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (0, 1_000, "A man enters"),
+                (1_000, 2_000, "and sits down. He waits."),
+                (5_000, 6_000, "It rains."),
+            ]
+        );
+        let for_engine = Passages(script).for_engine();
+        assert_eq!(for_engine[0], passage(0, 1_000, "A man enters"));
+    }
+
+    #[test]
+    fn a_clip_has_the_window_of_its_passage_and_none_where_there_is_no_such() {
+        let clip = |passage, marks_ms: &[u64]| Clip {
+            passage,
+            start_ms: 0,
+            end_ms: 800,
+            marks_ms: marks_ms.to_vec(),
+        };
+        let rules = PassageRules::default();
+        let passages = captions::passages(&[Cue::new(100, 900, "Good morning.")], "en", &rules);
+        let voice = Voice {
+            speech: Speech {
+                sound: MediaRef {
+                    key: "speech.wav".to_owned(),
+                    container: "wav".to_owned(),
+                    duration_ms: Some(800),
+                    size_bytes: None,
+                },
+                clips: vec![clip(0, &[])],
+                voice: "a voice".to_owned(),
+            },
+            passages,
+        };
+        assert_eq!(voice.window_ms(&clip(0, &[])), (100, 900));
+        assert_eq!(voice.window_ms(&clip(1, &[])), (0, 0));
+        assert_eq!(voice.phrases_ms(&clip(0, &[400])), [], "a mark of no phrase");
+        assert_eq!(voice.phrases_ms(&clip(1, &[])), []);
+    }
+}

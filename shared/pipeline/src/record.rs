@@ -736,6 +736,7 @@ impl TaskRecord {
 mod tests {
     use super::*;
     use crate::memory::sample_record;
+    use crate::plan::{Deliverable, PlannedWork};
 
     #[test]
     fn each_state_has_its_duty_and_its_stage() {
@@ -912,5 +913,284 @@ mod tests {
             "event 249",
             "it drove nothing out"
         );
+    }
+
+    /// A record whose plan has one work for each of these engines, and those deliverables.
+    fn planned(engines: &[&str], deliverables: Vec<Deliverable>) -> TaskRecord {
+        let mut record = sample_record("9292".parse().unwrap());
+        record.set_plan(plan(engines, deliverables));
+        record
+    }
+
+    fn plan(engines: &[&str], deliverables: Vec<Deliverable>) -> Plan {
+        let sample = crate::memory::sample_people_record(&"9292".parse().unwrap());
+        let works = engines.iter().map(|engine| PlannedWork {
+            kind: WorkKind::Recognise,
+            engine: (*engine).to_owned(),
+            handover: None,
+        });
+        Plan {
+            works: works.collect(),
+            deliverables,
+            ..sample.plan.unwrap()
+        }
+    }
+
+    fn result(key: &str) -> StoredResult {
+        StoredResult {
+            key: key.to_owned(),
+            accuracy_percent: 90,
+            engine: "test 1".to_owned(),
+            output: transcript(),
+        }
+    }
+
+    fn job(external_id: &str) -> AcceptedWork {
+        AcceptedWork {
+            job_id: format!("job of {external_id}"),
+            external_id: external_id.to_owned(),
+            token: CompletionToken::new("token"),
+            since_epoch_s: 1,
+            progress: None,
+        }
+    }
+
+    /// A line that was written before lines were counted was one.
+    #[test]
+    fn a_line_of_history_that_tells_no_number_is_one() {
+        let line = serde_json::json!({ "at_epoch_s": 5, "attempt": 1, "what": "claimed" });
+        let line: HistoryEntry = serde_json::from_value(line).unwrap();
+        assert_eq!(line.times, 1);
+        let mut record = sample_record("9292".parse().unwrap());
+        record.history = vec![line];
+        record.note(6, "claimed");
+        record.attempt = 2;
+        record.note(7, "claimed");
+        let lines: Vec<_> = record
+            .history
+            .iter()
+            .map(|line| (line.at_epoch_s, line.attempt, line.times))
+            .collect();
+        assert_eq!(lines, [(6, 1, 2), (7, 2, 1)], "another attempt's is another line");
+    }
+
+    #[test]
+    fn an_older_record_gets_the_works_of_its_plan_and_its_result_is_the_first_ones() {
+        let mut old = planned(&["a", "b"], Vec::new());
+        old.works.truncate(1);
+        old.result = Some(result("old"));
+        let upgraded = old.clone().upgraded();
+        assert_eq!(upgraded.works.len(), 2);
+        assert_eq!(upgraded.works[0].result, Some(result("old")));
+        assert_eq!((upgraded.next_work(), upgraded.result.as_ref()), (Some(1), None));
+        assert_eq!(upgraded.clone().upgraded(), upgraded, "once is enough");
+        old.works[0].result = Some(result("new"));
+        assert_eq!(
+            old.upgraded().works[0].result,
+            Some(result("new")),
+            "what is there stays"
+        );
+        let mut more = planned(&["a"], Vec::new());
+        more.works.push(WorkRecord::default());
+        assert_eq!(more.clone().upgraded(), more, "nothing is thrown away");
+    }
+
+    #[test]
+    fn the_next_work_is_the_first_that_is_neither_done_nor_skipped() {
+        let mut record = planned(&["a", "b", "c"], Vec::new());
+        assert_eq!(record.next_work(), Some(0));
+        assert_eq!(record.accepted(), None);
+        record.works[0].result = Some(result("first"));
+        record.works[1].skipped = Some("not needed".to_owned());
+        assert_eq!(record.next_work(), Some(2));
+        record.works[2].accepted = Some(job("c"));
+        assert_eq!(record.accepted(), Some((2, &job("c"))));
+        record.works[2].result = Some(result("third"));
+        assert_eq!((record.next_work(), record.accepted()), (None, None));
+        let keys: Vec<_> = record.results().map(|result| result.key.as_str()).collect();
+        assert_eq!(keys, ["third", "first"], "the latest first");
+    }
+
+    #[test]
+    fn the_state_machine_waits_for_what_it_was_not_told_before_what_runs() {
+        let mut record = planned(&["a", "b", "c"], Vec::new());
+        record.works[0].untold = Some(job("a"));
+        record.works[0].result = Some(result("first"));
+        assert_eq!(record.awaited(), Some((0, &job("a"))));
+        record.works[1].accepted = Some(job("b"));
+        assert_eq!(record.awaited(), Some((0, &job("a"))));
+        record.works[0].untold = None;
+        assert_eq!(record.awaited(), Some((1, &job("b"))));
+    }
+
+    #[test]
+    fn a_work_is_peoples_by_its_engine() {
+        let record = planned(&["a", engines::people::NAME], Vec::new());
+        assert_eq!(
+            [0, 1, 2].map(|index| record.is_of_people(index)),
+            [false, true, false]
+        );
+        assert!(!sample_record("9292".parse().unwrap()).is_of_people(0), "no plan");
+    }
+
+    #[test]
+    fn a_job_is_kept_once_an_engine_with_the_later_external_id() {
+        let mut record = sample_record("9292".parse().unwrap());
+        let kept = |engine: &str, job_id: &str, external_id: &str| KeptJob {
+            engine: engine.to_owned(),
+            kind: WorkKind::Recognise,
+            job_id: job_id.to_owned(),
+            external_id: external_id.to_owned(),
+        };
+        record.keep_job(&kept("a", "one", ""));
+        record.keep_job(&kept("a", "two", "2"));
+        record.keep_job(&kept("b", "one", "3"));
+        record.keep_job(&kept("a", "one", "1"));
+        assert_eq!(
+            record.jobs,
+            [
+                kept("a", "one", "1"),
+                kept("a", "two", "2"),
+                kept("b", "one", "3")
+            ]
+        );
+    }
+
+    #[test]
+    fn a_plan_made_anew_keeps_what_was_delivered_of_the_same_and_nothing_of_another() {
+        let tags = |code: &str| Deliverable::Tags {
+            language_code: code.to_owned(),
+        };
+        let mut record = planned(&["a"], vec![Deliverable::Chapters, tags("EN")]);
+        record.works[0].result = Some(result("first"));
+        for (index, id) in [(0, "0_a"), (1, "0_b")] {
+            record.deliverables[index].asset_id = AssetId::parse(id).ok();
+        }
+        let before = record.clone();
+        record.set_plan(before.plan.clone().unwrap());
+        assert_eq!(record, before);
+        record.set_plan(plan(
+            &["a", "b"],
+            vec![Deliverable::Chapters, tags("ES"), tags("FR")],
+        ));
+        assert_eq!(record.next_work(), Some(1), "what was made is not made again");
+        let kinds: Vec<_> = record.deliverables.iter().map(|one| one.delivered_as).collect();
+        assert_eq!(
+            kinds,
+            [DeliveredAs::CuePoints, DeliveredAs::Tags, DeliveredAs::Tags]
+        );
+        let ids = record.deliverables.iter().map(|one| one.asset_id.is_some());
+        assert_eq!(
+            ids.collect::<Vec<_>>(),
+            [true, false, false],
+            "of another language"
+        );
+    }
+
+    #[test]
+    fn all_is_delivered_once_each_deliverable_is_ready() {
+        let mut record = planned(&["a"], vec![Deliverable::Chapters, Deliverable::Chapters]);
+        record.deliverables[0].ready = true;
+        assert!(!record.is_delivered());
+        record.deliverables[1].ready = true;
+        assert!(record.is_delivered());
+        let mut live = planned(&["live"], Vec::new());
+        assert!(!live.is_delivered(), "nothing is no delivery");
+        live.works[0].result = Some(result("captions"));
+        assert!(!live.is_delivered(), "it never was on air");
+        live.live = Some(LiveRecord {
+            on_air_epoch_s: Some(5),
+            ..LiveRecord::default()
+        });
+        assert!(live.is_delivered());
+        live.works[0].result = None;
+        assert!(!live.is_delivered(), "it is still on air");
+        live.works.clear();
+        assert!(!live.is_delivered(), "nobody worked on it");
+    }
+
+    #[test]
+    fn a_key_is_kept_alive_from_the_claim_to_the_end() {
+        let mut record = sample_record("9292".parse().unwrap());
+        let mut watched = |state, claimed_epoch_s| {
+            record.state = state;
+            record.claimed_epoch_s = claimed_epoch_s;
+            record.key_is_watched()
+        };
+        assert!(watched(TaskState::Running, Some(5)) && watched(TaskState::Parked, Some(5)));
+        assert!(!watched(TaskState::Parked, None), "an operator parked it before");
+        for state in [
+            TaskState::Kept,
+            TaskState::Queued,
+            TaskState::Delivered,
+            TaskState::Gone,
+        ] {
+            assert!(!watched(state, Some(5)), "{state:?}");
+        }
+    }
+
+    #[test]
+    fn a_deadline_counts_until_the_end() {
+        let mut record = sample_record("9292".parse().unwrap());
+        assert_eq!(record.deadline_epoch_s(), Some(1_850));
+        record.state = TaskState::Parked;
+        assert_eq!(record.deadline_epoch_s(), Some(1_850));
+        record.end(TaskState::Failed, 5, "refused");
+        assert_eq!(record.deadline_epoch_s(), None);
+    }
+
+    #[test]
+    fn a_parked_task_waits_for_a_function_that_may_still_work() {
+        let mut record = sample_record("9292".parse().unwrap());
+        record.parking.not_before_epoch_s = 900;
+        record.park_until(500);
+        assert_eq!(
+            (record.state, record.due()),
+            (TaskState::Parked, Some((Duty::Send, 900)))
+        );
+        record.park_until(1_000);
+        assert_eq!(record.due(), Some((Duty::Send, 1_000)));
+        record.parking.times = u32::MAX;
+        record.park(1_000, "kaltura is down");
+        assert_eq!(record.parking.times, u32::MAX);
+        assert_eq!(record.parking.until_epoch_s, 1_000 + PARK_LONGEST_S);
+    }
+
+    /// Once its data has gone, only engines that could not forget a job are told again.
+    #[test]
+    fn an_ended_task_is_swept_when_its_customer_wishes_and_again_for_its_engines() {
+        let mut record = planned(&["a"], Vec::new());
+        record.end(TaskState::Delivered, 500, "READY");
+        assert_eq!(record.due(), Some((Duty::Sweep, 500)), "once processed");
+        assert_eq!(record.ended_epoch_s, Some(500));
+        let report = DeletionReport {
+            at_epoch_s: 510,
+            objects: 3,
+            size_bytes: 5,
+        };
+        record.deleted = Some(report);
+        assert_eq!(record.due(), None);
+        record.forget_at_epoch_s = Some(900);
+        assert_eq!(record.due(), Some((Duty::Sweep, 900)));
+    }
+
+    #[test]
+    fn only_what_is_an_asset_has_a_status_and_a_mark() {
+        let kinds = [
+            DeliveredAs::Caption,
+            DeliveredAs::Flavor,
+            DeliveredAs::Attachment,
+            DeliveredAs::CuePoints,
+            DeliveredAs::Tags,
+        ];
+        assert_eq!(kinds.map(DeliveredAs::is_asset), [true, true, true, false, false]);
+        let cue_point = DeliverableRecord {
+            delivered_as: DeliveredAs::CuePoints,
+            asset_id: AssetId::parse("0_a").ok(),
+            ..DeliverableRecord::default()
+        };
+        assert_eq!(cue_point.of_former_life(), DeliverableRecord::default());
+        let record = sample_record("9292".parse().unwrap());
+        assert_eq!(record.mark(2), r#"{"reachTask":"9292","deliverable":2}"#);
     }
 }

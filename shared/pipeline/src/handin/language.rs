@@ -334,4 +334,62 @@ mod tests {
             prop_assert!(letters >= LEAST_LETTERS || found.is_none());
         }
     }
+
+    #[test]
+    fn letters_of_one_language_are_added_up() {
+        let mut shares = Shares {
+            letters: 400,
+            own: 40,
+            others: Vec::new(),
+        };
+        assert_eq!((shares.most_of_others(), shares.others_percent()), (None, 0));
+        for (lang, letters) in [(Lang::Spa, 100), (Lang::Deu, 120), (Lang::Spa, 100)] {
+            shares.add(lang, letters);
+        }
+        assert_eq!(shares.others, [(Lang::Spa, 200), (Lang::Deu, 120)]);
+        assert_eq!(shares.most_of_others(), Some(Lang::Spa));
+        assert_eq!((shares.own_percent(), shares.others_percent()), (10, 80));
+        let nothing = Shares {
+            letters: 0,
+            ..Shares { own: 0, ..shares }
+        };
+        assert_eq!(nothing.own_percent(), 0);
+    }
+
+    /// Whole lines make a piece, and what is too short for one goes with the piece before it.
+    #[test]
+    fn a_text_is_cut_into_pieces_of_enough_letters() {
+        let of = |lines: &[usize]| -> Vec<usize> {
+            let cues: Vec<Cue> = lines
+                .iter()
+                .map(|letters| Cue::new(0, 1, &"a".repeat(*letters)))
+                .collect();
+            pieces(&cues).iter().map(|(_, letters)| *letters).collect()
+        };
+        assert_eq!(of(&[]), [0; 0]);
+        assert_eq!(of(&[20]), [20], "all there is");
+        assert_eq!(of(&[150]), [150]);
+        assert_eq!(of(&[150, 150]), [150, 150]);
+        assert_eq!(of(&[100, 100, 100, 50]), [200, 150]);
+        assert_eq!(of(&[150, 149]), [299], "the rest goes with it");
+        assert_eq!(of(&[100, 60, 170, 30]), [160, 200]);
+        let cues = [Cue::new(0, 1, &"a".repeat(150)), Cue::new(1, 2, "end")];
+        assert_eq!(pieces(&cues)[0].0.trim_end().split(' ').next_back(), Some("end"));
+    }
+
+    #[test]
+    fn brackets_of_any_kind_are_left_out_and_unclosed_ones_to_the_end() {
+        assert_eq!(said("[Ana] (laughs) <i>Yes</i> {x}no").trim(), "Yes no");
+        assert_eq!(said("a (b [c] d) e"), "a  e");
+        assert_eq!(said("a] b [c"), "a b ");
+    }
+
+    #[test]
+    fn a_character_of_chinese_japanese_or_korean_weighs_three_letters() {
+        assert_eq!(
+            ['a', 'ü', 'я', 'א', '1', '.', ' '].map(weight),
+            [1, 1, 1, 1, 0, 0, 0]
+        );
+        assert_eq!(['水', 'か', '한'].map(weight), [3, 3, 3]);
+    }
 }

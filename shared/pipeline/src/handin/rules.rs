@@ -246,4 +246,29 @@ mod tests {
         );
         assert!(of("amr_nb", Some(12_000), 0.0).is_some());
     }
+
+    /// As much as a lossy track of 60 kbit/s has where it is not silent, within what encoders save.
+    #[test]
+    fn the_least_bit_rate_is_that_of_what_is_to_be_heard() {
+        let is_poor = |bps, silent_share| {
+            let facts = TrackFacts {
+                container: "mp4".to_owned(),
+                codec: "aac".to_owned(),
+                profile: None,
+                bit_rate_bps: Some(bps),
+                sample_rate_hz: 48_000,
+                channels: 1,
+                audio_tracks: 1,
+                duration_ms: 60_000,
+                loudness_lufs: Some(-20.0),
+                silent_share,
+            };
+            of_sound(&facts)
+                .first()
+                .is_some_and(|finding| finding.name == "TrackBitRate")
+        };
+        assert!(!is_poor(51_100, 0.0) && is_poor(50_900, 0.0));
+        assert!(!is_poor(25_600, 0.5) && is_poor(25_400, 0.5));
+        assert!(!is_poor(1, 1.0), "nothing is to be heard");
+    }
 }

@@ -448,3 +448,91 @@ async fn vacate(ctx: &Context, task_id: &TaskId, connection: &ConnectionId) -> R
     }
     Err(conflict(task_id))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::sample_stream_settings;
+
+    const NOW_EPOCH_S: u64 = 1_790_000_000;
+
+    /// A stream with three readers who have got nothing yet, `a` in place 1.
+    fn stream() -> LiveStream {
+        let task_id = TaskId::parse("9292").unwrap();
+        let mut stream = LiveStream::new(task_id, sample_stream_settings(), NOW_EPOCH_S);
+        stream.next_seq = 10;
+        for name in ["a", "b", "c"] {
+            stream.seat(&ConnectionId::new(name), NOW_EPOCH_S);
+        }
+        for place in &mut stream.places {
+            place.delivered_seq = 0;
+        }
+        stream
+    }
+
+    fn outcome(number: u32, connection: &str, sent_seq: Option<u64>, ending: Ending) -> Outcome {
+        Outcome {
+            number,
+            connection: ConnectionId::new(connection),
+            sent_seq,
+            ending,
+        }
+    }
+
+    #[test]
+    fn what_came_of_sending_is_written_down_for_its_reader_alone() {
+        let before = stream();
+        // Another has its place by now.
+        for (number, connection) in [(1, "b"), (4, "a")] {
+            let mut stream = before.clone();
+            note(
+                &mut stream,
+                &outcome(number, connection, Some(5), Ending::CutOff),
+                NOW_EPOCH_S,
+            );
+            assert_eq!(stream, before);
+        }
+        let mut stream = before.clone();
+        note(&mut stream, &outcome(2, "b", Some(5), Ending::Well), NOW_EPOCH_S);
+        assert_eq!(stream.places[1].delivered_seq, 5);
+        assert_eq!(
+            (&stream.places[0], &stream.places[2]),
+            (&before.places[0], &before.places[2])
+        );
+        note(
+            &mut stream,
+            &outcome(2, "b", Some(9), Ending::Closed),
+            NOW_EPOCH_S,
+        );
+        assert_eq!(
+            stream.places,
+            [before.places[0].clone(), before.places[2].clone()]
+        );
+    }
+
+    #[test]
+    fn who_is_gone_leaves_the_place_once_the_connection_can_have_been_made() {
+        let mut stream = stream();
+        note(&mut stream, &outcome(1, "a", None, Ending::Gone), NOW_EPOCH_S + 1);
+        assert!(stream.has(&ConnectionId::new("a")));
+        assert_eq!(stream.places[0].rests_until_epoch_s, NOW_EPOCH_S + 2);
+        note(
+            &mut stream,
+            &outcome(1, "a", Some(3), Ending::Gone),
+            NOW_EPOCH_S + 3,
+        );
+        assert!(!stream.has(&ConnectionId::new("a")));
+    }
+
+    #[test]
+    fn who_is_slow_rests_twice_as_long_each_time() {
+        let mut stream = stream();
+        for rests_s in [2, 4, 8, 16, 32, 32] {
+            note(&mut stream, &outcome(3, "c", None, Ending::Slow), NOW_EPOCH_S);
+            assert_eq!(stream.places[2].rests_until_epoch_s, NOW_EPOCH_S + rests_s);
+        }
+        assert_eq!(stream.places[2].strikes, 6);
+        note(&mut stream, &outcome(3, "c", None, Ending::CutOff), NOW_EPOCH_S);
+        assert!(!stream.has(&ConnectionId::new("c")));
+    }
+}

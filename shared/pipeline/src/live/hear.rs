@@ -219,11 +219,11 @@ mod tests {
         LiveStream::new(task_id, sample_stream_settings(), NOW_EPOCH_S)
     }
 
-    fn origin(pts_s: f64, after_s: f64) -> Option<Origin> {
-        Some(Origin {
+    fn origin(pts_s: f64, after_s: f64) -> Origin {
+        Origin {
             pts_s,
             epoch_s: FIRST_EPOCH_S + after_s,
-        })
+        }
     }
 
     /// The source's next post, of one word.
@@ -261,15 +261,15 @@ mod tests {
     #[test]
     fn a_publisher_that_comes_back_goes_on_in_the_streams_time() {
         let mut stream = stream();
-        let first = post(&stream, "main", origin(100.0, 0.0), (500, 900), 1_000);
+        let first = post(&stream, "main", Some(origin(100.0, 0.0)), (500, 900), 1_000);
         assert_eq!(times(&stream.hear(&first, NOW_EPOCH_S)), [(500, 900)]);
         // Told a little otherwise, it is the same.
-        let same = post(&stream, "main", origin(100.75, 0.5), (1_000, 1_500), 2_000);
+        let same = post(&stream, "main", Some(origin(100.75, 0.5)), (1_000, 1_500), 2_000);
         assert_eq!(times(&stream.hear(&same, NOW_EPOCH_S)), [(1_000, 1_500)]);
         assert_eq!(stream.marks.len(), 1);
         assert_eq!(stream.base(1_000), (100.0, FIRST_EPOCH_S));
         // A minute after the first: its pts is another one, and its times begin anew.
-        let back = post(&stream, "main", origin(5.0, 60.0), (250, 500), 750);
+        let back = post(&stream, "main", Some(origin(5.0, 60.0)), (250, 500), 750);
         assert_eq!(times(&stream.hear(&back, NOW_EPOCH_S)), [(60_250, 60_500)]);
         assert_eq!(stream.heard_until_ms, 60_750);
         assert_eq!(stream.base(59_999), (100.0, FIRST_EPOCH_S));
@@ -279,13 +279,16 @@ mod tests {
             stream.sources["main"],
             Source {
                 next_sequence: 4,
-                origin: origin(5.0, 60.0),
+                origin: Some(origin(5.0, 60.0)),
                 offset_ms: 60_000,
                 heard_until_ms: 60_750,
             }
         );
         // Only its pts is another one, or only its clock, and each by just as much as tells two apart.
-        for (told, at_ms) in [(origin(6.0, 60.0), 60_000), (origin(6.0, 61.0), 61_000)] {
+        for (told, at_ms) in [
+            (Some(origin(6.0, 60.0)), 60_000),
+            (Some(origin(6.0, 61.0)), 61_000),
+        ] {
             let marks = stream.marks.len();
             let again = post(&stream, "main", told, (9_000, 9_500), 9_500);
             assert_eq!(

@@ -260,6 +260,9 @@ pub(super) async fn first(
 mod tests {
     use super::*;
 
+    /// Makes a cue larger by so much than it may be.
+    type Change<'a> = &'a dyn Fn(&mut DraftCue, usize);
+
     fn cue(start_ms: u64, text: &str, speaker: Option<&str>) -> DraftCue {
         DraftCue {
             id: format!("c{start_ms}"),
@@ -324,5 +327,158 @@ mod tests {
         assert!(with(|written| written.cues[0].end_ms = u64::MAX).is_some());
         assert!(with(|written| written.note = Some("ü".repeat(5_001))).is_some());
         assert!(with(|written| written.cues = vec![cue(0, "", None); MOST_CUES + 1]).is_some());
+    }
+
+    fn refused(written: &Written) -> Option<String> {
+        let refused = written.within_limits().err()?;
+        assert_eq!(refused.name(), "BadRequest");
+        Some(refused.to_string())
+    }
+
+    /// The limits themselves are within: who counts to them has nothing refused.
+    #[test]
+    fn what_is_just_within_a_limit_is_taken_and_one_more_is_not() {
+        let of_cue = |change: &dyn Fn(&mut DraftCue, usize), more: usize| {
+            let mut written = Written {
+                cues: vec![cue(0, "Hello.", None), cue(1, "Hello.", None)],
+                note: None,
+            };
+            change(&mut written.cues[1], more);
+            refused(&written)
+        };
+        let latest = |cue: &mut DraftCue, more: usize| cue.end_ms = 360_000_000 + more as u64;
+        let latest_start = |cue: &mut DraftCue, more: usize| cue.start_ms = 360_000_000 + more as u64;
+        let id = |cue: &mut DraftCue, more: usize| cue.id = "ü".repeat(64 + more);
+        let text = |cue: &mut DraftCue, more: usize| cue.text = "ü".repeat(2_000 + more);
+        let speaker = |cue: &mut DraftCue, more: usize| cue.speaker = Some("ü".repeat(100 + more));
+        let changes: [(Change<'_>, &str); 5] = [
+            (&latest, "cue 2 is later than a hundred hours"),
+            (&latest_start, "cue 2 is later than a hundred hours"),
+            (&id, "the id of cue 2 has not 1 to 64 characters"),
+            (&text, "cue 2 has more than 2000 characters"),
+            (&speaker, "the speaker of cue 2 has more than 100 characters"),
+        ];
+        for (change, told) in changes {
+            assert_eq!(of_cue(change, 0), None, "{told}");
+            assert_eq!(of_cue(change, 1).as_deref(), Some(told));
+            assert_eq!(of_cue(change, 50).as_deref(), Some(told), "far beyond");
+        }
+        let of_note = |characters| {
+            refused(&Written {
+                cues: Vec::new(),
+                note: Some("ü".repeat(characters)),
+            })
+        };
+        assert_eq!(of_note(5_000), None);
+        for characters in [5_001, 5_002] {
+            assert_eq!(
+                of_note(characters).as_deref(),
+                Some("a note has 5000 characters at most")
+            );
+        }
+        let of_cues = |count| {
+            refused(&Written {
+                cues: vec![cue(0, "", None); count],
+                note: None,
+            })
+        };
+        assert_eq!(of_cues(MOST_CUES), None);
+        for count in [MOST_CUES + 1, MOST_CUES + 2] {
+            assert_eq!(of_cues(count).as_deref(), Some("a draft has 20000 cues at most"));
+        }
+    }
+
+    #[test]
+    fn a_cue_has_an_id_of_its_place_and_keeps_its_time_and_lines() {
+        let cues = [Cue::new(100, 900, "One\ntwo."), Cue::new(1_000, 1_900, "Three.")];
+        let drafted = of_cues(&cues);
+        let told: Vec<_> = drafted
+            .iter()
+            .map(|cue| (cue.id.as_str(), cue.start_ms, cue.end_ms, cue.text.as_str()))
+            .collect();
+        assert_eq!(
+            told,
+            [("c1", 100, 900, "One\ntwo."), ("c2", 1_000, 1_900, "Three.")]
+        );
+        assert_eq!(to_cues(&drafted, true, true), cues, "and back");
+    }
+
+    /// Cues that begin at once stand in the order of their ends, whatever order they were written in.
+    #[test]
+    fn what_is_handed_in_is_by_time_and_without_blanks_around() {
+        let mut written = vec![
+            cue(500, " Late. ", None),
+            cue(0, "Long.", None),
+            cue(0, "Short.", None),
+        ];
+        written[1].end_ms = 400;
+        written[2].end_ms = 300;
+        let cues = to_cues(&written, true, true);
+        let told: Vec<_> = cues
+            .iter()
+            .map(|cue| (cue.start_ms, cue.end_ms, cue.text()))
+            .collect();
+        let expected = [(0, 300, "Short."), (0, 400, "Long."), (500, 1_400, "Late.")];
+        assert_eq!(
+            told,
+            expected.map(|(start, end, text)| (start, end, text.to_owned()))
+        );
+    }
+
+    #[test]
+    fn a_speaker_is_told_once_and_neither_of_a_blank_cue_nor_twice() {
+        let handed_in = |written: &[DraftCue], labels, marks| {
+            let cues = to_cues(written, labels, marks);
+            cues.iter().map(Cue::text).collect::<Vec<_>>()
+        };
+        let written = [
+            cue(0, "Hello.", Some("Ana")),
+            cue(1_000, ">> Hi.", Some("Ben")),
+            cue(2_000, "How are you?", Some("  ")),
+            cue(3_000, " ", Some("Ana")),
+            cue(4_000, "Fine.", Some("Ben")),
+        ];
+        assert_eq!(
+            handed_in(&written, false, true),
+            ["Hello.", ">> Hi.", "How are you?", "", ">> Fine."],
+            "a mark that was typed is enough"
+        );
+        assert_eq!(
+            handed_in(&written[1..3], true, false),
+            ["[Ben] >> Hi.", "How are you?"]
+        );
+        assert_eq!(
+            handed_in(&written[3..], true, true),
+            ["", ">> [Ben] Fine."],
+            "nothing is said of nothing"
+        );
+    }
+
+    #[test]
+    fn a_draft_is_its_orders_and_comes_back_as_it_was_saved() {
+        let mut record = crate::memory::sample_record("9292".parse().unwrap());
+        let key = key_of(&record);
+        assert_eq!(key, "drafts/9292/draft.json");
+        record.attempt = 2;
+        assert_eq!(key_of(&record), key, "people don't begin again");
+        let saved = SavedDraft {
+            written: Written {
+                cues: vec![cue(0, "Hello.", Some("Ana"))],
+                note: Some("Who is the second voice?".to_owned()),
+            },
+            saved_epoch_s: 77,
+            saved_by: "Ana".to_owned(),
+        };
+        let json = saved.to_json().unwrap();
+        assert_eq!(SavedDraft::from_json(&key, &json).unwrap(), saved);
+        let error = SavedDraft::from_json(&key, b"{").unwrap_err();
+        assert_eq!(error.name(), "RecordUnreadable");
+        assert!(error.to_string().contains(&key), "{error}");
+    }
+
+    #[test]
+    fn an_origin_has_its_name() {
+        let origins = [Origin::Saved, Origin::Machine, Origin::Source, Origin::Empty];
+        assert_eq!(origins.map(Origin::name), ["saved", "machine", "source", "empty"]);
     }
 }

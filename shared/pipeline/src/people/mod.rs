@@ -52,6 +52,10 @@ pub fn deliverable_name(handover: Handover) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use engines::Handover;
+    use kaltura::ServiceFeature;
+
+    use super::{deliverable_name, service_name};
     use crate::conformance;
     use crate::memory::{MemoryObjects, MemoryTable};
 
@@ -64,5 +68,36 @@ mod tests {
         conformance::shared_objects(&MemoryObjects::default())
             .await
             .unwrap();
+    }
+
+    /// Groups are named by them, and the page and its addresses.
+    #[test]
+    fn services_and_deliverables_have_the_names_of_groups() {
+        let services = (1..=12).filter_map(|number| {
+            let name = service_name(ServiceFeature::from(number))?;
+            Some(format!("{number} {name}"))
+        });
+        assert_eq!(
+            services.collect::<Vec<_>>(),
+            [
+                "1 captions",
+                "2 translation",
+                "3 alignment",
+                "4 audio-description",
+                "5 chaptering",
+                "7 dubbing",
+                "9 extended-audio-description",
+            ]
+        );
+        let deliverables = [
+            Handover::Captions,
+            Handover::Script,
+            Handover::Sound,
+            Handover::Chapters,
+        ];
+        assert_eq!(
+            deliverables.map(deliverable_name),
+            ["captions", "script", "sound", "chapters"]
+        );
     }
 }

@@ -206,4 +206,52 @@ mod tests {
             prop_assert!(!covers(&more, &tag));
         }
     }
+
+    #[test]
+    fn a_person_has_the_services_and_languages_that_their_groups_name() {
+        let ana = person(&[
+            "service.any",
+            "language.en",
+            "cooks",
+            "language.pt-BR",
+            "service.dubbing",
+        ]);
+        assert_eq!(ana.services(), ["any", "dubbing"]);
+        assert_eq!(ana.languages(), ["en", "pt-BR"]);
+        assert_eq!((ana.id.as_str(), ana.id.to_string()), ("ana", "ana".to_owned()));
+    }
+
+    /// The page and its clients go by the names.
+    #[test]
+    fn each_refusal_has_its_name_and_says_what_is_wrong() {
+        let hold = Hold {
+            person: PersonId::new("ben"),
+            name: "Ben".to_owned(),
+            since_epoch_s: 1,
+            until_epoch_s: 2,
+        };
+        let lacks = "language.en".to_owned();
+        let refused = [
+            Refused::NotFound,
+            Refused::NothingThere("media"),
+            Refused::NotYours { lacks },
+            Refused::HeldByAnother(hold),
+            Refused::NotHeld,
+            Refused::Ended(Ended::HandedIn),
+            Refused::BadRequest("no such thing".to_owned()),
+        ];
+        let told = refused.map(|refused| format!("{}: {refused}", refused.name()));
+        assert_eq!(
+            told,
+            [
+                "NotFound: there is no such order",
+                "NotFound: the order has no media",
+                "NotYours: your groups lack language.en",
+                "HeldByAnother: Ben holds this order",
+                "NotHeld: this order must be taken first",
+                "HandedIn: this order was handed in and goes on by itself",
+                "BadRequest: no such thing",
+            ]
+        );
+    }
 }

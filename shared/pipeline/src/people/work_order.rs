@@ -171,7 +171,163 @@ fn accepts(plan: &Plan, handover: Handover) -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::turn_around;
+    use kaltura::CatalogLanguage;
+
+    use super::*;
+    use crate::memory::{sample_order, sample_people_record};
+    use crate::people::{PersonId, SUPERVISOR};
+    use crate::plan::{SoundTrack, TranscriptForm};
+
+    fn person(name: &str, groups: &[&str]) -> Person {
+        Person {
+            id: PersonId::new(name.to_lowercase()),
+            name: name.to_owned(),
+            groups: groups.iter().map(|&group| group.to_owned()).collect(),
+        }
+    }
+
+    /// Of an order that is Ana's from 100 to 200.
+    fn seen(who: &Person, now_epoch_s: u64) -> WorkOrder {
+        let mut record = sample_people_record(&"9292".parse().unwrap());
+        record.people.take(&person("Ana", &[]), 200, 100).unwrap();
+        WorkOrder::new(&record, &sample_order(None), who, now_epoch_s).unwrap()
+    }
+
+    #[test]
+    fn what_a_person_may_do_is_by_who_holds_it() {
+        let can = |who: &Person, now_epoch_s| seen(who, now_epoch_s).can;
+        let (ana, ben) = (person("Ana", &[]), person("Ben", &["service.any"]));
+        let sue = person("Sue", &[SUPERVISOR]);
+        assert_eq!(can(&ana, 199), ["work", "extend", "release", "reject"]);
+        assert_eq!(can(&ben, 199), [""; 0]);
+        assert_eq!(can(&sue, 199), ["extend", "release", "reject", "end"]);
+        for who in [&ana, &ben] {
+            assert_eq!(can(who, 200), ["take"], "its time is over");
+        }
+        assert_eq!(can(&sue, 200), ["take", "end"]);
+        let ana = person("Ana", &[SUPERVISOR]);
+        assert_eq!(can(&ana, 199), ["work", "extend", "release", "reject", "end"]);
+    }
+
+    #[test]
+    fn an_order_is_seen_whole_with_who_holds_it_now() {
+        let ben = person("Ben", &[]);
+        let order = seen(&ben, 199);
+        assert_eq!(order.holder.map(|hold| hold.name).as_deref(), Some("Ana"));
+        assert_eq!(order.summary.task_id.as_str(), "9292");
+        assert_eq!(order.notes.as_deref(), Some("Dr. Mueller speaks <b>first</b>."));
+        assert_eq!(order.dictionary, ["Kaltura"]);
+        assert_eq!(
+            (order.turn_around_s, order.turn_around.as_str()),
+            (Some(86_400), "1 day")
+        );
+        assert_eq!(order.rules.style.max_characters_per_line, 42);
+        assert_eq!(order.acts.len(), 1);
+        assert_eq!(seen(&ben, 200).holder, None, "its time is over");
+    }
+
+    #[test]
+    fn notes_of_blanks_are_none_and_flavor_params_of_nothing_neither() {
+        let record = sample_people_record(&"9292".parse().unwrap());
+        let with = |notes: &str, id| {
+            let order = Order {
+                notes: Some(notes.to_owned()),
+                flavor_params_ids: vec![5, 3],
+                flavor_params_id: id,
+                clear_audio_flavor_params_id: id,
+                ..sample_order(None)
+            };
+            let seen = WorkOrder::new(&record, &order, &person("Ben", &[]), 1).unwrap();
+            assert_eq!(seen.flavors.media, [5, 3], "in the customer's order");
+            (seen.notes, seen.flavors.track, seen.flavors.clear)
+        };
+        assert_eq!(with(" \n", Some(0)), (None, None, None));
+        assert_eq!(with("-", Some(1)), (Some("-".to_owned()), Some(1), Some(1)));
+    }
+
+    #[test]
+    fn an_order_that_does_not_wait_is_not_seen() {
+        let mut record = sample_people_record(&"9292".parse().unwrap());
+        record.state = crate::record::TaskState::Gone;
+        let refused = WorkOrder::new(&record, &sample_order(None), &person("Ben", &[]), 1).unwrap_err();
+        assert_eq!(refused.name(), "Withdrawn");
+    }
+
+    fn caption(format: CaptionFormat, is_description: bool) -> Deliverable {
+        Deliverable::Caption {
+            format,
+            language: english(),
+            label: "English".to_owned(),
+            is_default: true,
+            is_description,
+        }
+    }
+
+    fn english() -> kaltura::AssetLanguage {
+        CatalogLanguage::from("English").asset_language().unwrap()
+    }
+
+    /// The output format and what may be handed in of an order with these deliverables.
+    fn of_deliverables(
+        handover: Handover,
+        deliverables: Vec<Deliverable>,
+    ) -> (Option<CaptionFormat>, Vec<&'static str>) {
+        let mut record = sample_people_record(&"9292".parse().unwrap());
+        let mut plan = record.plan.clone().unwrap();
+        plan.works[0].handover = Some(handover);
+        plan.deliverables = deliverables;
+        record.plan = Some(plan);
+        let order = WorkOrder::new(&record, &sample_order(None), &person("Ben", &[]), 1).unwrap();
+        (order.output_format, order.accepts)
+    }
+
+    #[test]
+    fn what_may_be_handed_in_is_by_what_becomes_of_it() {
+        let title = "Extended Audio Description".to_owned();
+        let track = Deliverable::Sound {
+            track: SoundTrack::Described,
+            flavor_params_id: 301,
+            language: english(),
+            label: "English".to_owned(),
+            is_default: false,
+        };
+        let transcript = Deliverable::Transcript {
+            form: TranscriptForm::Text,
+            language: english(),
+            title: "English transcript".to_owned(),
+        };
+        let sound = ["wav", "flac", "m4a", "mp4", "mp3", "ogg", "opus"];
+        assert_eq!(
+            of_deliverables(
+                Handover::Captions,
+                vec![transcript, caption(CaptionFormat::Dfxp, false)]
+            ),
+            (Some(CaptionFormat::Dfxp), vec!["cues", "srt", "vtt", "dfxp"])
+        );
+        assert_eq!(
+            of_deliverables(Handover::Sound, vec![track.clone()]),
+            (None, sound.to_vec())
+        );
+        assert_eq!(
+            of_deliverables(Handover::Script, vec![track]),
+            (None, [&["cues", "vtt", "srt", "dfxp"], sound.as_slice()].concat()),
+            "a voice speaks it, or it is the track"
+        );
+        for description in [
+            Deliverable::Description { title },
+            caption(CaptionFormat::Vtt, true),
+        ] {
+            assert_eq!(
+                of_deliverables(Handover::Script, vec![description]),
+                (Some(CaptionFormat::Vtt), vec!["cues", "vtt"]),
+                "the player reads it as it is"
+            );
+        }
+        assert_eq!(
+            of_deliverables(Handover::Chapters, vec![Deliverable::Chapters]),
+            (None, vec!["cues", "vtt"])
+        );
+    }
 
     #[test]
     fn a_turn_around_time_is_seconds_or_one_of_kalturas_names() {
@@ -182,6 +338,15 @@ mod tests {
         assert_eq!(told(2), (None, "2 business days".to_owned()));
         assert_eq!(told(10), (None, "10 business days".to_owned()));
         assert_eq!(told(-1), (None, "best effort".to_owned()));
+        assert_eq!(told(0), (None, "immediate".to_owned()));
+        assert_eq!(told(1), (None, "1 business day".to_owned()));
+        assert_eq!(told(7), (None, "7 business days".to_owned()));
+        assert_eq!(told(8), (Some(8), "8 seconds".to_owned()));
+        assert_eq!(told(-2), (None, "not told".to_owned()));
+        assert_eq!(told(60), (Some(60), "1 minute".to_owned()));
+        assert_eq!(told(3_661), (Some(3_661), "3661 seconds".to_owned()));
+        assert_eq!(told(172_800), (Some(172_800), "2 days".to_owned()));
+        assert_eq!(told(90_000), (Some(90_000), "25 hours".to_owned()));
         assert_eq!(turn_around(None).1, "not told");
     }
 }

@@ -668,3 +668,164 @@ pub(super) fn next_look_in_s(record: &TaskRecord, grace_s: u64, now_epoch_s: u64
             .max(1),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::sample_record;
+    use crate::record::WorkRecord;
+
+    const MINUTE_S: u64 = 60;
+    const HOUR_S: u64 = 60 * MINUTE_S;
+    /// Of the event of these tests, which lasts an hour.
+    const START_EPOCH_S: u64 = 1_700_000_000;
+    const END_EPOCH_S: u64 = START_EPOCH_S + HOUR_S;
+
+    fn event() -> LiveEvent {
+        LiveEvent {
+            event_id: 7.into(),
+            start_epoch_s: START_EPOCH_S,
+            end_epoch_s: END_EPOCH_S,
+        }
+    }
+
+    /// An order that waits for the event.
+    fn waiting() -> TaskRecord {
+        let mut record = sample_record("9292".parse().unwrap());
+        record.works = vec![WorkRecord::default()];
+        record.live = Some(LiveRecord {
+            event: Some(event()),
+            ..LiveRecord::default()
+        });
+        record
+    }
+
+    #[test]
+    fn the_next_look_is_when_something_may_have_come_of_the_event() {
+        let grace_s = 30 * MINUTE_S;
+        let next_at = |now_epoch_s| next_look_in_s(&waiting(), grace_s, now_epoch_s).unwrap();
+        // Far from it each hour, and from an hour before it each ten minutes.
+        assert_eq!(next_at(START_EPOCH_S - 100 * HOUR_S), HOUR_S);
+        assert_eq!(next_at(START_EPOCH_S - HOUR_S - HOUR_S), HOUR_S);
+        assert_eq!(next_at(START_EPOCH_S - HOUR_S - 20 * MINUTE_S), 20 * MINUTE_S);
+        assert_eq!(next_at(START_EPOCH_S - HOUR_S - 1), 1);
+        assert_eq!(next_at(START_EPOCH_S - HOUR_S), 10 * MINUTE_S);
+        assert_eq!(next_at(START_EPOCH_S + HOUR_S / 2), 10 * MINUTE_S);
+        // When its stream is to end: the end of the grace, and that of an event that was never on air.
+        assert_eq!(next_at(END_EPOCH_S + 22 * MINUTE_S), 8 * MINUTE_S);
+        assert_eq!(next_at(END_EPOCH_S + grace_s - 1), 1);
+        assert_eq!(next_at(END_EPOCH_S + grace_s), 10 * MINUTE_S);
+        assert_eq!(next_at(END_EPOCH_S + 55 * MINUTE_S), 5 * MINUTE_S);
+        assert_eq!(next_at(END_EPOCH_S + EVENT_OVER_AFTER_S), 10 * MINUTE_S);
+    }
+
+    #[test]
+    fn an_order_is_not_looked_at_for_an_event_that_it_has_not_or_is_done_with() {
+        let next = |record: &TaskRecord| next_look_in_s(record, 0, START_EPOCH_S);
+        assert!(next(&waiting()).is_some());
+        let mut done = waiting();
+        done.works[0].skipped = Some("the event is over".to_owned());
+        assert_eq!(next(&done), None);
+        let mut without = waiting();
+        without.live = Some(LiveRecord::default());
+        assert_eq!(next(&without), None);
+        without.live = None;
+        assert_eq!(next(&without), None);
+    }
+
+    /// The event as Kaltura tells it, with these seconds before and after it in the feature of that name.
+    fn told(feature: &str, before_s: Option<i64>, after_s: Option<i64>) -> ScheduleEvent {
+        kaltura::FromJson::from_json(serde_json::json!({
+            "objectType": "KalturaLiveStreamScheduleEvent",
+            "id": 7,
+            "startDate": START_EPOCH_S + 5 * HOUR_S,
+            "endDate": END_EPOCH_S + 5 * HOUR_S,
+            "liveFeatures": [
+                { "objectType": "KalturaLiveCaptionFeature", "systemName": "of-another", "preStartTime": 9_999 },
+                {
+                    "objectType": "KalturaLiveCaptionFeature",
+                    "systemName": feature,
+                    "preStartTime": before_s,
+                    "postEndTime": after_s,
+                },
+            ],
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn captions_are_wanted_from_before_the_event_until_after_it_as_its_feature_says() {
+        let (start_epoch_s, end_epoch_s) = (START_EPOCH_S + 5 * HOUR_S, END_EPOCH_S + 5 * HOUR_S);
+        let times = |before_s, after_s| {
+            let event = times_of(&told("ours", before_s, after_s), "ours", &event());
+            assert_eq!(event.event_id, 7.into());
+            (event.start_epoch_s, event.end_epoch_s)
+        };
+        assert_eq!(times(None, None), (start_epoch_s, end_epoch_s));
+        assert_eq!(
+            times(Some(300), Some(600)),
+            (start_epoch_s - 300, end_epoch_s + 600)
+        );
+        assert_eq!(
+            times(Some(-300), Some(-600)),
+            (start_epoch_s + 300, end_epoch_s - 600)
+        );
+        // Without a feature of the task's own, the times that it was ordered with hold.
+        assert_eq!(
+            times_of(&told("of-a-third", Some(300), None), "ours", &event()),
+            event()
+        );
+        let mut without_end = told("ours", Some(300), Some(600));
+        without_end.end_date_epoch_s = None;
+        assert_eq!(times_of(&without_end, "ours", &event()), event());
+    }
+
+    #[test]
+    fn an_order_is_taken_until_its_event_ends_and_one_that_is_ready_for_an_hour_more() {
+        let is_over =
+            |record: &TaskRecord, now_epoch_s| check_not_over(record, &event(), now_epoch_s).is_err();
+        let mut record = waiting();
+        assert!(!is_over(&record, END_EPOCH_S - 1));
+        assert!(is_over(&record, END_EPOCH_S));
+        record.live.as_mut().unwrap().provisioned_in = Some(1);
+        assert!(
+            !is_over(&record, END_EPOCH_S + EVENT_OVER_AFTER_S - 1),
+            "it may begin late"
+        );
+        assert!(is_over(&record, END_EPOCH_S + EVENT_OVER_AFTER_S));
+        record.live.as_mut().unwrap().on_air_epoch_s = Some(START_EPOCH_S);
+        assert!(!is_over(&record, u64::MAX), "what was on air was delivered");
+    }
+
+    #[test]
+    fn an_order_can_fail_until_its_event_was_on_air_and_is_over() {
+        let mut record = waiting();
+        assert!(!was_delivered_on_air(&record));
+        record.live.as_mut().unwrap().on_air_epoch_s = Some(START_EPOCH_S);
+        assert!(!was_delivered_on_air(&record), "it is on air");
+        record.works[0].skipped = Some("its work is done".to_owned());
+        assert!(was_delivered_on_air(&record));
+        record.fail_text = Some("An operator fails it.".to_owned());
+        assert!(!was_delivered_on_air(&record), "an operator may all the same");
+        let mut never_on_air = waiting();
+        never_on_air.works[0].skipped = record.works[0].skipped.clone();
+        assert!(!was_delivered_on_air(&never_on_air));
+    }
+
+    #[test]
+    fn a_stream_was_heard_where_a_caption_went_to_a_reader() {
+        let stream = |first_caption_epoch_s, next_place| {
+            let settings = crate::memory::sample_stream_settings();
+            let mut stream = LiveStream::new("9292".parse().unwrap(), settings, START_EPOCH_S);
+            stream.first_caption_epoch_s = first_caption_epoch_s;
+            stream.next_place = next_place;
+            stream
+        };
+        assert!(had_captions_and_readers(&stream(Some(START_EPOCH_S), 2)));
+        assert!(
+            !had_captions_and_readers(&stream(Some(START_EPOCH_S), 1)),
+            "nobody listened"
+        );
+        assert!(!had_captions_and_readers(&stream(None, 2)), "nothing was said");
+    }
+}

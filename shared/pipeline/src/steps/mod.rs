@@ -389,6 +389,48 @@ mod tests {
     }
 
     #[test]
+    fn an_executions_input_says_task_and_attempt() {
+        let input = StepInput {
+            task_id: "9292".parse().unwrap(),
+            attempt: 3,
+        };
+        let json: serde_json::Value = serde_json::from_str(&input.to_json()).unwrap();
+        assert_eq!(json, serde_json::json!({ "task_id": "9292", "attempt": 3 }));
+        assert_eq!(
+            serde_json::from_str::<StepInput>(&input.to_json()).unwrap(),
+            input
+        );
+    }
+
+    /// It may begin late: an hour is allowed for that, to the second.
+    #[test]
+    fn an_event_is_over_an_hour_after_its_end() {
+        let over_at = |ends: serde_json::Value, now_epoch_s| {
+            let task = serde_json::json!({
+                "objectType": "KalturaEntryVendorTask",
+                "id": 1,
+                "partnerId": 110,
+                "taskJobData": { "objectType": "KalturaScheduledVendorTaskData", "endDate": ends },
+            });
+            let task: EntryVendorTask = kaltura::FromJson::from_json(task).unwrap();
+            event_over_since(&task, now_epoch_s)
+        };
+        let ends_epoch_s = 1_700_000_000;
+        let ends = serde_json::json!(ends_epoch_s);
+        assert_eq!(over_at(ends.clone(), ends_epoch_s), None);
+        assert_eq!(over_at(ends.clone(), ends_epoch_s + EVENT_OVER_AFTER_S - 1), None);
+        assert_eq!(
+            over_at(ends, ends_epoch_s + EVENT_OVER_AFTER_S),
+            Some(ends_epoch_s)
+        );
+        assert_eq!(
+            over_at(serde_json::Value::Null, u64::MAX),
+            None,
+            "no end, no event"
+        );
+    }
+
+    #[test]
     fn a_key_that_tells_nothing_lives_a_week_or_twice_the_turn_around() {
         const DAY_S: u64 = 86_400;
         let expires_after_s = |turn_around_time| {

@@ -491,3 +491,85 @@ fn live_record(job: &EntryVendorTask) -> Option<LiveRecord> {
         ..LiveRecord::default()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(fields: &serde_json::Value) -> EntryVendorTask {
+        let mut job = serde_json::json!({
+            "objectType": "KalturaEntryVendorTask",
+            "id": 9292,
+            "partnerId": 110,
+            "serviceFeature": 1,
+            "serviceType": 2,
+        });
+        for (name, value) in fields.as_object().unwrap() {
+            job[name] = value.clone();
+        }
+        kaltura::FromJson::from_json(job).unwrap()
+    }
+
+    /// The time that it became PENDING is what tells a reset from the order itself.
+    #[test]
+    fn a_job_that_tells_no_queue_time_has_that_of_its_creation() {
+        let times = |fields: &serde_json::Value| {
+            let record = record_of(&job(fields), 900);
+            (
+                record.created_epoch_s,
+                record.queue_time_epoch_s,
+                record.kept_epoch_s,
+            )
+        };
+        let told = serde_json::json!({ "createdAt": 500, "queueTime": 700 });
+        assert_eq!(times(&told), (500, 700, 900));
+        assert_eq!(times(&serde_json::json!({ "createdAt": 500 })), (500, 500, 900));
+        assert_eq!(times(&serde_json::json!({})), (900, 900, 900));
+    }
+
+    #[test]
+    fn a_job_is_kept_as_the_first_attempt_of_what_was_ordered() {
+        let fields = serde_json::json!({
+            "entryId": "0_o2z3458w",
+            "createdAt": 500,
+            "expectedFinishTime": 2_300,
+            "turnAroundTime": 1_800,
+            "accessKey": "tells nothing",
+        });
+        let record = record_of(&job(&fields), 900);
+        assert_eq!(
+            (record.state, record.attempt, record.version),
+            (TaskState::Kept, 1, 1)
+        );
+        assert_eq!((record.service_feature, record.service_type), (1, 2));
+        assert_eq!(record.partner_id, PartnerId::from(110));
+        assert_eq!(record.expected_finish_epoch_s, Some(2_300));
+        assert_eq!(record.key_expires_epoch_s, 500 + 7 * 24 * 60 * 60);
+        assert_eq!(record.stage(), Some(Stage::Waiting));
+        assert!(record.live.is_none(), "captions of recorded media");
+        assert_eq!(record.history[0].what, "kept");
+    }
+
+    #[test]
+    fn a_live_order_waits_for_its_event_whether_the_job_tells_of_it_or_not() {
+        let data = serde_json::json!({
+            "objectType": "KalturaScheduledVendorTaskData",
+            "startDate": 1_000,
+            "endDate": 4_600,
+            "scheduledEventId": 7,
+        });
+        for service_feature in LIVE_SERVICES {
+            let fields = serde_json::json!({ "serviceFeature": service_feature, "taskJobData": data });
+            let record = record_of(&job(&fields), 900);
+            assert_eq!(record.stage(), Some(Stage::WaitingForEvent));
+            let event = record.live.unwrap().event.unwrap();
+            assert_eq!((event.start_epoch_s, event.end_epoch_s), (1_000, 4_600));
+            let record = record_of(
+                &job(&serde_json::json!({ "serviceFeature": service_feature })),
+                900,
+            );
+            assert_eq!(record.stage(), Some(Stage::WaitingForEvent));
+            assert_eq!(record.live.unwrap().event, None);
+        }
+    }
+}

@@ -91,6 +91,9 @@ async fn words_out_of_order_are_put_right_within_a_post_and_late_ones_stand_wher
     let messages = heard(&world, &reader);
     assert_eq!(texts(&messages), ["one two three four five.", "late."]);
     assert!(messages[1]["start"].as_f64() >= messages[0]["end"].as_f64());
+    // Each post tells of its own late words.
+    let on_time = take(&world.ctx, &task_id, &words("main", 5, 21_000, "on time.")).await;
+    assert_eq!(on_time.late_words, 0);
 }
 
 #[tokio::test]

@@ -465,3 +465,109 @@ async fn a_bad_job_in_a_page_does_not_hide_the_others() {
     let report = world.poll().await;
     assert_eq!(report.kept, 2, "an id beyond 2^53 is an id like others");
 }
+
+/// A job that can't be read is counted, so that somebody looks, and what stands beside it in the page is kept.
+#[test]
+fn a_job_that_can_not_be_read_is_told_and_hides_no_other() {
+    for is_bad in [true, false] {
+        let (report, told) = step_world::told(async {
+            let world = World::with_answers("getJobs", move |answer| {
+                if is_bad && let Some(job) = answer["objects"].get_mut(0) {
+                    job["partnerId"] = serde_json::json!("of no account");
+                }
+            })
+            .await;
+            world.place(order()).await;
+            world.place(order()).await;
+            world.poll().await
+        });
+        let unreadable = usize::from(is_bad);
+        assert_eq!(
+            (report.listed, report.unreadable, report.kept),
+            (2, unreadable, 2 - unreadable)
+        );
+        let counted = told.counted.get("TasksLeftAlone").copied();
+        assert_eq!(counted, is_bad.then_some(1));
+    }
+}
+
+/// That the customer's own text is not there is his to know. That Kaltura gives no answer is not.
+#[tokio::test]
+async fn a_text_that_is_not_there_is_a_clear_error_and_no_answer_is_none() {
+    let captions = {
+        let mut order = crate::services::of_service(3);
+        order.entry.captions = vec![crate::services::good_captions()];
+        order
+    };
+    for (order, service, action, code) in [
+        (
+            crate::services::alignment(),
+            "attachment_attachmentasset",
+            "getUrl",
+            "ATTACHMENT_ASSET_ID_NOT_FOUND",
+        ),
+        (
+            captions,
+            "caption_captionasset",
+            "get",
+            "CAPTION_ASSET_ID_NOT_FOUND",
+        ),
+    ] {
+        let world = World::of_every_service(&[]).await;
+        let input = world.begin(order).await;
+        let down = Fault::new(FaultEffect::Api {
+            code: "ACTION_BLOCKED".into(),
+            message: String::new(),
+        });
+        world.sim.faults(vec![down.on(service, action)]);
+        let error = fetch::run(&world.ctx, &input).await.unwrap_err();
+        assert_eq!(error.class(), Class::Retryable, "{error}");
+        world.sim.clear_faults();
+        let gone = Fault::new(FaultEffect::Api {
+            code: code.into(),
+            message: String::new(),
+        });
+        world.sim.faults(vec![gone.on(service, action)]);
+        world.run_to_the_end(&input).await;
+        let report = world.report(&input.task_id);
+        assert_eq!((report.status, report.refunded), (6, true), "{code}");
+        assert!(told(&report).contains("exist"), "{}", told(&report));
+        let failure = world.record(&input.task_id).await.failure.unwrap();
+        assert_eq!(failure.name, "SourceUnusable");
+    }
+}
+
+/// A state machine that comes to the work without the media is at fault, and no customer is refunded for that.
+#[tokio::test]
+async fn no_engine_is_asked_for_work_on_media_that_is_not_there() {
+    let world = World::new().await;
+    let input = world.begin(order()).await;
+    let error = world.work(&input, "a-token").await.unwrap_err();
+    assert_eq!((error.class(), error.name()), (Class::Fault, "OutOfOrder"));
+    assert!(error.to_string().contains("media"), "{error}");
+    assert!(world.engine.asked.lock().unwrap().is_empty());
+    fetch::run(&world.ctx, &input).await.unwrap();
+    world.work(&input, "a-token").await.unwrap();
+    assert_eq!(world.engine.asked.lock().unwrap().len(), 1);
+}
+
+/// The vendor reads in the record how sure the engine was.
+#[tokio::test]
+async fn another_language_is_noted_with_how_sure_the_engine_was() {
+    let (world, amazon) = World::with_amazon_for_every_service(engines::aws::AwsConfig {
+        language_check: vec!["es-US".to_owned()],
+        ..engines::aws::AwsConfig::default()
+    })
+    .await;
+    let input = world.begin(order()).await;
+    fetch::run(&world.ctx, &input).await.unwrap();
+    world.work(&input, "the-token").await.unwrap();
+    amazon.job_heard("es-US", 0.875);
+    let job = engines::JobId::named(format!("reach-{}-1-recognise", input.task_id));
+    pipeline::steps::complete::run(&world.ctx, &job)
+        .await
+        .unwrap_err();
+    let failure = world.record(&input.task_id).await.failure.unwrap();
+    assert_eq!(failure.name, "LanguageMismatch");
+    assert!(failure.detail.contains("(87 %)"), "{}", failure.detail);
+}

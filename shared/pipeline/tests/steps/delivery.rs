@@ -475,3 +475,129 @@ async fn captions_keep_to_the_profiles_line_length() {
         "{cues:?}"
     );
 }
+
+/// The server refuses offsets from 10,000 on, and what leaves PENDING meanwhile moves all that stand behind it: so a page begins by
+/// the time at which the last one ended.
+#[tokio::test]
+async fn a_page_begins_by_time_and_not_by_number() {
+    let world = World::new().await;
+    let begins = world.sim.now_ms() / 1_000 - 10_000;
+    for n in 0..1_010_i64 {
+        let mut request = order();
+        request.created_at_epoch_s = Some(begins + n);
+        request.entry.media = None;
+        world.place(request).await;
+    }
+    assert_eq!(world.poll().await.kept, 1_010);
+    let calls = world.sim.calls();
+    let pages: Vec<_> = calls
+        .iter()
+        .filter(|call| call.action == "getJobs")
+        .map(|call| {
+            let number = |value: &serde_json::Value| {
+                let text = value.as_str().and_then(|text| text.parse::<i64>().ok());
+                value.as_i64().or(text)
+            };
+            (
+                number(&call.params["filter"]["createdAtGreaterThanOrEqual"]).map(|at| at - begins),
+                number(&call.params["pager"]["pageIndex"]),
+            )
+        })
+        .collect();
+    let pending = [(None, Some(1)), (Some(499), Some(1)), (Some(998), Some(1))];
+    assert_eq!(pages[..3], pending);
+    assert_eq!(
+        pages[3..],
+        [(None, Some(1))],
+        "the SCHEDULED, of which there are none"
+    );
+}
+
+/// Deleted by the customer before it was READY: another one is added. That Kaltura gives no answer is no such word.
+#[tokio::test]
+async fn an_asset_that_is_not_there_any_more_is_added_anew() {
+    let world = World::new().await;
+    let input = world.begin_and_process().await;
+    upload::run(&world.ctx, &input).await.unwrap();
+    let down = Fault::new(FaultEffect::HttpStatus { status: 503 });
+    world.sim.faults(vec![down.on("caption_captionasset", "get")]);
+    let error = upload::run(&world.ctx, &input).await.unwrap_err();
+    assert_eq!(error.class(), Class::Retryable, "{error}");
+    assert_eq!(made(&world, &input, "add"), 1);
+    world.sim.clear_faults();
+    let first = world.record(&input.task_id).await.deliverables[0]
+        .asset_id
+        .clone();
+    let gone = Fault::new(FaultEffect::Api {
+        code: "CAPTION_ASSET_ID_NOT_FOUND".to_owned(),
+        message: String::new(),
+    });
+    world
+        .sim
+        .faults(vec![gone.on("caption_captionasset", "get").times(1)]);
+    world.upload_until_done(&input).await.unwrap();
+    assert_eq!(made(&world, &input, "add"), 2);
+    let delivered = world.record(&input.task_id).await.deliverables.remove(0);
+    assert!(
+        delivered.ready && delivered.asset_id.is_some() && delivered.asset_id != first,
+        "{delivered:?}"
+    );
+    finalize::run(&world.ctx, &input).await.unwrap();
+    assert_eq!(
+        world.report(&input.task_id).task["outputObjectId"],
+        delivered.asset_id.unwrap().as_str()
+    );
+}
+
+/// The answer of its delete was lost, or somebody else was quicker: it is deleted all the same.
+#[tokio::test]
+async fn a_stuck_asset_that_was_deleted_already_is_given_up_as_well() {
+    let world = World::new().await;
+    let input = world.begin_and_process().await;
+    let gone = |code: &str| {
+        let fault = Fault::new(FaultEffect::Api {
+            code: code.to_owned(),
+            message: String::new(),
+        });
+        fault.on("caption_captionasset", "delete")
+    };
+    world.sim.faults(vec![Fault::new(FaultEffect::ImportStuck)]);
+    upload::run(&world.ctx, &input).await.unwrap();
+    upload::run(&world.ctx, &input).await.unwrap();
+    world.advance(upload::IMPORT_LONGEST_S + 1);
+    // One that says nothing of the asset is none of that.
+    let blocked = world.sim.faults(vec![gone("ACTION_BLOCKED")]);
+    let error = upload::run(&world.ctx, &input).await.unwrap_err();
+    assert_eq!(error.class(), Class::Retryable, "{error}");
+    assert_eq!(made(&world, &input, "add"), 1);
+    world.sim.remove_fault(blocked[0]);
+    world
+        .sim
+        .faults(vec![gone("CAPTION_ASSET_ID_NOT_FOUND").times(1)]);
+    world.upload_until_done(&input).await.unwrap();
+    let report = world.report(&input.task_id);
+    assert_eq!(report.delivered(AssetKind::Caption).count(), 2, "one more");
+    assert!(world.record(&input.task_id).await.deliverables[0].ready);
+}
+
+/// However short the time of a call is, the next one goes on where it stopped: as often as it takes.
+#[tokio::test]
+async fn a_fetch_that_is_stopped_goes_on_in_its_next_call() {
+    let world = World::new().await;
+    let input = world.begin(order()).await;
+    let mut calls = 0;
+    loop {
+        calls += 1;
+        match fetch::run_until(&world.ctx, &input, Some(std::time::Instant::now())).await {
+            Ok(()) => break,
+            Err(error) => assert_eq!(error.class(), Class::Unfinished, "{error}"),
+        }
+        assert!(calls < 20, "no call goes on from the one before");
+        assert_eq!(world.record(&input.task_id).await.media, None);
+    }
+    assert!(calls > 1, "it was stopped");
+    assert!(world.record(&input.task_id).await.media.is_some());
+    let asked = world.report(&input.task_id).calls;
+    let firsts = asked.iter().filter(|call| call.params["file"] == "seg-1-a1.ts");
+    assert_eq!(firsts.count(), 1, "what was done is not done again");
+}

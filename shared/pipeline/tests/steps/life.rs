@@ -1,7 +1,8 @@
 //! A task's life beside the straight way: admission, looks from outside, and ends that were lost.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use kaltura::PartnerId;
@@ -194,13 +195,13 @@ async fn a_key_that_stays_dead_ends_its_order_after_a_week() {
         .sim
         .faults(vec![refused.on("reach_entryvendortask", "extendAccessKey")]);
     let dies_epoch_s = world.record(&input.task_id).await.key_expires_epoch_s;
-    world.advance(dies_epoch_s + WEEK_S - HOUR_S - world.clock.now_epoch_s());
+    world.advance(dies_epoch_s + WEEK_S - world.clock.now_epoch_s());
     let error = fetch::run(&world.ctx, &input).await.unwrap_err();
     assert_eq!(
         (error.class(), error.name()),
         (Class::Retryable, "FAILED_EXTEND_ACCESS_KEY")
     );
-    world.advance(2 * HOUR_S);
+    world.advance(1);
     let error = fetch::run(&world.ctx, &input).await.unwrap_err();
     assert_eq!((error.class(), error.name()), (Class::Terminal, "EntryGone"));
 }
@@ -598,4 +599,466 @@ impl TaskIndex for OneUnreadable {
     async fn expected(&self, before_epoch_s: u64, limit: usize) -> Result<Vec<(kaltura::TaskId, u64)>> {
         self.table.expected(before_epoch_s, limit).await
     }
+}
+
+/// A table that is not as a table should be: an index that lags behind, or nothing that can be read or written now.
+struct Ailing {
+    table: Arc<MemoryTable>,
+    /// What each index tells of, whatever has become of it.
+    told: Vec<kaltura::TaskId>,
+    is_unreadable: bool,
+    is_unwritable: bool,
+}
+
+impl Ailing {
+    fn of(world: &World) -> Self {
+        Self {
+            table: world.table.clone(),
+            told: Vec::new(),
+            is_unreadable: false,
+            is_unwritable: false,
+        }
+    }
+}
+
+fn throttled(action: &'static str) -> pipeline::StepError {
+    pipeline::StepError::Aws {
+        service: "dynamodb",
+        action,
+        detail: "throttled".to_owned(),
+    }
+}
+
+#[async_trait::async_trait]
+impl TaskStore for Ailing {
+    async fn keep(&self, record: &TaskRecord) -> Result<bool> {
+        self.table.keep(record).await
+    }
+
+    async fn load(&self, task_id: &kaltura::TaskId) -> Result<Option<TaskRecord>> {
+        if self.is_unreadable {
+            return Err(throttled("GetItem"));
+        }
+        TaskStore::load(self.table.as_ref(), task_id).await
+    }
+
+    async fn known(&self, task_ids: &[kaltura::TaskId]) -> Result<HashMap<kaltura::TaskId, KnownTask>> {
+        self.table.known(task_ids).await
+    }
+
+    async fn save(&self, record: &mut TaskRecord) -> Result<bool> {
+        if self.is_unwritable {
+            return Err(throttled("PutItem"));
+        }
+        TaskStore::save(self.table.as_ref(), record).await
+    }
+}
+
+#[async_trait::async_trait]
+impl TaskIndex for Ailing {
+    async fn due(&self, _: Duty, _: u64, _: usize) -> Result<Vec<kaltura::TaskId>> {
+        Ok(self.told.clone())
+    }
+
+    async fn staged(&self, stage: Stage) -> Result<Vec<StagedTask>> {
+        let mut staged = self.table.staged(stage).await?;
+        if stage == Stage::Waiting {
+            for task_id in &self.told {
+                let record = TaskStore::load(self.table.as_ref(), task_id).await?;
+                staged.extend(record.as_ref().map(StagedTask::of));
+            }
+        }
+        Ok(staged)
+    }
+
+    async fn in_state(&self, state: TaskState, limit: usize) -> Result<Vec<kaltura::TaskId>> {
+        self.table.in_state(state, limit).await
+    }
+
+    async fn keys_expiring(&self, before_epoch_s: u64, _: usize) -> Result<Vec<(kaltura::TaskId, u64)>> {
+        Ok(self
+            .told
+            .iter()
+            .map(|task_id| (task_id.clone(), before_epoch_s))
+            .collect())
+    }
+
+    async fn expected(&self, before_epoch_s: u64, limit: usize) -> Result<Vec<(kaltura::TaskId, u64)>> {
+        self.table.expected(before_epoch_s, limit).await
+    }
+}
+
+/// The indexes tell of what is past, or of what is yet to come: nothing is done to a task before its own record says so.
+#[tokio::test]
+async fn an_index_that_lags_has_nothing_done_too_soon() {
+    let mut world = World::new().await;
+    let ended = world.begin(to_be_deleted()).await;
+    world.run_to_the_end(&ended).await;
+    let (parked, running) = (world.begin(order()).await, world.begin(order()).await);
+    fail::run(&world.ctx, &parked, Ending::Parked).await.unwrap();
+    let queued = world.place(order()).await;
+    assert_eq!(world.poll().await.sent, 1);
+    world.queue.take_all();
+
+    let mut ailing = Ailing::of(&world);
+    ailing.told = vec![
+        ended.task_id.clone(),
+        parked.task_id.clone(),
+        running.task_id.clone(),
+        queued.clone(),
+        "1".parse().unwrap(),
+    ];
+    let told = ailing.told.clone();
+    world.ctx.tasks = Arc::new(ailing);
+    world.advance(60);
+    let before = world.table.all();
+    assert_eq!(world.poll().await.sent, 0);
+    assert_eq!(world.queue.take_all(), []);
+    assert_eq!(looked(&world).await, put_right(0, 0));
+    let swept = sweep::run(&world.ctx).await.unwrap();
+    assert_eq!((swept.swept, swept.failed), (0, 0));
+    let extended = extend_keys::run(&world.ctx).await.unwrap();
+    assert_eq!((extended.extended, extended.gone, extended.failed), (0, 0, 0));
+    let states = [
+        TaskState::Delivered,
+        TaskState::Parked,
+        TaskState::Running,
+        TaskState::Queued,
+    ];
+    for (task_id, state) in told.iter().zip(states) {
+        let record = world.record(task_id).await;
+        assert_eq!((record.state, record.attempt), (state, 1), "{task_id}");
+        let as_before = before.iter().any(|before| **before == record);
+        assert!(as_before, "nothing was written: {record:?}");
+    }
+}
+
+/// A record that can't be read now is no record of a later version: nothing is skipped for it.
+#[tokio::test]
+async fn a_table_that_can_not_be_read_now_fails_the_poll_and_the_next_one_sends() {
+    let mut world = World::new().await;
+    world.place(order()).await;
+    let whole = world.ctx.tasks.clone();
+    world.ctx.tasks = Arc::new(Ailing {
+        is_unreadable: true,
+        ..Ailing::of(&world)
+    });
+    let error = pipeline::steps::poll::run(&world.ctx, "test").await.unwrap_err();
+    assert_eq!(error.class(), Class::Retryable, "{error}");
+    assert_eq!(world.queue.take_all(), []);
+    world.ctx.tasks = whole;
+    assert_eq!(world.poll().await.sent, 1);
+}
+
+/// `fail` goes by the cause in the record: a cause that is not there must not bring the state machine there.
+#[tokio::test]
+async fn a_terminal_cause_that_could_not_be_written_down_is_not_acted_on() {
+    let mut world = World::new().await;
+    let input = world.begin(order()).await;
+    let whole = world.ctx.tasks.clone();
+    let step = async |world: &World, error: fn() -> pipeline::StepError| {
+        pipeline::steps::run(&world.ctx, "test", &input, async |_| Err::<(), _>(error()))
+            .await
+            .unwrap_err()
+    };
+    let terminal = || pipeline::Refusal::NoEvent.into();
+    world.ctx.tasks = Arc::new(Ailing {
+        is_unwritable: true,
+        ..Ailing::of(&world)
+    });
+    let error = step(&world, terminal).await;
+    assert_eq!(error.class(), Class::Retryable, "the write's own: {error}");
+    let error = step(&world, || pipeline::StepError::RecordMissing {
+        task_id: "1".to_owned(),
+    })
+    .await;
+    assert_eq!(
+        error.name(),
+        "RecordMissing",
+        "what is not terminal needs no cause"
+    );
+    assert_eq!(world.record(&input.task_id).await.failure, None);
+    world.ctx.tasks = whole;
+    let error = step(&world, terminal).await;
+    assert_eq!((error.class(), error.name()), (Class::Terminal, "NoEvent"));
+    let failure = world.record(&input.task_id).await.failure.unwrap();
+    assert_eq!(
+        (failure.name.as_str(), failure.step.as_str()),
+        ("NoEvent", "test")
+    );
+}
+
+/// A running order with a terminal cause in its record, so that ERROR comes next.
+async fn about_to_fail(world: &World) -> StepInput {
+    let input = world.begin(order()).await;
+    let refused = pipeline::steps::run(&world.ctx, "test", &input, async |_| {
+        Err::<(), _>(pipeline::Refusal::NoEvent.into())
+    });
+    refused.await.unwrap_err();
+    input
+}
+
+fn no_answer() -> Fault {
+    Fault::new(FaultEffect::HttpStatus { status: 503 }).on("reach_entryvendortask", "updateJob")
+}
+
+/// Kaltura can't be told now: the order is neither closed nor forgotten, and ERROR comes when it can.
+#[tokio::test]
+async fn an_error_that_kaltura_could_not_be_told_is_told_later() {
+    let world = World::new().await;
+    let input = about_to_fail(&world).await;
+    world.sim.faults(vec![no_answer()]);
+    let error = fail::run(&world.ctx, &input, Ending::Error).await.unwrap_err();
+    assert_eq!(error.class(), Class::Retryable, "{error}");
+    assert_eq!(world.record(&input.task_id).await.state, TaskState::Running);
+    world.sim.clear_faults();
+    for _ in 0..2 {
+        fail::run(&world.ctx, &input, Ending::Error).await.unwrap();
+    }
+    assert_eq!(world.record(&input.task_id).await.state, TaskState::Failed);
+    let report = world.report(&input.task_id);
+    assert_eq!((report.status, report.refunded), (6, true));
+}
+
+/// Aborted between its cause and its ERROR: it ends quietly.
+#[tokio::test]
+async fn an_order_that_is_withdrawn_before_its_error_is_gone() {
+    let world = World::new().await;
+    let input = about_to_fail(&world).await;
+    world.sim.abort_order(&input.task_id.as_str().into()).unwrap();
+    fail::run(&world.ctx, &input, Ending::Error).await.unwrap();
+    assert_eq!(world.record(&input.task_id).await.state, TaskState::Gone);
+    assert_eq!(world.report(&input.task_id).status, 7, "aborted, as it was");
+}
+
+/// Its own READY may have ended it. As long as Kaltura doesn't say, it is neither gone nor delivered.
+#[tokio::test]
+async fn a_delivered_order_is_not_gone_because_kaltura_gives_no_answer() {
+    let world = World::new().await;
+    let input = world.begin_and_process().await;
+    world.upload_until_done(&input).await.unwrap();
+    world.sim.faults(vec![no_answer()]);
+    let error = fail::run(&world.ctx, &input, Ending::Gone).await.unwrap_err();
+    assert_eq!(error.class(), Class::Retryable, "{error}");
+    assert_eq!(world.record(&input.task_id).await.state, TaskState::Running);
+    world.sim.clear_faults();
+    fail::run(&world.ctx, &input, Ending::Gone).await.unwrap();
+    assert_eq!(world.record(&input.task_id).await.state, TaskState::Delivered);
+    assert_eq!(world.report(&input.task_id).status, 2);
+}
+
+/// That a key can't be extended any more says that the task is gone; that Kaltura gives no answer says nothing.
+#[tokio::test]
+async fn a_key_that_can_not_be_extended_ends_only_a_withdrawn_order() {
+    let world = World::new().await;
+    let input = world.begin(order()).await;
+    let down = Fault::new(FaultEffect::HttpStatus { status: 503 });
+    world
+        .sim
+        .faults(vec![down.on("reach_entryvendortask", "extendAccessKey")]);
+    let report = extend_keys::one(&world.ctx, &input.task_id).await.unwrap();
+    assert_eq!((report.extended, report.gone, report.failed), (0, 0, 1));
+    assert_eq!(world.record(&input.task_id).await.state, TaskState::Running);
+    world.sim.clear_faults();
+    world.sim.abort_order(&input.task_id.as_str().into()).unwrap();
+    let report = extend_keys::one(&world.ctx, &input.task_id).await.unwrap();
+    assert_eq!((report.extended, report.gone, report.failed), (0, 1, 0));
+    assert_eq!(world.record(&input.task_id).await.state, TaskState::Gone);
+    let report = extend_keys::one(&world.ctx, &input.task_id).await.unwrap();
+    assert_eq!(
+        (report.extended, report.gone, report.failed),
+        (0, 0, 0),
+        "it has ended"
+    );
+}
+
+/// The alarm on orders that nobody claims: their age, as long as they are this vendor's and not yet claimed.
+#[test]
+fn the_age_of_the_oldest_order_that_nobody_has_claimed_is_told() {
+    for is_claimed in [false, true] {
+        let (_, told) = step_world::told(async {
+            let world = World::new().await;
+            let now_epoch_s = i64::try_from(world.clock.now_epoch_s()).unwrap();
+            for (service_feature, age_s) in [(1, 300), (1, 500), (2, 9_000)] {
+                let mut request = order();
+                request.service_feature = service_feature;
+                request.created_at_epoch_s = Some(now_epoch_s - age_s);
+                // They stay PENDING at Kaltura, and so are listed again.
+                request.profile.vendor_task_processing_region = Some(2);
+                world.place(request).await;
+            }
+            world.poll().await;
+            if is_claimed {
+                world.claim_all().await;
+            }
+            world.advance(40);
+            world.poll().await
+        });
+        let age_s = told.last["OldestUnclaimedAgeS"];
+        let expected = if is_claimed { 0.0 } else { 540.0 };
+        assert!((age_s - expected).abs() < 0.5, "{age_s}, claimed: {is_claimed}");
+    }
+}
+
+/// A step of an order that was withdrawn stops, and is no error that anybody need look at.
+#[test]
+fn a_withdrawn_order_alarms_nobody_and_a_fault_does() {
+    let stopped_by = |error: fn() -> pipeline::StepError| {
+        let (_, told) = step_world::told(async {
+            let world = World::new().await;
+            let input = world.begin(order()).await;
+            let stopped = pipeline::steps::run(&world.ctx, "test", &input, async |_| Err::<(), _>(error()));
+            stopped.await.unwrap_err()
+        });
+        let events = told.events();
+        let errors = events.iter().filter(|event| event["level"] == "ERROR").count();
+        let counted = told.counted.get("StepErrors").copied().unwrap_or_default();
+        (errors, counted)
+    };
+    let gone = || pipeline::StepError::GoneAtKaltura {
+        task_id: "1".to_owned(),
+        detail: "aborted".to_owned(),
+    };
+    assert_eq!(stopped_by(gone), (0, 1));
+    let stale = || pipeline::StepError::StaleAttempt {
+        task_id: "1".to_owned(),
+        asked: 1,
+        current: 2,
+    };
+    assert_eq!(stopped_by(stale), (0, 1));
+    assert_eq!(stopped_by(|| throttled("GetItem")), (1, 1));
+}
+
+/// A sweep that is slow asks for no further batch: the next one goes on.
+#[tokio::test]
+async fn a_slow_sweep_stops_after_its_batch_and_the_next_goes_on() {
+    let mut world = World::new().await;
+    for number in 0..250 {
+        let mut record = sample_record(format!("{}", 900_000 + number).parse().unwrap());
+        record.end(TaskState::Gone, 500, "withdrawn");
+        record.delete_at_epoch_s = Some(500 + number);
+        world.table.keep(&record).await.unwrap();
+    }
+    world.ctx.clock = Arc::new(Hurried(world.clock.clone()));
+    assert_eq!(sweep::run(&world.ctx).await.unwrap().swept, 200);
+    assert_eq!(sweep::run(&world.ctx).await.unwrap().swept, 50);
+}
+
+/// What is counted and measured on this thread, each metric by its name and dimensions.
+#[derive(Debug, Clone, Default)]
+pub struct Measured {
+    counted: Arc<Mutex<BTreeMap<String, u64>>>,
+    timed: Arc<Mutex<BTreeMap<String, Vec<f64>>>>,
+}
+
+impl Measured {
+    /// How often this was counted: a metric's name and its dimensions' values.
+    pub fn count(&self, of: &str) -> u64 {
+        self.counted.lock().unwrap().get(of).copied().unwrap_or_default()
+    }
+}
+
+struct One {
+    to: Measured,
+    of: String,
+}
+
+impl One {
+    fn of(to: &Measured, key: &metrics::Key) -> Arc<Self> {
+        let values = key.labels().map(metrics::Label::value);
+        let of: Vec<&str> = std::iter::once(key.name()).chain(values).collect();
+        Arc::new(Self {
+            to: to.clone(),
+            of: of.join(" "),
+        })
+    }
+}
+
+impl metrics::CounterFn for One {
+    fn increment(&self, value: u64) {
+        *self
+            .to
+            .counted
+            .lock()
+            .unwrap()
+            .entry(self.of.clone())
+            .or_default() += value;
+    }
+
+    fn absolute(&self, value: u64) {
+        self.to.counted.lock().unwrap().insert(self.of.clone(), value);
+    }
+}
+
+impl metrics::HistogramFn for One {
+    fn record(&self, value: f64) {
+        let mut timed = self.to.timed.lock().unwrap();
+        timed.entry(self.of.clone()).or_default().push(value);
+    }
+}
+
+impl metrics::Recorder for Measured {
+    fn describe_counter(&self, _: metrics::KeyName, _: Option<metrics::Unit>, _: metrics::SharedString) {}
+
+    fn describe_gauge(&self, _: metrics::KeyName, _: Option<metrics::Unit>, _: metrics::SharedString) {}
+
+    fn describe_histogram(&self, _: metrics::KeyName, _: Option<metrics::Unit>, _: metrics::SharedString) {}
+
+    fn register_counter(&self, key: &metrics::Key, _: &metrics::Metadata<'_>) -> metrics::Counter {
+        metrics::Counter::from_arc(One::of(self, key))
+    }
+
+    fn register_gauge(&self, _: &metrics::Key, _: &metrics::Metadata<'_>) -> metrics::Gauge {
+        metrics::Gauge::noop()
+    }
+
+    fn register_histogram(&self, key: &metrics::Key, _: &metrics::Metadata<'_>) -> metrics::Histogram {
+        metrics::Histogram::from_arc(One::of(self, key))
+    }
+}
+
+/// `StepDurationMs` is in milliseconds: of the step itself, and no longer than whoever waits for it.
+#[tokio::test]
+async fn a_step_is_measured_in_milliseconds() {
+    const WORK: Duration = Duration::from_millis(3);
+    let measured = Measured::default();
+    let world = World::new().await;
+    let input = world.begin(order()).await;
+    let _measuring = metrics::set_default_local_recorder(&measured);
+    let begun = Instant::now();
+    pipeline::steps::run(&world.ctx, "test", &input, async |_| {
+        let begun = Instant::now();
+        while begun.elapsed() < WORK {
+            std::hint::spin_loop();
+        }
+        Ok(())
+    })
+    .await
+    .unwrap();
+    let waited_ms = begun.elapsed().as_secs_f64() * 1_000.0;
+    let timed = measured.timed.lock().unwrap();
+    let took_ms = timed["StepDurationMs test"].as_slice();
+    assert_eq!(took_ms.len(), 1);
+    assert!(
+        took_ms[0] >= 3.0 && took_ms[0] <= waited_ms,
+        "{took_ms:?} of {waited_ms}"
+    );
+}
+
+/// How an error's class and its step are told: the alarms are set on them.
+#[tokio::test]
+async fn a_steps_errors_are_counted_by_step_and_class() {
+    let measured = Measured::default();
+    let world = World::new().await;
+    let input = about_to_fail(&world).await;
+    let _measuring = metrics::set_default_local_recorder(&measured);
+    for error in [throttled("GetItem"), pipeline::Refusal::NoEvent.into()] {
+        let failed = pipeline::steps::run(&world.ctx, "test", &input, async |_| Err::<(), _>(error));
+        failed.await.unwrap_err();
+    }
+    assert_eq!(measured.count("StepErrors test Retryable"), 1);
+    assert_eq!(measured.count("StepErrors test Terminal"), 1);
+    fail::run(&world.ctx, &input, Ending::Error).await.unwrap();
+    assert_eq!(measured.count("TasksEnded Failed"), 1);
+    assert_eq!(measured.count("TasksFailed 1"), 1);
 }

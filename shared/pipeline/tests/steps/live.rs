@@ -990,3 +990,133 @@ async fn what_is_told_of_tasks_that_nobody_waits_for_changes_nothing() {
         "it does not wait yet"
     );
 }
+
+/// No answer about an event is no word that it was cancelled: nobody is refunded, and Kaltura is asked again.
+#[tokio::test]
+async fn an_event_that_can_not_be_asked_for_now_ends_no_order() {
+    for fault in [
+        FaultEffect::HttpStatus { status: 503 },
+        FaultEffect::Api {
+            code: "ACTION_BLOCKED".to_owned(),
+            message: String::new(),
+        },
+    ] {
+        let world = World::of_live_events(&[]).await;
+        let down = Fault::new(fault).on("schedule_scheduleevent", "get");
+        let down = world.sim.faults(vec![down]);
+        let task_id = world.place(event(&world, LIVE_CAPTIONS, DAY_S)).await;
+        world.poll().await;
+        let message = OrderMessage {
+            task_id: task_id.clone(),
+        };
+        let error = claim::run(&world.ctx, &message).await.unwrap_err();
+        assert_eq!(error.class(), Class::Retryable, "{error}");
+        assert_eq!(world.report(&task_id).status, 1, "PENDING");
+        world.sim.remove_fault(down[0]);
+        assert_eq!(claim::run(&world.ctx, &message).await.unwrap(), Claimed::Started);
+        let input = StepInput { task_id, attempt: 1 };
+        wait(&world, &input).await;
+
+        world.sim.faults(vec![
+            Fault::new(FaultEffect::Api {
+                code: "ACTION_BLOCKED".into(),
+                message: String::new(),
+            })
+            .on("schedule_scheduleevent", "get"),
+        ]);
+        world.advance(FIRST_CHECK_AFTER_S);
+        let report = reconcile::run(&world.ctx).await.unwrap();
+        assert_eq!((report.looked_at, report.put_right, report.failed), (1, 0, 1));
+        let report = world.report(&input.task_id);
+        assert_eq!((report.status, report.refunded), (SCHEDULED, false));
+        assert_eq!(world.record(&input.task_id).await.state, TaskState::Running);
+        assert!(world.states.stopped().is_empty());
+        assert!(world.streams.load(&input.task_id).await.unwrap().is_some());
+        world.sim.clear_faults();
+        world.advance(HOUR_S);
+        assert_eq!(looked(&world).await, (1, 0));
+    }
+}
+
+/// Whoever tells an end again, later or after the order's own, changes nothing by it.
+#[tokio::test]
+async fn an_end_that_is_told_again_writes_nothing() {
+    let world = World::of_live_events(&[]).await;
+    let input = waiting(&world, MINUTE_S).await;
+    broadcast(&world, &input).await;
+    end(&world.ctx, &input.task_id, EndReason::EndOfStream)
+        .await
+        .unwrap();
+    assert_eq!(over(&world.ctx, &input.task_id).await.unwrap(), Completed::Ended);
+    let before = world.record(&input.task_id).await;
+    assert_eq!(
+        over(&world.ctx, &input.task_id).await.unwrap(),
+        Completed::NobodyWaits
+    );
+    assert_eq!(world.record(&input.task_id).await, before);
+    to_the_end(&world, &input).await;
+    let before = world.record(&input.task_id).await;
+    assert_eq!(
+        over(&world.ctx, &input.task_id).await.unwrap(),
+        Completed::NobodyWaits
+    );
+    assert_eq!(world.record(&input.task_id).await, before);
+    assert_eq!(world.states.succeeded(), ["a-token"], "completed once");
+}
+
+/// Only a recording that is a user's is closed to the access key. Whatever else keeps the captions from it is tried again: an order
+/// that was READY without them could never get them.
+#[tokio::test]
+async fn a_recording_that_can_not_be_written_to_now_is_not_given_up() {
+    let world = World::of_live_events(&[("LIVE_CAPTIONS_ON_RECORDING", "true")]).await;
+    let input = waiting(&world, MINUTE_S).await;
+    broadcast(&world, &input).await;
+    end(&world.ctx, &input.task_id, EndReason::EndOfStream)
+        .await
+        .unwrap();
+    over(&world.ctx, &input.task_id).await.unwrap();
+    render::run(&world.ctx, &input).await.unwrap();
+    for (code, class) in [
+        // As of a key that is dead, and as of a permission that is missing.
+        ("INVALID_KS", Class::Retryable),
+        ("SERVICE_FORBIDDEN", Class::Fault),
+    ] {
+        let fault = Fault::new(FaultEffect::Api {
+            code: code.to_owned(),
+            message: String::new(),
+        });
+        world.sim.faults(vec![fault.on("caption_captionasset", "add")]);
+        let error = upload::run(&world.ctx, &input).await.unwrap_err();
+        assert_eq!((error.name(), error.class()), (code, class), "{error}");
+        world.sim.clear_faults();
+    }
+    to_the_end(&world, &input).await;
+    let report = world.report(&input.task_id);
+    assert_eq!(report.status, READY);
+    let captions: Vec<_> = report.assets.iter().filter(|asset| asset.by_vendor).collect();
+    assert_eq!(captions.len(), 1);
+    assert_eq!(captions[0].fields["entryId"], recording(&world, &input.task_id));
+}
+
+/// That nobody ended a stream is told apart from that nobody told of its end.
+#[tokio::test]
+async fn a_stream_that_had_to_be_ended_is_told_by_its_name() {
+    for (is_ended, counted) in [(false, "Reconciled StreamEnded"), (true, "Reconciled Untold")] {
+        let measured = crate::life::Measured::default();
+        let world = World::of_live_events(&[]).await;
+        let input = waiting(&world, MINUTE_S).await;
+        broadcast(&world, &input).await;
+        if is_ended {
+            end(&world.ctx, &input.task_id, EndReason::EndOfStream)
+                .await
+                .unwrap();
+            world.advance(FIRST_CHECK_AFTER_S);
+        } else {
+            world.advance(DAY_S);
+        }
+        let _measuring = metrics::set_default_local_recorder(&measured);
+        assert_eq!(looked(&world).await, (1, 1));
+        assert_eq!(measured.count(counted), 1, "{measured:?}");
+        assert_eq!(world.states.succeeded(), ["a-token"]);
+    }
+}

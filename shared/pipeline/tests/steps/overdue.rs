@@ -1,9 +1,9 @@
 //! Jobs that an engine has taken on: ends that nobody told, limits of time, and what engines keep.
 
 use engines::aws::stub::Answer;
-use kaltura_sim::ProfileSpec;
+use kaltura_sim::{Fault, FaultEffect, ProfileSpec};
 use pipeline::Class;
-use pipeline::people::deadline;
+use pipeline::people::{Desk, Ended, Person, PersonId, Refused, deadline};
 use pipeline::ports::{ObjectStore, TaskStore};
 use pipeline::record::{CHECK_JOBS_EVERY_S, FIRST_CHECK_AFTER_S, FUNCTION_ENDS_WITHIN_S, TaskState};
 use pipeline::steps::fail::{self, Ending};
@@ -347,4 +347,54 @@ async fn the_job_of_a_withdrawn_task_is_ended() {
     assert_eq!(amazon.called("DeleteTranscriptionJob"), 1);
     let record = world.record(&input.task_id).await;
     assert_eq!((record.state, record.jobs.len()), (TaskState::Gone, 0));
+}
+
+/// Between people's piece and the machine's next one nothing runs, and no time is counted.
+#[tokio::test]
+async fn peoples_days_are_not_counted_before_the_next_machine_has_begun() {
+    let (world, _amazon) = World::with_amazon().await;
+    let input = taken_on(&world).await;
+    let mut record = world.record(&input.task_id).await;
+    let plan = record.plan.as_mut().unwrap();
+    let machines = plan.works[0].clone();
+    plan.works[0].engine = "people".to_owned();
+    plan.works.push(machines);
+    record.works[0].accepted = None;
+    record.works[0].skipped = Some("a stand-in for what people made".to_owned());
+    record.works.push(pipeline::record::WorkRecord::default());
+    assert!(world.table.save(&mut record).await.unwrap());
+    world.advance(world.ctx.config.run_limit_s + HOUR_S);
+    assert_eq!(looked(&world).await, put_right(1, 0));
+    assert_eq!(world.record(&input.task_id).await.state, TaskState::Running);
+    assert!(world.states.stopped().is_empty());
+}
+
+/// Nobody is to work on what was withdrawn; and where Kaltura doesn't say, the work goes on.
+#[tokio::test]
+async fn whoever_takes_an_order_learns_whether_it_was_withdrawn() {
+    let world = World::of_every_service(&[]).await;
+    let input = with_people(&world).await;
+    let person = Person {
+        id: PersonId::new("p-1"),
+        name: "Anna".to_owned(),
+        groups: vec!["service.any".to_owned(), "language.any".to_owned()],
+    };
+    let desk = Desk::of(&world.ctx, &person);
+    desk.take(&input.task_id, None).await.unwrap();
+    let down = Fault::new(FaultEffect::Api {
+        code: "ACTION_BLOCKED".into(),
+        message: String::new(),
+    });
+    world.sim.faults(vec![down.on("reach_entryvendortask", "get")]);
+    world.advance(HOUR_S);
+    desk.take(&input.task_id, None).await.unwrap();
+    assert_eq!(world.record(&input.task_id).await.state, TaskState::Running);
+    assert!(world.states.stopped().is_empty());
+    world.sim.clear_faults();
+    world.sim.abort_order(&input.task_id.as_str().into()).unwrap();
+    world.advance(HOUR_S);
+    let refused = desk.take(&input.task_id, None).await.unwrap_err();
+    assert!(matches!(refused, Refused::Ended(Ended::Withdrawn)), "{refused:?}");
+    assert_eq!(world.record(&input.task_id).await.state, TaskState::Gone);
+    assert_eq!(world.states.stopped(), [(input.task_id.clone(), 1)]);
 }

@@ -9,6 +9,8 @@ use kaltura_sim::{
     FaultEffect, OrderReport, OrderRequest, ProfileSpec,
 };
 use pipeline::handin::{self, Handed, HandedIn};
+use pipeline::people::draft::Origin;
+use pipeline::people::{Desk, Person, PersonId, SUPERVISOR};
 use pipeline::ports::{Clock, ObjectStore, TaskStore};
 use pipeline::steps::{StepInput, fetch, finalize, render};
 use serde_json::{Value, json};
@@ -413,6 +415,18 @@ async fn a_dubbing_brings_its_track_and_the_original() {
         world.engine.asked_kinds(),
         [WorkKind::Recognise, WorkKind::Translate, WorkKind::Speak]
     );
+    // Deletion goes by the folders of the task: what lay elsewhere would stay.
+    let task_id = world.table.all()[0].task_id.clone();
+    let keys = world.bucket.objects().keys();
+    let (folder, order) = (format!("/{task_id}/"), format!("orders/{task_id}.json"));
+    assert!(
+        keys.iter().all(|key| key.contains(&folder) || *key == order),
+        "{keys:?}"
+    );
+    for name in ["translation", "speech"] {
+        let key = format!("transcripts/{task_id}/passages-{name}.json");
+        assert!(keys.contains(&key), "{key}: {keys:?}");
+    }
 }
 
 /// The speaker waits before the last word, and so does the voice, though it says both in one go.
@@ -685,6 +699,169 @@ async fn what_can_not_be_used_is_refused_and_the_order_waits_on() {
         assert_eq!(record.failure, None);
         assert_eq!(world.states.failed(), []);
     }
+}
+
+/// What a check says of a file of this content, as the name and level of each finding and what it would be taken for.
+async fn checked_as(
+    world: &World,
+    input: &StepInput,
+    name: &str,
+    content: &[u8],
+) -> (Option<&'static str>, Vec<&'static str>) {
+    let key = handin::key_of(&world.record(&input.task_id).await, name);
+    let content = bytes::Bytes::copy_from_slice(content);
+    let kind = "application/octet-stream";
+    world.bucket.put(&key, content, kind).await.unwrap();
+    let checked = handin::check(&world.ctx, &input.task_id, &Handed::File(key)).await;
+    let checked = checked.unwrap().unwrap();
+    let names = checked.findings.iter().map(|finding| finding.name).collect();
+    (checked.what, names)
+}
+
+/// An order that waits for people.
+async fn waiting_for_people(world: &World, order: OrderRequest) -> StepInput {
+    let input = world.begin(for_people(order)).await;
+    fetch::run(&world.ctx, &input).await.unwrap();
+    world.process(&input).await.unwrap();
+    input
+}
+
+/// Text has no zero byte, but for UTF-16, as editors on Windows write it.
+#[tokio::test]
+async fn a_script_is_told_from_a_finished_track_in_whatever_way_it_is_written() {
+    let world = World::of_every_service(&[]).await;
+    let input = waiting_for_people(&world, with_tracks(of_service(4))).await;
+    let script = "1\n00:00:01,000 --> 00:00:02,000\nColoured bars move.\n";
+    let little: Vec<u8> = script.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = script.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let written = [
+        script.as_bytes().to_vec(),
+        [&[0xFF, 0xFE], little.as_slice()].concat(),
+        [&[0xFE, 0xFF], big.as_slice()].concat(),
+    ];
+    for content in written {
+        let (what, findings) = checked_as(&world, &input, "script.srt", &content).await;
+        assert_eq!(
+            (what, findings),
+            (Some("script"), Vec::new()),
+            "{:?}",
+            &content[..2]
+        );
+    }
+    let (what, findings) = checked_as(&world, &input, "noise.wav", &[7, 0, 7, 7]).await;
+    assert_eq!(
+        (what, findings),
+        (None, vec!["MediaUnreadable"]),
+        "no text, and no sound"
+    );
+}
+
+#[tokio::test]
+async fn what_is_larger_than_any_text_is_none() {
+    let world = World::of_every_service(&[]).await;
+    let input = waiting_for_people(&world, of_service(1)).await;
+    for (more, name) in [(0, "TextUnreadable"), (1, "TextTooLarge"), (2, "TextTooLarge")] {
+        let text = vec![b'x'; 8 * 1024 * 1024 + more];
+        assert_eq!(
+            checked_as(&world, &input, "c.srt", &text).await,
+            (None, vec![name]),
+            "{more} more"
+        );
+    }
+}
+
+/// The length of a line is the customer's number, so it refuses; chapters are no captions, and have no such rule.
+#[tokio::test]
+async fn captions_are_held_against_the_rules_of_the_order_and_chapters_are_not() {
+    let long = b"1\n00:00:00,000 --> 00:00:03,000\nThis line has more than twelve letters.\n";
+    let world = World::of_every_service(&[]).await;
+    for (service_feature, expected) in [
+        (1, (None, vec!["LineTooLong"])),
+        (5, (Some("chapters"), Vec::new())),
+    ] {
+        let mut order = of_service(service_feature);
+        order.profile = ProfileSpec {
+            max_characters_per_caption_line: Some(12),
+            ..ProfileSpec::default()
+        };
+        let input = waiting_for_people(&world, order).await;
+        assert_eq!(checked_as(&world, &input, "c.srt", long).await, expected);
+    }
+}
+
+/// The player reads an extended description as it is; a voice reads a script of any format.
+#[tokio::test]
+async fn a_description_for_the_player_is_webvtt() {
+    let srt = b"1\n00:00:01,000 --> 00:00:02,000\nColoured bars move.\n";
+    let vtt = b"WEBVTT\n\n00:01.000 --> 00:02.000\nColoured bars move.\n";
+    let world = World::of_every_service(&[]).await;
+    let input = waiting_for_people(&world, of_service(9)).await;
+    assert_eq!(
+        checked_as(&world, &input, "d.srt", srt).await,
+        (None, vec!["NotWebVtt"])
+    );
+    assert_eq!(
+        checked_as(&world, &input, "d.vtt", vtt).await,
+        (Some("script"), Vec::new())
+    );
+}
+
+/// What people begin with where nobody has saved anything: how it came about, and its texts.
+async fn begun_with(world: &World, order: OrderRequest) -> (Origin, Vec<String>) {
+    let input = waiting_for_people(world, order).await;
+    let who = Person {
+        id: PersonId::new("sue"),
+        name: "Sue".to_owned(),
+        groups: vec![SUPERVISOR.to_owned()],
+    };
+    let draft = Desk::of(&world.ctx, &who).draft(&input.task_id).await.unwrap();
+    let texts = draft.written.cues.into_iter().map(|cue| cue.text);
+    (draft.origin, texts.collect())
+}
+
+#[tokio::test]
+async fn people_begin_with_what_a_machine_made_of_the_sound() {
+    let world = World::of_every_service(&[]).await;
+    for order in [of_service(1), with_tracks(into_spanish(7))] {
+        let service = order.service_feature;
+        let (origin, texts) = begun_with(&world, order).await;
+        assert_eq!(origin, Origin::Machine, "service {service}");
+        assert!(!texts.is_empty(), "service {service}");
+    }
+}
+
+#[tokio::test]
+async fn people_begin_with_a_machines_chapters_and_descriptions() {
+    let world = World::of_every_service(&[]).await;
+    for order in [of_service(5), of_service(9)] {
+        let service = order.service_feature;
+        let (origin, texts) = begun_with(&world, order).await;
+        assert_eq!(origin, Origin::Machine, "service {service}");
+        assert!(!texts.is_empty(), "service {service}");
+    }
+}
+
+/// The words that were recognised only tell the pauses.
+#[tokio::test]
+async fn people_who_describe_begin_with_nothing() {
+    let world = World::of_every_service(&[]).await;
+    let order = with_tracks(of_service(4));
+    assert_eq!(begun_with(&world, order).await, (Origin::Empty, Vec::new()));
+}
+
+#[tokio::test]
+async fn people_begin_with_the_customers_captions_where_no_machine_made_a_draft() {
+    let world = World::of_every_service(&[("DRAFTS_FOR_PEOPLE", "false")]).await;
+    let texts = ["Good morning.", "The river is near."].map(str::to_owned);
+    assert_eq!(
+        begun_with(&world, translation()).await,
+        (Origin::Source, texts.to_vec())
+    );
+    assert_eq!(
+        begun_with(&world, of_service(1)).await,
+        (Origin::Empty, Vec::new()),
+        "there are none"
+    );
 }
 
 /// What is held back takes nothing: the wait of that attempt is over.

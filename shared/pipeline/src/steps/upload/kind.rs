@@ -230,3 +230,39 @@ impl NewAsset {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Read from the far end: a signature in headers would be lost on the way to an attachment, and one in the address is for
+    /// all to see.
+    #[test]
+    fn what_kaltura_does_with_each_kind_is_known() {
+        let known = |kind: AssetKind| (kind.sends_headers(), kind.reads_content(), kind.may_be_deleted());
+        assert_eq!(known(AssetKind::Caption), (true, true, true));
+        assert_eq!(known(AssetKind::Flavor), (true, true, false));
+        assert_eq!(known(AssetKind::Attachment), (false, false, false));
+    }
+
+    #[test]
+    fn only_an_attachments_download_fails_within_the_call() {
+        let of_attachments = "ATTACHMENT_ASSET_DOWNLOAD_FAILED";
+        assert!(AssetKind::Attachment.download_failed(of_attachments));
+        assert!(!AssetKind::Attachment.download_failed("ATTACHMENT_ASSET_ID_NOT_FOUND"));
+        assert!(!AssetKind::Attachment.download_failed("CAPTION_ASSET_DOWNLOAD_FAILED"));
+        for kind in [AssetKind::Caption, AssetKind::Flavor] {
+            assert!(!kind.download_failed(of_attachments), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_asset_is_of_no_kind() {
+        let of = |delivered_as| AssetKind::of(delivered_as).map(AssetKind::not_found);
+        assert_eq!(of(DeliveredAs::Caption), Some("CAPTION_ASSET_ID_NOT_FOUND"));
+        assert_eq!(of(DeliveredAs::Flavor), Some("FLAVOR_ASSET_ID_NOT_FOUND"));
+        assert_eq!(of(DeliveredAs::Attachment), Some("ATTACHMENT_ASSET_ID_NOT_FOUND"));
+        assert_eq!(of(DeliveredAs::CuePoints), None);
+        assert_eq!(of(DeliveredAs::Tags), None);
+    }
+}
