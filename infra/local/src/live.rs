@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use kaltura::AssetStatus;
 use kaltura_sim::{
     AssetKind, CatalogItemSpec, ConnectionSpec, DropSpec, EntrySpec, EventSpec, LiveReport, LiveState,
     OrderRequest, PlaySpec, PushReport, PushSpec, ReceivedCaption, TaskId, TokenPlace,
@@ -38,8 +39,6 @@ const FIRST_PTS_MS: [u64; 2] = [100_000, 7_000];
 const AFTER_SENTENCE_MS: u64 = 250;
 /// The recogniser alone has 1 to 10 wrong of 100 words (`infra/local/engines/README.md`).
 const MOST_WORD_ERRORS: f64 = 0.2;
-/// `KalturaAssetStatus` READY.
-const ASSET_READY: i64 = 2;
 /// How often things are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -222,9 +221,9 @@ pub async fn play_event(stack: &LocalStack, event_s: u64, mut tell: impl FnMut(&
         .collect();
     let report = sim.order(&placed.task_id)?;
     let recording = report.entry.get("recordedEntryId");
-    let on_recording = report
-        .delivered(AssetKind::Caption)
-        .filter(|asset| asset.status == ASSET_READY && asset.fields.get("entryId") == recording);
+    let on_recording = report.delivered(AssetKind::Caption).filter(|asset| {
+        AssetStatus::from(asset.status) == AssetStatus::Ready && asset.fields.get("entryId") == recording
+    });
     let (words, word_error_rate) = word_errors(&event.text, &heard.join(" "));
     Ok(LiveOutcome {
         task_id: placed.task_id.to_string(),

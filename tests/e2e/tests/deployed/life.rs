@@ -33,6 +33,16 @@ pub async fn change(bed: &Bed, task_id: &TaskId, change: impl Fn(&mut TaskRecord
     }
 }
 
+/// Changes an order's record, and has reconcile look at it now.
+pub async fn reconciled(bed: &Bed, task_id: &TaskId, alter: impl Fn(&mut TaskRecord)) {
+    change(bed, task_id, |record| {
+        record.check_at_epoch_s = Some(now_epoch_s());
+        alter(record);
+    })
+    .await;
+    bed.stack.reconcile_now().await.unwrap();
+}
+
 /// The customer withdraws an order while its engine works: reconcile doesn't wait for the next step to find out.
 pub async fn withdrawn_and_stopped_from_outside(bed: &Bed) {
     let placed = bed.order(bed.order_for(&bed.speech[0].media)).await;
@@ -42,11 +52,7 @@ pub async fn withdrawn_and_stopped_from_outside(bed: &Bed) {
     })
     .await;
     bed.sim().abort_order(&placed.task_id).unwrap();
-    change(bed, &task_id, |record| {
-        record.check_at_epoch_s = Some(now_epoch_s());
-    })
-    .await;
-    bed.stack.reconcile_now().await.unwrap();
+    reconciled(bed, &task_id, |_| ()).await;
 
     let task = bed.ended(&placed, SOON).await;
     assert_eq!(task.state, TaskState::Gone, "{task:?}");

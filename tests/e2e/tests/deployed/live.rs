@@ -15,7 +15,7 @@ use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Error;
 
 use crate::bed::{Bed, SOON};
-use crate::life::{change, now_epoch_s};
+use crate::life::{now_epoch_s, reconciled};
 use crate::operator::reachctl;
 
 /// How long the event of real speech is: two stretches of a few sentences.
@@ -124,11 +124,7 @@ async fn withdrawn_on_air(bed: &Bed) {
     until_on_air(bed, &placed).await;
     bed.sim().abort_order(&placed.task_id).unwrap();
     let task_id = TaskId::parse(placed.task_id.as_str()).unwrap();
-    change(bed, &task_id, |record| {
-        record.check_at_epoch_s = Some(now_epoch_s());
-    })
-    .await;
-    bed.stack.reconcile_now().await.unwrap();
+    reconciled(bed, &task_id, |_| ()).await;
     let task = bed.ended(&placed, SOON).await;
     assert_eq!(task.state, TaskState::Gone, "{task:?}");
     assert_eq!(until_over(bed, &placed).await.state, LiveState::Removed);

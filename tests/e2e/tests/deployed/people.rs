@@ -12,7 +12,7 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::bed::{Bed, RECOGNISED_WITHIN, SOON};
-use crate::life::{change, now_epoch_s};
+use crate::life::{change, now_epoch_s, reconciled};
 
 /// Somebody with a login, at the deployed API.
 struct Client {
@@ -360,12 +360,10 @@ pub async fn deadlines_are_told_on_the_bus(bed: &Bed) {
     let (placed, path) = waiting(bed).await;
     let id = placed.task_id.to_string();
     let heard = Heard::of(bed, &id).await;
-    change(bed, &TaskId::parse(&id).unwrap(), |record| {
+    reconciled(bed, &TaskId::parse(&id).unwrap(), |record| {
         record.expected_finish_epoch_s = Some(now_epoch_s());
-        record.check_at_epoch_s = Some(now_epoch_s());
     })
     .await;
-    bed.stack.reconcile_now().await.unwrap();
     let begun = Instant::now();
     let mut percents = BTreeSet::new();
     while percents.len() < 3 {
