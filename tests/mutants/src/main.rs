@@ -41,8 +41,9 @@ const HANDLERS: &str = "functions";
 const LEFT_OUT: [&str; 3] = ["src/aws/", "src/memory.rs", "src/conformance.rs"];
 /// More rounds than ever were needed: what does not compile is taken out, and then more may turn up.
 const MOST_ROUNDS: usize = 12;
-/// A batch of tests takes this long at most before the next one is begun, as they took when nothing was changed.
-const BATCHES: [Duration; 3] = [Duration::from_millis(300), Duration::from_secs(5), Duration::MAX];
+/// The first batch of a mutant's tests takes this long at most, as they took when nothing was changed; and each later one.
+const FIRST_BATCH: Duration = Duration::from_millis(300);
+const BATCH: Duration = Duration::from_secs(5);
 /// A mutant that runs so many times as long has no end.
 const PATIENCE: u32 = 6;
 const LEAST_PATIENCE: Duration = Duration::from_secs(10);
@@ -123,11 +124,8 @@ async fn run(options: &Options) -> Result<()> {
         .flat_map(|source| source.mutants.iter().map(move |mutant| (source, mutant)))
         .filter(|(_, mutant)| mutant.id.is_multiple_of(options.every))
         .collect();
-    let rows = suite.judge(&wanted, &refused, begun).await?;
-    write(
-        &options.target.join("outcomes.json"),
-        &serde_json::to_string_pretty(&rows).unwrap_or_default(),
-    )?;
+    let outcomes = options.target.join("outcomes.json");
+    let rows = suite.judge(&wanted, &refused, begun, &outcomes).await?;
     println!("{}", table(&rows));
     println!("took {} s", begun.elapsed().as_secs());
     for row in rows
@@ -200,6 +198,10 @@ fn sources(tree: &Path) -> Result<Vec<Source>> {
 
 fn write(path: &Path, text: &str) -> Result<()> {
     std::fs::write(path, text).map_err(Error::io("cannot write", path))
+}
+
+fn keep(path: &Path, rows: &[Row<'_>]) -> Result<()> {
+    write(path, &serde_json::to_string_pretty(rows).unwrap_or_default())
 }
 
 /// Writes the sources with all mutants that compile, and builds the tests. Answers their programs, and the others.
@@ -320,6 +322,7 @@ impl<'a> Suite<'a> {
         wanted: &[(&'m Source, &'m Mutant)],
         refused: &HashSet<u32>,
         begun: Instant,
+        outcomes_path: &Path,
     ) -> Result<Vec<Row<'m>>> {
         let mut rows = Vec::new();
         let mut outcomes = stream::iter(wanted.iter().copied())
@@ -344,8 +347,7 @@ impl<'a> Suite<'a> {
             .buffer_unordered(self.jobs);
         let mut told = begun.elapsed();
         while let Some(row) = outcomes.next().await {
-            let row = row?;
-            rows.push(row);
+            rows.push(row?);
             if begun.elapsed() > told + Duration::from_secs(30) {
                 told = begun.elapsed();
                 eprintln!(
@@ -354,9 +356,12 @@ impl<'a> Suite<'a> {
                     wanted.len(),
                     told.as_secs()
                 );
+                // What is known by now, should it be interrupted.
+                keep(outcomes_path, &rows)?;
             }
         }
         rows.sort_by_key(|row| row.id);
+        keep(outcomes_path, &rows)?;
         Ok(rows)
     }
 
@@ -365,7 +370,8 @@ impl<'a> Suite<'a> {
             return Ok(Outcome::NotReached);
         };
         let mut rest = tests.iter().peekable();
-        for most in BATCHES {
+        let mut most = FIRST_BATCH;
+        while rest.peek().is_some() {
             let mut batch = Vec::new();
             let mut takes = Duration::ZERO;
             while let Some(test) = rest.next_if(|test| batch.is_empty() || takes + self.times[*test] <= most)
@@ -381,6 +387,7 @@ impl<'a> Suite<'a> {
                     Verdict::TooLong => return Ok(Outcome::TooLong),
                 }
             }
+            most = BATCH;
         }
         Ok(Outcome::Missed)
     }
