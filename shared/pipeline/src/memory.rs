@@ -754,6 +754,23 @@ pub fn sample_stream_settings() -> StreamSettings {
     }
 }
 
+/// A stream that nothing has come to yet: task 9292, provisioned at that time, with [`sample_stream_settings`].
+#[cfg(test)]
+pub(crate) fn sample_stream(now_epoch_s: u64) -> crate::live::LiveStream {
+    let task_id = TaskId::parse("9292").unwrap();
+    crate::live::LiveStream::new(task_id, sample_stream_settings(), now_epoch_s)
+}
+
+/// Somebody of that name, by which they are known in small letters, in these groups.
+#[cfg(test)]
+pub(crate) fn sample_person(name: &str, groups: &[&str]) -> crate::people::Person {
+    crate::people::Person {
+        id: crate::people::PersonId::new(name.to_lowercase()),
+        name: name.to_owned(),
+        groups: groups.iter().map(|&group| group.to_owned()).collect(),
+    }
+}
+
 /// A record such as poll makes: task `task_id` of customer 110, kept, attempt 1.
 pub fn sample_record(task_id: TaskId) -> TaskRecord {
     TaskRecord {

@@ -219,22 +219,27 @@ mod tests {
         );
     }
 
+    fn track(codec: &str, bit_rate_bps: Option<u64>, silent_share: f64) -> TrackFacts {
+        TrackFacts {
+            container: "x".to_owned(),
+            codec: codec.to_owned(),
+            profile: None,
+            bit_rate_bps,
+            sample_rate_hz: 48_000,
+            channels: 1,
+            audio_tracks: 1,
+            duration_ms: 60_000,
+            loudness_lufs: Some(-20.0),
+            silent_share,
+        }
+    }
+
     #[test]
     fn a_track_has_not_lost_too_much() {
         let of = |codec: &str, bps: Option<u64>, silent_share: f64| {
-            let facts = TrackFacts {
-                container: "x".to_owned(),
-                codec: codec.to_owned(),
-                profile: None,
-                bit_rate_bps: bps,
-                sample_rate_hz: 48_000,
-                channels: 1,
-                audio_tracks: 1,
-                duration_ms: 60_000,
-                loudness_lufs: Some(-20.0),
-                silent_share,
-            };
-            of_sound(&facts).first().map(|finding| finding.text.clone())
+            of_sound(&track(codec, bps, silent_share))
+                .first()
+                .map(|finding| finding.text.clone())
         };
         assert_eq!(of("pcm_s16le", Some(8), 0.0), None);
         assert_eq!(of("aac", Some(128_000), 0.0), None);
@@ -251,19 +256,7 @@ mod tests {
     #[test]
     fn the_least_bit_rate_is_that_of_what_is_to_be_heard() {
         let is_poor = |bps, silent_share| {
-            let facts = TrackFacts {
-                container: "mp4".to_owned(),
-                codec: "aac".to_owned(),
-                profile: None,
-                bit_rate_bps: Some(bps),
-                sample_rate_hz: 48_000,
-                channels: 1,
-                audio_tracks: 1,
-                duration_ms: 60_000,
-                loudness_lufs: Some(-20.0),
-                silent_share,
-            };
-            of_sound(&facts)
+            of_sound(&track("aac", Some(bps), silent_share))
                 .first()
                 .is_some_and(|finding| finding.name == "TrackBitRate")
         };

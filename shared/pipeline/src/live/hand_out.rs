@@ -452,14 +452,13 @@ async fn vacate(ctx: &Context, task_id: &TaskId, connection: &ConnectionId) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::sample_stream_settings;
+    use crate::memory::sample_stream;
 
     const NOW_EPOCH_S: u64 = 1_790_000_000;
 
     /// A stream with three readers who have got nothing yet, `a` in place 1.
     fn stream() -> LiveStream {
-        let task_id = TaskId::parse("9292").unwrap();
-        let mut stream = LiveStream::new(task_id, sample_stream_settings(), NOW_EPOCH_S);
+        let mut stream = sample_stream(NOW_EPOCH_S);
         stream.next_seq = 10;
         for name in ["a", "b", "c"] {
             stream.seat(&ConnectionId::new(name), NOW_EPOCH_S);

@@ -205,18 +205,15 @@ fn seconds_of(ms: i64) -> f64 {
 #[cfg(test)]
 #[allow(clippy::float_cmp, reason = "quarters of a second are exact")]
 mod tests {
-    use kaltura::TaskId;
-
     use super::super::input::{LiveWord, Origin};
     use super::*;
-    use crate::memory::sample_stream_settings;
+    use crate::memory::sample_stream;
 
     const NOW_EPOCH_S: u64 = 1_790_000_000;
     const FIRST_EPOCH_S: f64 = 1_790_000_000.0;
 
     fn stream() -> LiveStream {
-        let task_id = TaskId::parse("9292").unwrap();
-        LiveStream::new(task_id, sample_stream_settings(), NOW_EPOCH_S)
+        sample_stream(NOW_EPOCH_S)
     }
 
     fn origin(pts_s: f64, after_s: f64) -> Origin {

@@ -283,13 +283,12 @@ impl LiveStream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::sample_stream_settings;
+    use crate::memory::sample_stream;
 
     const NOW_EPOCH_S: u64 = 1_790_000_000;
 
     fn stream() -> LiveStream {
-        let task_id = TaskId::parse("9292").unwrap();
-        LiveStream::new(task_id, sample_stream_settings(), NOW_EPOCH_S)
+        sample_stream(NOW_EPOCH_S)
     }
 
     fn numbered(from: u64, to: u64) -> Vec<Message> {

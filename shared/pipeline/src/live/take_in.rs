@@ -123,13 +123,12 @@ mod tests {
     use crate::live::lay_out::as_heard;
     use crate::live::message;
     use crate::live::stream::Message;
-    use crate::memory::sample_stream_settings;
+    use crate::memory::sample_stream;
 
     const NOW_EPOCH_S: u64 = 1_790_000_000;
 
     fn stream() -> LiveStream {
-        let task_id = TaskId::parse("9292").unwrap();
-        LiveStream::new(task_id, sample_stream_settings(), NOW_EPOCH_S)
+        sample_stream(NOW_EPOCH_S)
     }
 
     /// A post with words and lines about some time, in no order, perhaps of a publisher that came back.

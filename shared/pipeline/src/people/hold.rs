@@ -250,17 +250,9 @@ mod tests {
     use kaltura::ServiceFeature;
 
     use super::*;
-    use crate::memory::{sample_people_record, sample_record};
+    use crate::memory::{sample_people_record, sample_person as person, sample_record};
     use crate::people::SUPERVISOR;
     use crate::record::StoredResult;
-
-    fn person(name: &str, groups: &[&str]) -> Person {
-        Person {
-            id: PersonId::new(name.to_lowercase()),
-            name: name.to_owned(),
-            groups: groups.iter().map(|&group| group.to_owned()).collect(),
-        }
-    }
 
     fn ana() -> Person {
         person("Ana", &[])

@@ -174,17 +174,9 @@ mod tests {
     use kaltura::CatalogLanguage;
 
     use super::*;
-    use crate::memory::{sample_order, sample_people_record};
-    use crate::people::{PersonId, SUPERVISOR};
+    use crate::memory::{sample_order, sample_people_record, sample_person as person};
+    use crate::people::SUPERVISOR;
     use crate::plan::{SoundTrack, TranscriptForm};
-
-    fn person(name: &str, groups: &[&str]) -> Person {
-        Person {
-            id: PersonId::new(name.to_lowercase()),
-            name: name.to_owned(),
-            groups: groups.iter().map(|&group| group.to_owned()).collect(),
-        }
-    }
 
     /// Of an order that is Ana's from 100 to 200.
     fn seen(who: &Person, now_epoch_s: u64) -> WorkOrder {
