@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use kaltura_sim::{Fault, FaultEffect, OrderRequest};
+use kaltura_sim::{ExistingCaption, Fault, FaultEffect, OrderRequest};
 use pipeline::ports::ObjectStore as _;
 use pipeline::record::TaskState;
 use pipeline::steps::StepInput;
@@ -499,6 +499,173 @@ async fn a_track_is_measured_once() {
         .on(CHLOE, &input, "POST submit", &json!({ "key": key }))
         .await;
     assert_eq!(taken.status, 200, "{}", taken.json);
+}
+
+#[tokio::test]
+async fn an_order_is_held_for_a_shift_or_as_long_as_somebody_says_within_two_weeks() {
+    let bench = Bench::new().await;
+    let input = bench.waiting(for_people()).await;
+    let now_epoch_s = bench.world.ctx.clock.now_epoch_s();
+    let taken = bench.on(ANA, &input, "POST take", &Value::Null).await;
+    assert_eq!(taken.json["holder"]["until_epoch_s"], now_epoch_s + 8 * 3_600);
+    let two_weeks = 14 * 86_400;
+    for (in_s, status) in [(0, 400), (1, 200), (two_weeks, 200), (two_weeks + 1, 400)] {
+        let until = json!({ "until_epoch_s": now_epoch_s + in_s });
+        let extended = bench.on(ANA, &input, "POST extend", &until).await;
+        assert_eq!(extended.status, status, "{in_s}: {}", extended.json);
+    }
+}
+
+#[tokio::test]
+async fn who_saves_a_draft_holds_on() {
+    let bench = Bench::new().await;
+    let input = bench.waiting(for_people()).await;
+    bench.on(ANA, &input, "POST take", &Value::Null).await;
+    let begun_epoch_s = bench.world.ctx.clock.now_epoch_s();
+    let mut based = json!({ "if-none-match": "*" });
+    // Within the hour nothing is written; after it, each save prolongs.
+    for (pause_s, held_until_s) in [(3_600, 8), (1, 9), (5 * 3_600, 14)] {
+        bench.world.advance(pause_s);
+        let saved = bench
+            .with_headers(ANA, &input, "PUT draft", &cues(), &based)
+            .await;
+        let held_until_epoch_s = saved.json["held_until_epoch_s"].as_u64().unwrap();
+        let held_s = held_until_epoch_s - begun_epoch_s;
+        assert_eq!(held_s / 3_600, held_until_s, "{}", saved.json);
+        let order = bench.on(ANA, &input, "GET", &Value::Null).await;
+        assert_eq!(order.json["holder"]["until_epoch_s"], held_until_epoch_s);
+        based = json!({ "if-match": saved.etag });
+    }
+    // Who has said longer, has longer.
+    let until_epoch_s = bench.world.ctx.clock.now_epoch_s() + 86_400;
+    let until = json!({ "until_epoch_s": until_epoch_s });
+    bench.on(ANA, &input, "POST extend", &until).await;
+    let saved = bench
+        .with_headers(ANA, &input, "PUT draft", &cues(), &based)
+        .await;
+    assert_eq!(saved.json["held_until_epoch_s"], until_epoch_s, "{}", saved.json);
+}
+
+/// A supervisor sees to orders, and yet two never work on one without knowing.
+#[tokio::test]
+async fn nobody_takes_what_another_holds_not_even_a_supervisor() {
+    let bench = Bench::new().await;
+    let input = bench.waiting(for_people()).await;
+    bench.on(ANA, &input, "POST take", &Value::Null).await;
+    let refused = bench.on(OMAR, &input, "POST take", &Value::Null).await;
+    assert_eq!(
+        (refused.status, &refused.json["holder"]["name"]),
+        (409, &json!("ANA"))
+    );
+}
+
+#[tokio::test]
+async fn the_waveform_has_fifty_peaks_a_second_and_of_long_media_ten() {
+    let four_hours_ms = 4 * 3_600_000;
+    for (duration_ms, peaks_per_s) in [(4_000, 50), (four_hours_ms, 50), (four_hours_ms + 1, 10)] {
+        let bench = Bench::new().await;
+        let input = bench.world.begin(for_people()).await;
+        let ctx = &bench.world.ctx;
+        fetch::run(ctx, &input).await.unwrap();
+        let mut record = bench.world.record(&input.task_id).await;
+        record.media.as_mut().unwrap().duration_ms = Some(duration_ms);
+        assert!(ctx.tasks.save(&mut record).await.unwrap());
+        bench.world.process(&input).await.unwrap();
+        assert_eq!(
+            bench.on(ANA, &input, "GET peaks", &Value::Null).await.status,
+            409,
+            "not taken yet"
+        );
+        bench.on(ANA, &input, "POST take", &Value::Null).await;
+        let told = bench.on(ANA, &input, "GET peaks", &Value::Null).await;
+        assert_eq!(told.json["peaks_per_s"], peaks_per_s, "{duration_ms} ms");
+        let peaks = told.json["peaks"].as_array().unwrap();
+        // The file itself has four seconds and a bit.
+        assert!(
+            (4 * peaks_per_s..5 * peaks_per_s).contains(&peaks.len()),
+            "{}",
+            peaks.len()
+        );
+        assert!(peaks.iter().any(|peak| peak.as_u64() > Some(0)), "it is silent");
+    }
+}
+
+#[tokio::test]
+async fn people_have_the_picture_where_there_is_one() {
+    let bench = Bench::new().await;
+    let input = bench.waiting(for_people()).await;
+    bench.on(ANA, &input, "POST take", &Value::Null).await;
+    for (container, has_picture) in [("mp4", true), ("m4a", false)] {
+        let mut record = bench.world.record(&input.task_id).await;
+        container.clone_into(&mut record.media.as_mut().unwrap().container);
+        assert!(bench.world.ctx.tasks.save(&mut record).await.unwrap());
+        let media = bench.on(ANA, &input, "GET media", &Value::Null).await;
+        assert_eq!(media.json["has_picture"], has_picture, "{}", media.json);
+    }
+}
+
+#[tokio::test]
+async fn who_translates_sees_what_is_to_be_translated() {
+    let bench = Bench::new().await;
+    let mut order = for_people();
+    order.service_feature = 2;
+    order.catalog_item.target_language = Some("Spanish".into());
+    order.entry.captions = vec![ExistingCaption {
+        content: "1\n00:00:00,500 --> 00:00:01,500\nGood morning.\n".into(),
+        accuracy: Some(100),
+        ..ExistingCaption::default()
+    }];
+    let input = bench.waiting(order).await;
+    bench.on(OMAR, &input, "POST take", &Value::Null).await;
+    let source = bench.on(OMAR, &input, "GET source", &Value::Null).await;
+    assert_eq!(
+        (
+            &source.json["cues"][0]["text"],
+            &source.json["cues"][0]["start_ms"]
+        ),
+        (&json!("Good morning."), &json!(500)),
+        "{}",
+        source.json
+    );
+}
+
+#[tokio::test]
+async fn a_file_is_put_within_a_quarter_of_an_hour_and_only_where_files_are_handed_in() {
+    let bench = Bench::new().await;
+    let input = bench.waiting(for_people()).await;
+    bench.on(ANA, &input, "POST take", &Value::Null).await;
+    let file = json!({ "name": "captions.srt", "size_bytes": 5, "sha256": "0".repeat(64) });
+    let put = bench.on(ANA, &input, "POST files", &file).await;
+    let left_s = put.json["expires_epoch_s"].as_u64().unwrap() - bench.world.ctx.clock.now_epoch_s();
+    assert_eq!(left_s, 15 * 60);
+    // What an engine has left of the same order is nobody's work.
+    let engines = format!("engine/{}/1/sound.srt", input.task_id);
+    let captions = "1\n00:00:00,000 --> 00:00:02,000\nHello there.\n";
+    bench
+        .world
+        .bucket
+        .put(&engines, captions.into(), "text/plain")
+        .await
+        .unwrap();
+    let refused = bench
+        .on(ANA, &input, "POST submit", &json!({ "key": engines }))
+        .await;
+    assert_eq!(
+        (refused.status, &refused.json["error"]["text"]),
+        (400, &json!("key is not one of this order"))
+    );
+}
+
+#[test]
+fn what_people_do_is_counted() {
+    let ((), told) = step_world::told(async {
+        let bench = Bench::new().await;
+        let input = bench.waiting(for_people()).await;
+        for action in ["POST take", "GET media", "POST release"] {
+            assert_eq!(bench.on(ANA, &input, action, &Value::Null).await.status, 200);
+        }
+    });
+    assert_eq!(told.counted["PeopleActs"], 3, "{:?}", told.counted);
 }
 
 /// Both: a machine's draft, and a person who corrects it.

@@ -236,6 +236,13 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_has_thirty_two_bytes_or_more() {
+        let of = |count: usize| Links::new("https://door.example.com", &"s".repeat(count));
+        assert!(of(32).is_ok());
+        assert!(of(31).is_err());
+    }
+
+    #[test]
     fn a_link_is_for_one_method() {
         let token = links()
             .token(&link(LinkMethod::Put, "engine/9292/1/sound"))

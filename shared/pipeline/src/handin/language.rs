@@ -43,7 +43,10 @@ const SEVERAL_SCRIPTS: [Lang; 5] = [Lang::Aze, Lang::Pan, Lang::Srp, Lang::Tuk, 
 pub(super) fn of_text(cues: &[Cue], ordered_bcp47: &str) -> Option<Finding> {
     let ordered = Language::by_bcp47(ordered_bcp47)?;
     let own = known(ordered)?;
-    let shares = Shares::of(cues, own);
+    said_of(&Shares::of(cues, own), own, ordered)
+}
+
+fn said_of(shares: &Shares, own: Lang, ordered: &Language) -> Option<Finding> {
     let (other, percent) = (shares.most_of_others()?, shares.others_percent());
     if shares.letters < LEAST_LETTERS || percent < WARN_FROM_PERCENT {
         return None;
@@ -297,6 +300,44 @@ mod tests {
         assert_eq!(verdict(&quoting, "en"), None, "a quotation");
         let quoted = format!("{} {spanish} {spanish}", first(english, 70));
         assert_eq!(verdict(&quoted, "en"), Some(("LanguageInDoubt", Level::Warning)));
+    }
+
+    #[test]
+    fn a_text_warns_from_half_of_it_on_and_is_refused_when_it_is_long_and_nearly_all_of_it() {
+        let said = |letters: usize, own: usize, others: usize| {
+            let shares = Shares {
+                letters,
+                own,
+                others: vec![(Lang::Spa, others)],
+            };
+            let finding = said_of(&shares, Lang::Eng, Language::by_bcp47("en").unwrap());
+            finding.map(|finding| finding.level)
+        };
+        let (refused, warned) = (Some(Level::Error), Some(Level::Warning));
+        for (letters, own, others, expected) in [
+            (59, 0, 59, None),
+            (60, 0, 60, warned),
+            (200, 101, 99, None),
+            (200, 100, 100, warned),
+            (249, 0, 249, warned),
+            (250, 0, 250, refused),
+            (1_000, 0, 799, warned),
+            (1_000, 0, 800, refused),
+            (1_000, 100, 800, refused),
+            (1_000, 110, 800, warned),
+        ] {
+            assert_eq!(said(letters, own, others), expected, "{letters}, {own}, {others}");
+        }
+    }
+
+    /// The recogniser knows Serbian by its Cyrillic letters alone.
+    #[test]
+    fn a_language_of_several_scripts_is_not_doubted_in_one_that_the_recogniser_does_not_know() {
+        let serbian = "Dobro veče i hvala vam što ste došli u tako velikom broju. Danas ćemo govoriti o reci koja protiče \
+            kroz naš grad, o ljudima koji žive pored nje i o mostovima koje su gradili njihovi očevi. Posle predavanja možete \
+            da postavljate pitanja, a ko želi može sa nama da prošeta do pristaništa i da vidi stare brodove.";
+        assert_eq!(verdict(serbian, "sr"), None);
+        assert!(verdict(serbian, "en").is_some());
     }
 
     #[test]

@@ -197,6 +197,7 @@ mod tests {
             unfixed.iter().all(|told| told.starts_with("warning")),
             "{unfixed:?}"
         );
+        assert_eq!(said(Some(0), &style()), unfixed, "a line of nothing is no wish");
     }
 
     #[test]
@@ -245,6 +246,12 @@ mod tests {
         assert_eq!(of("aac", Some(128_000), 0.0), None);
         assert_eq!(of("opus", None, 0.0), None, "its container does not say");
         assert_eq!(of("aac", Some(32_000), 0.5), None, "half of it is silent");
+        assert_eq!(
+            of("aac", Some(51_000), 0.0),
+            None,
+            "as many as an encoder makes of 60"
+        );
+        assert!(of("aac", Some(50_999), 0.0).is_some());
         assert_eq!(
             of("mp3", Some(24_000), 0.0).as_deref(),
             Some("the bit rate is 24 kbit/s, expected 60 or more, or a lossless codec")

@@ -256,6 +256,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_at_the_very_beginning_is_heard() {
+        let mut stream = stream();
+        let first = post(&stream, "main", None, (0, 0), 1_000);
+        assert_eq!(times(&stream.hear(&first, NOW_EPOCH_S)), [(0, 0)]);
+    }
+
+    #[test]
     fn a_publisher_that_comes_back_goes_on_in_the_streams_time() {
         let mut stream = stream();
         let first = post(&stream, "main", Some(origin(100.0, 0.0)), (500, 900), 1_000);

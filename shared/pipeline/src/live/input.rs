@@ -361,6 +361,54 @@ mod tests {
     }
 
     #[test]
+    fn a_post_of_the_largest_size_is_read_and_a_larger_one_is_not() {
+        let of_size = |bytes: usize| {
+            let mut json = good().to_string();
+            json.push_str(&" ".repeat(bytes - json.len()));
+            LiveInput::parse(json.as_bytes())
+        };
+        assert!(of_size(MOST_INPUT_BYTES).is_ok());
+        let refused = of_size(MOST_INPUT_BYTES + 1).unwrap_err();
+        assert!(matches!(refused, Refused::TooLarge { size_bytes } if size_bytes == MOST_INPUT_BYTES + 1));
+    }
+
+    /// What a source is told, and what is counted, by name.
+    #[test]
+    fn each_refusal_has_its_name() {
+        let step = StepError::RecordMissing {
+            task_id: "1".to_owned(),
+        };
+        let refusals = [
+            Refused::NoStream,
+            Refused::NoToken,
+            Refused::WrongToken,
+            Refused::TooLarge { size_bytes: 1 },
+            malformed("sequence", "0", "1 or more"),
+            Refused::Skipped {
+                expected: 2,
+                found: 3,
+            },
+            Refused::Ended,
+            Refused::TooMany,
+            Refused::Step(step),
+        ];
+        assert_eq!(
+            refusals.map(|refused| refused.name()),
+            [
+                "NoStream",
+                "NoToken",
+                "WrongToken",
+                "TooLarge",
+                "Malformed",
+                "Skipped",
+                "Ended",
+                "TooMany",
+                "NotNow",
+            ]
+        );
+    }
+
+    #[test]
     fn a_post_is_read_with_as_little_as_it_needs() {
         let input = parse(&good()).unwrap();
         assert_eq!(

@@ -328,6 +328,22 @@ fn refused(order: &Order) -> String {
     planned(order).unwrap_err().name().to_owned()
 }
 
+/// The operator reads which engines there are.
+#[test]
+fn an_order_in_a_language_that_no_engine_knows_names_the_engines() {
+    let mut order = of_service(1, 2);
+    order.source_language = Some("Icelandic".to_owned());
+    let english = |engine| Capabilities {
+        engine,
+        works: vec![Capability::new(WorkKind::Recognise, &["en"])],
+    };
+    let refused = Plan::new(&order, &[english("one"), english("other")], PlanRules::default());
+    assert_eq!(
+        refused.unwrap_err().to_string(),
+        "engine `one, other` does not work in `Icelandic`"
+    );
+}
+
 #[test]
 fn each_service_has_its_plan_by_machine_and_by_people() {
     let mut told = Vec::new();

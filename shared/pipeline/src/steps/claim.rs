@@ -259,3 +259,22 @@ pub(super) async fn update(ctx: &Context, task_id: &TaskId, update: UpdateJob) -
     }
     Ok(updated)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_is_ours_until_it_has_ended_at_kaltura() {
+        let task_id = TaskId::parse("1").unwrap();
+        let ours = [TaskStatus::Pending, TaskStatus::Processing, TaskStatus::Scheduled];
+        for status in ours {
+            assert!(check_is_ours(&task_id, Some(status)).is_ok(), "{status:?}");
+        }
+        let others = [TaskStatus::Ready, TaskStatus::Error, TaskStatus::Aborted];
+        for status in others.map(Some).into_iter().chain([None]) {
+            let error = check_is_ours(&task_id, status).unwrap_err();
+            assert_eq!(error.class(), Class::Gone, "{status:?}");
+        }
+    }
+}

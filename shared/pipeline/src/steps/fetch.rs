@@ -424,6 +424,27 @@ mod tests {
     }
 
     #[test]
+    fn why_an_entry_can_not_be_had_is_told_by_what_kaltura_says_of_it() {
+        let name = |context: serde_json::Value| {
+            let context = PlaybackContext::from_json(context).unwrap();
+            let Choice::None(nothing) = choose(&context, &[], MediaNeed::Audio) else {
+                panic!("{context:?}");
+            };
+            nothing.refusal("0_a", &[context], &[]).name()
+        };
+        let message = |code: &str| serde_json::json!([{ "code": code, "message": "" }]);
+        let drm =
+            serde_json::json!([{ "url": "https://k.com/a.mpd", "drm": [{ "scheme": "cenc.WIDEVINE" }] }]);
+        assert_eq!(name(serde_json::json!({ "sources": drm })), "Drm");
+        assert_eq!(
+            name(serde_json::json!({ "messages": message("SESSION_RESTRICTED") })),
+            "PlaybackBlocked"
+        );
+        assert_eq!(name(serde_json::json!({ "messages": message("OK") })), "NoSource");
+        assert_eq!(name(serde_json::json!({ "sources": [] })), "NoSource");
+    }
+
+    #[test]
     fn another_storages_address_gets_no_key() {
         let source = "https://storage.example/media/0_a.mp4?signature=1";
         assert_eq!(url(source, StreamerType::Http), source);

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pipeline::StepError;
 use pipeline::live::{
-    ConnectionId, EndReason, Refused, StreamState, end, hand_out, join, leave, note_on_air,
+    ConnectionId, EndReason, Refused, StreamState, end, hand_out, join, leave, look, note_on_air,
 };
 use pipeline::memory::{ManualClock, MemorySockets};
 use pipeline::ports::{Clock, Sent, Sockets};
 use serde_json::json;
-use step_world::{World, live_line as line};
+use step_world::{World, live_line as line, told};
 
 use crate::stage::{connection, heard, is_open, kept, stream, take, texts};
 
@@ -126,6 +126,63 @@ async fn who_comes_back_gets_what_they_missed() {
     take(&world.ctx, &task_id, &line("main", 71, 71)).await;
     assert_eq!(texts(&heard(&world, &before)), lines([1]));
     assert_eq!(texts(&heard(&world, &after)), lines(2..=71));
+}
+
+/// The record is one item of the table: it must not grow with the event.
+#[tokio::test]
+async fn old_messages_are_in_the_bucket_and_come_from_there_wherever_a_reader_goes_on() {
+    for first in 1..=4 {
+        let world = World::new().await;
+        let task_id = stream(&world, 1).await;
+        let before = world.listen(&task_id, "before").await;
+        for number in 1..=first {
+            take(&world.ctx, &task_id, &line("main", number, number)).await;
+        }
+        world.clock.advance(60);
+        world.sockets.lose(&before);
+        leave(&world.ctx, &before).await.unwrap();
+        for number in first + 1..=100 {
+            take(&world.ctx, &task_id, &line("main", number, number)).await;
+        }
+        let stream = look(&world.ctx, &task_id).await.unwrap();
+        assert_eq!(stream.chunks, [1, 17, 33, 49]);
+        assert_eq!(stream.tail.len(), 36);
+        let after = world.listen(&task_id, "after").await;
+        take(&world.ctx, &task_id, &line("main", 101, 101)).await;
+        assert_eq!(texts(&heard(&world, &after)), lines(first + 1..=101));
+    }
+}
+
+/// A connection lasts two hours at most; whose it is has to be known when it ends.
+#[tokio::test]
+async fn whose_a_connection_is_is_known_for_as_long_as_it_can_last() {
+    let world = World::new().await;
+    let task_id = stream(&world, 1).await;
+    let reader = world.listen(&task_id, "reader").await;
+    let bound = world
+        .ctx
+        .streams()
+        .unwrap()
+        .bound(&reader)
+        .await
+        .unwrap()
+        .unwrap();
+    let kept_s = bound.expires_epoch_s - world.clock.now_epoch_s();
+    assert!((2 * 3_600 + 60..=4 * 3_600).contains(&kept_s), "{kept_s}");
+}
+
+#[test]
+fn a_reader_that_is_lost_is_counted() {
+    let ((), told) = told(async {
+        let world = World::new().await;
+        let task_id = stream(&world, 1).await;
+        let reader = world.listen(&task_id, "reader").await;
+        take(&world.ctx, &task_id, &line("main", 1, 1)).await;
+        world.clock.advance(60);
+        world.sockets.lose(&reader);
+        take(&world.ctx, &task_id, &line("main", 2, 2)).await;
+    });
+    assert_eq!(told.counted["LiveReadersLost"], 1, "{:?}", told.counted);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! A stream with readers and sources, and whoever may be killed while they work on it.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -158,6 +159,53 @@ impl ObjectStore for Mortal<dyn ObjectStore> {
     async fn delete_all(&self, prefix: &str) -> Result<Deleted> {
         self.port.delete_all(prefix).await
     }
+}
+
+/// A store into which somebody else writes right before these of the writes.
+struct Contended {
+    streams: Arc<dyn StreamStore>,
+    behind: Range<u32>,
+    saves: AtomicU32,
+}
+
+#[async_trait]
+impl StreamStore for Contended {
+    async fn keep(&self, stream: &LiveStream) -> Result<bool> {
+        self.streams.keep(stream).await
+    }
+    async fn load(&self, task_id: &TaskId) -> Result<Option<LiveStream>> {
+        self.streams.load(task_id).await
+    }
+    async fn save(&self, stream: &mut LiveStream) -> Result<bool> {
+        if self.behind.contains(&self.saves.fetch_add(1, Ordering::SeqCst)) {
+            let mut others = self.streams.load(&stream.task_id).await?.unwrap();
+            assert!(self.streams.save(&mut others).await?);
+        }
+        self.streams.save(stream).await
+    }
+    async fn delete(&self, task_id: &TaskId) -> Result<()> {
+        self.streams.delete(task_id).await
+    }
+    async fn bind(&self, connection: &ConnectionId, to: &Bound) -> Result<()> {
+        self.streams.bind(connection, to).await
+    }
+    async fn bound(&self, connection: &ConnectionId) -> Result<Option<Bound>> {
+        self.streams.bound(connection).await
+    }
+    async fn unbind(&self, connection: &ConnectionId) -> Result<()> {
+        self.streams.unbind(connection).await
+    }
+}
+
+/// What somebody works with of whose writes these come behind somebody else's.
+pub fn contended(ctx: &Context, behind: Range<u32>) -> Context {
+    let mut contended = ctx.clone();
+    contended.parts.streams = Some(Arc::new(Contended {
+        streams: ctx.streams().unwrap().clone(),
+        behind,
+        saves: AtomicU32::new(0),
+    }));
+    contended
 }
 
 /// What somebody works with who may be killed.

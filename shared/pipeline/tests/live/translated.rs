@@ -1,13 +1,14 @@
 //! Captions in another language than is spoken.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use engines::{
     Capabilities, Capability, Engine, EngineError, EngineSet, Interpreter, JobFiles, JobId, JobRequest,
     Progress, SourceLanguage, Translate,
 };
+use kaltura::TaskId;
 use pipeline::live::{EndReason, LiveStream, Refused, end, take_in};
 use pipeline::memory::sample_stream_settings;
 use step_world::World;
@@ -18,6 +19,8 @@ use crate::stage::{heard, kept, post, take, task, texts, words};
 #[derive(Default)]
 struct Loud {
     is_broken: AtomicBool,
+    /// The streams that it was told to stop for.
+    stopped: Mutex<Vec<String>>,
 }
 
 #[async_trait]
@@ -55,10 +58,15 @@ impl Interpreter for Loud {
             .map(|passage| passage.text.to_uppercase())
             .collect())
     }
+
+    async fn stop(&self, job_id: &JobId) -> Result<(), EngineError> {
+        self.stopped.lock().unwrap().push(job_id.to_string());
+        Ok(())
+    }
 }
 
-#[tokio::test]
-async fn sentences_are_translated_whole_and_a_post_is_asked_for_again_while_they_can_not_be() {
+/// A world with such a translator, and a stream into Spanish.
+async fn translated() -> (World, Arc<Loud>, TaskId) {
     let mut world = World::new().await;
     let loud = Arc::new(Loud::default());
     world.ctx.parts.engines = Some(EngineSet::new(vec![loud.clone()]));
@@ -71,6 +79,12 @@ async fn sentences_are_translated_whole_and_a_post_is_asked_for_again_while_they
     settings.rules.language = "es".to_owned();
     let stream = LiveStream::new(task_id.clone(), settings, 500);
     assert!(world.ctx.streams().unwrap().keep(&stream).await.unwrap());
+    (world, loud, task_id)
+}
+
+#[tokio::test]
+async fn sentences_are_translated_whole_and_a_post_is_asked_for_again_while_they_can_not_be() {
+    let (world, loud, task_id) = translated().await;
     let reader = world.listen(&task_id, "reader").await;
 
     take(&world.ctx, &task_id, &words("main", 1, 1_000, "Good evening and")).await;
@@ -100,4 +114,5 @@ async fn sentences_are_translated_whole_and_a_post_is_asked_for_again_while_they
     );
     let (_, result) = kept(&world, &ended).await;
     assert_eq!(result.transcript().unwrap().language.as_deref(), Some("es"));
+    assert_eq!(*loud.stopped.lock().unwrap(), ["reach-1-1-live"]);
 }

@@ -1,10 +1,10 @@
 //! Posts: in order, doubled, skipped, late, of several sources at once.
 
 use futures::future::join_all;
-use pipeline::live::{EndReason, Origin, Refused, end, take_in};
+use pipeline::live::{EndReason, Origin, Refused, end, hand_out, look, take_in};
 use step_world::{World, live_line as line};
 
-use crate::stage::{Kill, heard, mortal, post, stream, take, task, texts, words};
+use crate::stage::{Kill, contended, heard, kept, mortal, post, stream, take, task, texts, words};
 
 #[tokio::test]
 async fn a_repeated_post_changes_nothing_and_a_skipped_one_is_asked_for() {
@@ -70,6 +70,74 @@ async fn of_two_sources_that_hear_the_same_the_first_is_shown() {
         texts(&heard(&world, &reader)),
         [1, 2, 3, 4].map(|number| format!("This is line {number}."))
     );
+}
+
+#[tokio::test]
+async fn the_whole_says_how_many_words_were_left_out() {
+    let world = World::new().await;
+    let task_id = stream(&world, 1).await;
+    for source in ["main", "backup"] {
+        take(&world.ctx, &task_id, &line(source, 1, 1)).await;
+    }
+    let ended = end(&world.ctx, &task_id, EndReason::EndOfStream).await.unwrap();
+    let (_, result) = kept(&world, &ended).await;
+    let warnings: Vec<_> = result
+        .warnings
+        .iter()
+        .map(|warning| warning.name.as_str())
+        .collect();
+    assert_eq!(warnings, ["WordsLeftOut"]);
+    assert!(
+        result.warnings[0].detail.starts_with("4 words"),
+        "{:?}",
+        result.warnings
+    );
+}
+
+#[tokio::test]
+async fn an_end_is_kept_though_somebody_else_writes_meanwhile() {
+    let world = World::new().await;
+    let task_id = stream(&world, 1).await;
+    take(&world.ctx, &task_id, &line("main", 1, 1)).await;
+    end(&world.ctx, &task_id, EndReason::EndOfStream).await.unwrap();
+    // The write of where the whole is, once more.
+    let streams = world.ctx.streams().unwrap();
+    let mut stream = look(&world.ctx, &task_id).await.unwrap();
+    let transcript_key = stream.transcript_key.take();
+    assert!(streams.save(&mut stream).await.unwrap());
+    let ctx = contended(&world.ctx, 0..1);
+    end(&ctx, &task_id, EndReason::EndOfStream).await.unwrap();
+    let stream = look(&world.ctx, &task_id).await.unwrap();
+    assert_eq!(stream.transcript_key, transcript_key);
+}
+
+/// Whoever can't write gives up, and is asked again; nothing is lost by that.
+#[tokio::test]
+async fn a_hand_out_that_can_never_write_down_what_it_sent_ends() {
+    let world = World::new().await;
+    let task_id = stream(&world, 1).await;
+    let reader = world.listen(&task_id, "reader").await;
+    let ctx = contended(&world.ctx, 0..u32::MAX);
+    let refused = take_in(&ctx, &task_id, &line("main", 1, 1)).await;
+    assert!(
+        matches!(&refused, Err(Refused::Step(error)) if error.name() == "RecordConflict"),
+        "{refused:?}"
+    );
+    take(&world.ctx, &task_id, &line("main", 1, 1)).await;
+    let mut stream = look(&world.ctx, &task_id).await.unwrap();
+    // What it has sent is not noted, as if its sender had died.
+    for place in &mut stream.places {
+        place.delivered_seq = 0;
+    }
+    assert!(world.ctx.streams().unwrap().save(&mut stream).await.unwrap());
+    // The lease is taken, and nothing more is written.
+    let ctx = contended(&world.ctx, 1..u32::MAX);
+    let ended = hand_out(&ctx, &task_id).await;
+    assert!(
+        matches!(&ended, Err(Refused::Step(error)) if error.name() == "RecordConflict"),
+        "{ended:?}"
+    );
+    assert_eq!(texts(&heard(&world, &reader)), ["This is line 1."]);
 }
 
 #[tokio::test]

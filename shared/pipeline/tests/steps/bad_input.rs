@@ -10,7 +10,7 @@ use pipeline::ports::{MediaFetcher, MediaKind};
 use pipeline::record::TaskState;
 use pipeline::steps::claim::Claimed;
 use pipeline::steps::fail::{self, Ending};
-use pipeline::steps::{StepInput, fetch, upload};
+use pipeline::steps::{StepInput, fetch, poll, upload};
 use pipeline::{Class, StepError};
 
 use crate::world::{World, media_without_sound, order, spoken};
@@ -66,6 +66,41 @@ async fn a_dead_vendor_session_is_renewed_once() {
         .filter(|call| call.action == "startSession")
         .count();
     assert_eq!(opened, 2);
+}
+
+fn sessions_opened(world: &World) -> usize {
+    let calls = world.sim.calls();
+    calls.iter().filter(|call| call.action == "startSession").count()
+}
+
+/// Another session can't help where it was not the session.
+#[tokio::test]
+async fn a_refusal_that_is_not_for_the_session_opens_no_other() {
+    let world = World::new().await;
+    world.poll().await;
+    let refused = Fault::new(FaultEffect::Api {
+        code: "SERVICE_FORBIDDEN".into(),
+        message: String::new(),
+    })
+    .on("reach_entryvendortask", "getJobs");
+    world.sim.faults(vec![refused]);
+    poll::run(&world.ctx, "test").await.unwrap_err();
+    let asked = |call: &&kaltura_sim::CallRecord| call.action == "getJobs";
+    // Of two states, and the first again.
+    assert_eq!(world.sim.calls().iter().filter(asked).count(), 3);
+    assert_eq!(sessions_opened(&world), 1);
+}
+
+/// A session lives a day: it is used to ten minutes before its end, so that none dies while a call is on its way.
+#[tokio::test]
+async fn a_session_is_renewed_before_it_ends() {
+    let world = World::new().await;
+    let day_s = 24 * 60 * 60;
+    for (pause_s, opened) in [(0, 1), (day_s - 601, 1), (1, 2)] {
+        world.advance(pause_s);
+        world.poll().await;
+        assert_eq!(sessions_opened(&world), opened, "after {pause_s} s more");
+    }
 }
 
 /// Fetches files as they are, and can't put together what comes in segments.

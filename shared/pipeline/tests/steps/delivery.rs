@@ -5,7 +5,7 @@ use kaltura_sim::{AssetKind, CatalogItemSpec, Fault, FaultEffect, ProfileSpec};
 use pipeline::Class;
 use pipeline::record::TaskState;
 use pipeline::steps::claim::Claimed;
-use pipeline::steps::{StepInput, extend_keys, fetch, finalize, upload};
+use pipeline::steps::{OrderMessage, StepInput, claim, extend_keys, fetch, finalize, upload};
 
 use crate::world::{World, order};
 
@@ -127,6 +127,37 @@ async fn a_second_message_of_a_task_starts_nothing() {
     assert_eq!(world.states.started().len(), 1);
 }
 
+/// The claim died before its execution had begun: its message comes again.
+#[tokio::test]
+async fn a_second_message_makes_up_for_a_start_that_was_lost() {
+    let world = World::new().await;
+    let input = world.begin(order()).await;
+    world.states.forget(&input.task_id, 1);
+    world.queue_again(&input).await;
+    world.claim_all().await;
+    assert_eq!(world.states.started(), [(input.task_id.clone(), 1)]);
+}
+
+/// Each look costs a call, and a task that has ended can't be read any more: what the record knows, Kaltura is not asked for.
+#[tokio::test]
+async fn for_a_second_message_kaltura_is_not_asked() {
+    let world = World::new().await;
+    let input = world.begin(order()).await;
+    let message = OrderMessage {
+        task_id: input.task_id.clone(),
+    };
+    let doubled = async || {
+        let before = world.sim.calls().len();
+        let claimed = claim::run(&world.ctx, &message).await.unwrap();
+        assert_eq!(claimed, Claimed::NothingToDo);
+        assert_eq!(world.sim.calls().len(), before);
+    };
+    doubled().await;
+    world.run_to_the_end(&input).await;
+    doubled().await;
+    assert_eq!(world.record(&input.task_id).await.state, TaskState::Delivered);
+}
+
 #[tokio::test]
 async fn an_add_whose_answer_was_lost_makes_no_second_asset() {
     let world = World::new().await;
@@ -147,6 +178,29 @@ async fn an_add_whose_answer_was_lost_makes_no_second_asset() {
             .iter()
             .filter(|call| call.action == "add" && call.service.contains("caption"))
             .count(),
+        1
+    );
+}
+
+/// A list that gets no answer says nothing: another asset is added only where the server forbids to look.
+#[tokio::test]
+async fn an_add_that_can_not_be_looked_for_now_is_looked_for_later() {
+    let world = World::new().await;
+    let input = world.begin_and_process().await;
+    let on = |effect, action| Fault::new(effect).on("caption_captionasset", action);
+    let down = FaultEffect::HttpStatus { status: 503 };
+    world
+        .sim
+        .faults(vec![on(FaultEffect::ReplyLost, "add").times(1), on(down, "list")]);
+    for _ in 0..3 {
+        let error = upload::run(&world.ctx, &input).await.unwrap_err();
+        assert_eq!(error.class(), Class::Retryable, "{error}");
+    }
+    assert_eq!(made(&world, &input, "add"), 1);
+    world.sim.clear_faults();
+    world.upload_until_done(&input).await.unwrap();
+    assert_eq!(
+        world.report(&input.task_id).delivered(AssetKind::Caption).count(),
         1
     );
 }
@@ -448,6 +502,18 @@ async fn keys_near_their_end_are_extended_and_others_are_not() {
     assert!(after.access_key != before.access_key);
     world.run_to_the_end(&input).await;
     assert_eq!(world.report(&input.task_id).status, 2);
+}
+
+#[tokio::test]
+async fn a_key_is_extended_from_its_margin_on() {
+    let world = World::new().await;
+    let input = world.begin(order()).await;
+    let expires_epoch_s = world.record(&input.task_id).await.key_expires_epoch_s;
+    let margin_s = world.ctx.config.key_margin_s;
+    world.advance(expires_epoch_s - margin_s - 1 - world.ctx.clock.now_epoch_s());
+    assert_eq!(extend_keys::run(&world.ctx).await.unwrap().extended, 0);
+    world.advance(1);
+    assert_eq!(extend_keys::run(&world.ctx).await.unwrap().extended, 1);
 }
 
 #[tokio::test]

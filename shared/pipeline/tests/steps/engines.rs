@@ -4,12 +4,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ::engines::{Capabilities, CompletionToken, EngineSet, JobId, Look};
+use ::engines::{Capabilities, CompletionToken, EngineSet, JobFiles as _, JobId, Look};
 use kaltura_sim::{AssetKind, CatalogItemSpec, OrderRequest};
-use pipeline::links::Links;
+use pipeline::files::JobObjects;
+use pipeline::links::{JOB_LINK_TTL_S, Links};
 use pipeline::memory::MemoryStates;
 use pipeline::plan::Deliverable;
-use pipeline::ports::{Completions, WorkState};
+use pipeline::ports::{Clock as _, Completions, LinkMethod, WorkState};
 use pipeline::record::{TaskRecord, TaskState};
 use pipeline::steps::complete::{self, Completed};
 use pipeline::steps::fail::{self, Ending};
@@ -339,6 +340,39 @@ async fn a_job_of_a_former_attempt_finds_its_files_where_they_are() {
     let second = taken_up_again(&world, &input).await;
     world.work(&second, "second").await.unwrap();
     assert_eq!(engine.places(), [format!("engine/{}/1/sound", input.task_id)]);
+}
+
+/// A job elsewhere may take a month and still has to read its media, and to put its sound, by the links that it began with.
+#[tokio::test]
+async fn a_jobs_links_are_good_for_as_long_as_a_job_may_run() {
+    let (world, _, input) = waiting().await;
+    let links = Arc::new(Links::new("https://door.example.com", &"s".repeat(64)).unwrap());
+    let mut ctx = world.ctx.clone();
+    ctx.parts.links = Some(links.clone());
+    let files = JobObjects::new(&ctx, &world.record(&input.task_id).await).unwrap();
+    let get = files.link("media/1/1.mp4").await.unwrap();
+    let (put, key) = files.upload_link("sound").await.unwrap();
+    assert_eq!(key, format!("engine/{}/1/sound", input.task_id));
+    let last_epoch_s = world.clock.now_epoch_s() + JOB_LINK_TTL_S - 1;
+    for (method, url, key) in [
+        (LinkMethod::Get, get, "media/1/1.mp4"),
+        (LinkMethod::Put, put, key.as_str()),
+    ] {
+        let token = url.rsplit('/').next().unwrap();
+        assert_eq!(links.open(method, token, last_epoch_s).unwrap().key, key);
+        assert!(links.open(method, token, last_epoch_s + 1).is_err());
+    }
+}
+
+/// Nobody knows how it is: it may well run, and isn't paid for twice.
+#[tokio::test]
+async fn a_job_that_can_not_be_asked_for_now_is_not_begun_again() {
+    let (world, engine, input) = waiting().await;
+    let second = taken_up_again(&world, &input).await;
+    engine.tell_away();
+    let error = world.work(&second, "second").await.unwrap_err();
+    assert_eq!(error.class(), Class::Retryable, "{error}");
+    assert_eq!(engine.begun().len(), 1);
 }
 
 /// It ended while the task was parked and nobody waited.

@@ -104,6 +104,27 @@ async fn an_order_whose_event_is_over_is_refunded_with_the_reason() {
     }
 }
 
+/// An order of another service that has an event all the same: it is over when its event is, not before.
+#[tokio::test]
+async fn an_order_that_has_an_event_and_is_for_none_is_claimed_until_the_event_is_over() {
+    let world = World::new().await;
+    let over = i64::try_from(EVENT_OVER_AFTER_S).unwrap();
+    for (ends_in_s, expected) in [
+        (60, Claimed::Started),
+        (1 - over, Claimed::Started),
+        (-over, Claimed::Refused),
+    ] {
+        let task_id = world.place(for_event(&world, 1, PENDING, ends_in_s)).await;
+        world.poll().await;
+        let claimed = world.claim_all().await;
+        assert_eq!(claimed.len(), 1);
+        assert_eq!(*claimed[0].as_ref().unwrap(), expected, "{ends_in_s}");
+        let failure = world.record(&task_id).await.failure.map(|failure| failure.name);
+        let expected = (expected == Claimed::Refused).then_some("EventOver");
+        assert_eq!(failure.as_deref(), expected);
+    }
+}
+
 /// Claimed in time, and then nothing of the event ever came: it is found by the index of what is due, and ends.
 #[tokio::test]
 async fn a_task_that_stays_scheduled_beyond_its_event_is_ended() {

@@ -101,6 +101,21 @@ async fn an_execution_that_ended_alone_is_noticed() {
     assert_eq!(manifests.count(), 1, "the media was not fetched again");
 }
 
+/// Somebody stopped this attempt while its function was at work: it writes nothing more at Kaltura.
+#[tokio::test]
+async fn an_attempt_that_is_overtaken_within_its_step_knows_before_it_writes() {
+    let world = World::new().await;
+    let input = world.begin(order()).await;
+    let overtaken = pipeline::steps::run(&world.ctx, "test", &input, async |task| {
+        task.still_ours().await?;
+        let mut record = world.record(&input.task_id).await;
+        record.attempt += 1;
+        assert!(world.table.save(&mut record).await?);
+        task.still_ours().await
+    });
+    assert_eq!(overtaken.await.unwrap_err().class(), Class::Stale);
+}
+
 /// The function that a stopped execution waited for may run on: the next attempt waits it out.
 #[tokio::test]
 async fn what_runs_for_too_long_is_stopped_and_waited_out() {
@@ -113,7 +128,8 @@ async fn what_runs_for_too_long_is_stopped_and_waited_out() {
     assert_eq!(world.states.stopped(), [(input.task_id.clone(), 1)]);
     let record = world.record(&input.task_id).await;
     assert_eq!(record.state, TaskState::Parked);
-    assert!(record.parking.until_epoch_s >= world.clock.now_epoch_s() + 16 * 60);
+    let held_s = record.parking.until_epoch_s - world.clock.now_epoch_s();
+    assert!((16 * 60..HOUR_S).contains(&held_s), "{held_s}");
 }
 
 /// READY was taken, its answer lost, and what would have asked again died: the order was delivered, and the record says so.
@@ -147,7 +163,11 @@ async fn a_delivery_whose_end_was_lost_is_not_taken_for_gone() {
 
 #[tokio::test]
 async fn an_order_is_given_up_only_where_the_vendor_says_so() {
-    for (hours, state) in [("0", TaskState::Parked), ("3", TaskState::Failed)] {
+    for (hours, state) in [
+        ("0", TaskState::Parked),
+        ("3", TaskState::Failed),
+        ("4", TaskState::Parked),
+    ] {
         let world = World::with(&[("GIVE_UP_AFTER_HOURS", hours)]).await;
         let input = world.begin(order()).await;
         world.advance(3 * HOUR_S);
@@ -204,6 +224,28 @@ async fn a_key_that_stays_dead_ends_its_order_after_a_week() {
     world.advance(1);
     let error = fetch::run(&world.ctx, &input).await.unwrap_err();
     assert_eq!((error.class(), error.name()), (Class::Terminal, "EntryGone"));
+    // Any other answer is no word of the entry, however late it comes.
+    world.sim.clear_faults();
+    let down = Fault::new(FaultEffect::HttpStatus { status: 503 });
+    world
+        .sim
+        .faults(vec![down.on("reach_entryvendortask", "extendAccessKey")]);
+    let error = fetch::run(&world.ctx, &input).await.unwrap_err();
+    assert_eq!(error.class(), Class::Retryable, "{error}");
+}
+
+/// A look that gets no answer changes nothing: the task runs on, and the others are looked at.
+#[tokio::test]
+async fn a_look_that_kaltura_gives_no_answer_to_ends_no_order() {
+    let world = World::new().await;
+    let input = world.begin(order()).await;
+    world.advance(FIRST_CHECK_AFTER_S);
+    let down = Fault::new(FaultEffect::HttpStatus { status: 503 });
+    world.sim.faults(vec![down.on("reach_entryvendortask", "get")]);
+    let report = looked(&world).await;
+    assert_eq!((report.looked_at, report.put_right, report.failed), (1, 0, 1));
+    let record = world.record(&input.task_id).await;
+    assert_eq!((record.state, record.failure), (TaskState::Running, None));
 }
 
 /// Only a dead key is a reason to set a task PROCESSING before it was read.
@@ -608,6 +650,8 @@ struct Ailing {
     told: Vec<kaltura::TaskId>,
     is_unreadable: bool,
     is_unwritable: bool,
+    /// Whether the index of what waits tells of nothing yet.
+    is_behind: bool,
 }
 
 impl Ailing {
@@ -617,6 +661,7 @@ impl Ailing {
             told: Vec::new(),
             is_unreadable: false,
             is_unwritable: false,
+            is_behind: false,
         }
     }
 }
@@ -661,7 +706,10 @@ impl TaskIndex for Ailing {
     }
 
     async fn staged(&self, stage: Stage) -> Result<Vec<StagedTask>> {
-        let mut staged = self.table.staged(stage).await?;
+        let mut staged = match self.is_behind {
+            true => Vec::new(),
+            false => self.table.staged(stage).await?,
+        };
         if stage == Stage::Waiting {
             for task_id in &self.told {
                 let record = TaskStore::load(self.table.as_ref(), task_id).await?;
@@ -731,6 +779,19 @@ async fn an_index_that_lags_has_nothing_done_too_soon() {
         let as_before = before.iter().any(|before| **before == record);
         assert!(as_before, "nothing was written: {record:?}");
     }
+}
+
+/// What a poll keeps it sends, though the index doesn't tell of it yet.
+#[tokio::test]
+async fn an_order_is_sent_by_the_poll_that_kept_it() {
+    let mut world = World::new().await;
+    world.ctx.tasks = Arc::new(Ailing {
+        is_behind: true,
+        ..Ailing::of(&world)
+    });
+    let task_id = world.place(order()).await;
+    assert_eq!(world.poll().await.sent, 1);
+    assert_eq!(world.record(&task_id).await.state, TaskState::Queued);
 }
 
 /// A record that can't be read now is no record of a later version: nothing is skipped for it.

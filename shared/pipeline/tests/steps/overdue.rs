@@ -67,6 +67,19 @@ async fn an_order_of_peoples_is_warned_of_as_its_time_goes_by_and_waits_on() {
 }
 
 #[tokio::test]
+async fn an_order_is_looked_at_when_its_next_warning_is_due() {
+    let world = World::of_every_service(&[]).await;
+    let input = with_people(&world).await;
+    world.advance(11 * HOUR_S + HOUR_S / 2);
+    looked(&world).await;
+    let record = world.record(&input.task_id).await;
+    assert_eq!(
+        record.check_at_epoch_s,
+        Some(record.queue_time_epoch_s + DAY_S / 2)
+    );
+}
+
+#[tokio::test]
 async fn a_warning_that_nobody_could_be_told_of_comes_again_and_keeps_no_order_from_its_end() {
     let world = World::of_every_service(&[("PEOPLE_AFTER_DEADLINE", "fail")]).await;
     let input = with_people(&world).await;

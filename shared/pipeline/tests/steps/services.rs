@@ -258,6 +258,37 @@ async fn captions_with_all_that_a_profile_may_ask_for() {
     );
 }
 
+#[tokio::test]
+async fn speakers_are_told_apart_for_either_of_what_shows_them() {
+    for (id, change) in [(true, false), (false, true), (false, false)] {
+        let world = World::of_every_service(&[]).await;
+        let mut order = of_service(1);
+        order.profile.enable_speaker_change_indication = change;
+        order.catalog_item.enable_speaker_id = Some(id);
+        let input = world.begin(order).await;
+        fetch::run(&world.ctx, &input).await.unwrap();
+        world.process(&input).await.unwrap();
+        let asked = world.engine.asked.lock().unwrap();
+        let engines::Work::Recognise(work) = &asked[0] else {
+            panic!("{asked:?}")
+        };
+        assert_eq!(work.speakers_wanted, id || change, "{id}, {change}");
+    }
+}
+
+/// Kaltura downloads an attachment within the call and says that it is READY: nobody has to look again.
+#[tokio::test]
+async fn what_is_ready_at_once_is_not_looked_at_again() {
+    let world = World::of_every_service(&[("DELIVER_TRANSCRIPTS", "true")]).await;
+    let report = delivered_twice_over(&world, of_service(1), None).await;
+    assert_eq!(assets(&report, AssetKind::Attachment).len(), 3);
+    let looks = report
+        .calls
+        .iter()
+        .filter(|call| call.service == "attachment_attachmentasset" && call.action == "get");
+    assert_eq!(looks.count(), 0);
+}
+
 /// The customer deletes the captions once they are READY, before they are told which transcripts are theirs: others take their place.
 #[tokio::test]
 async fn captions_that_were_deleted_before_their_transcripts_are_linked_are_added_again() {
@@ -515,6 +546,20 @@ async fn a_script_that_people_hand_in_is_spoken() {
     assert_eq!(said.as_deref(), Some("Coloured bars move."));
 }
 
+/// A description is for the pauses: one that would only fit over what is spoken is refused, with when that is.
+#[tokio::test]
+async fn a_description_that_no_pause_has_room_for_is_refused() {
+    let world = World::of_every_service(&[]).await;
+    let input = waiting_for_people(&world, with_tracks(of_service(4))).await;
+    let script = b"WEBVTT\n\n00:02.000 --> 00:03.800\nColoured bars move from here to there.\n";
+    let taken = submit(&world, &input, "script.vtt", script).await;
+    assert!(matches!(taken, HandedIn::Taken { .. }), "{taken:?}");
+    let refused = world.process(&input).await.unwrap_err();
+    assert_eq!(refused.name(), "NoRoom");
+    let told = refused.to_string();
+    assert!(told.contains("ms too long at 2 s"), "{told}");
+}
+
 /// Sound of this many seconds, as people may hand it in.
 fn wav(seconds: &str) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
@@ -549,6 +594,42 @@ async fn a_finished_track_that_people_hand_in_is_delivered() {
             "{name}: no voice is needed"
         );
     }
+}
+
+/// Where no voice speaks the script, sound is no script: nothing could be drawn from it.
+#[tokio::test]
+async fn a_finished_track_in_place_of_a_script_that_is_delivered_as_text_is_refused() {
+    let world = World::of_every_service(&[]).await;
+    let input = world.begin(for_people(of_service(9))).await;
+    fetch::run(&world.ctx, &input).await.unwrap();
+    world.process(&input).await.unwrap();
+    let refused = submit(&world, &input, "track.wav", &wav("4")).await;
+    let HandedIn::Refused(findings) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(findings[0].name, "TextUnreadable", "{findings:?}");
+}
+
+#[tokio::test]
+async fn a_track_that_is_taken_is_known_by_its_ending() {
+    let world = World::of_every_service(&[]).await;
+    let input = world.begin(for_people(with_tracks(into_spanish(7)))).await;
+    fetch::run(&world.ctx, &input).await.unwrap();
+    world.process(&input).await.unwrap();
+    let taken = submit(&world, &input, "track.wav", &wav("4")).await;
+    assert!(matches!(taken, HandedIn::Taken { .. }), "{taken:?}");
+    let record = world.record(&input.task_id).await;
+    let mut results = record.works.iter().filter_map(|work| work.result.as_ref());
+    let stored = results.find(|result| result.output == "sound").unwrap();
+    let json = world.bucket.get(&stored.key).await.unwrap().unwrap();
+    let result = engines::JobResult::from_json(&json).unwrap();
+    let engines::Output::Sound { sound } = result.output else {
+        panic!("{:?}", result.output);
+    };
+    assert_eq!(
+        (sound.container.as_str(), sound.duration_ms),
+        ("wav", Some(4_000))
+    );
 }
 
 #[tokio::test]
@@ -622,7 +703,7 @@ async fn tagging_adds_keywords_to_the_customers_own() {
     };
     let report = delivered_twice_over(&world, order, None).await;
     let tags = report.multilingual_tags["EN"].as_str().unwrap();
-    assert!(tags.starts_with("harbour, Captions, "), "{tags}");
+    assert_eq!(tags, "harbour, Captions, watches");
     assert_eq!(tags.to_lowercase().matches("captions").count(), 1, "{tags}");
     assert!(report.assets.iter().all(|asset| !asset.by_vendor));
 }

@@ -364,6 +364,48 @@ async fn chapters_whose_answers_were_lost_come_once() {
     assert_eq!(world.report(&input.task_id).cue_points.len(), 2);
 }
 
+/// A key that died before chapters are added has added none: it is extended, and they are added.
+#[tokio::test]
+async fn chapters_that_meet_a_dead_key_come_once() {
+    let world = World::of_every_service(&[]).await;
+    let input = world.begin(of_service(5)).await;
+    fetch::run(&world.ctx, &input).await.unwrap();
+    world.process(&input).await.unwrap();
+    let dead = FaultEffect::Api {
+        code: "INVALID_KS".to_owned(),
+        message: String::new(),
+    };
+    world
+        .sim
+        .faults(vec![Fault::new(dead).on("cuepoint_cuepoint", "add").times(2)]);
+    world.upload_until_done(&input).await.unwrap();
+    let report = world.report(&input.task_id);
+    assert_eq!(report.cue_points.len(), 2);
+    let extended = report
+        .calls
+        .iter()
+        .filter(|call| call.action == "extendAccessKey");
+    assert_eq!(extended.count(), 1);
+}
+
+/// Only a download that failed is tried again: what else is said of a file is no matter of the bucket.
+#[tokio::test]
+async fn an_attachment_that_is_refused_for_another_reason_is_no_failed_download() {
+    let world = World::of_every_service(&[("DELIVER_TRANSCRIPTS", "true")]).await;
+    let input = world.begin(of_service(1)).await;
+    fetch::run(&world.ctx, &input).await.unwrap();
+    world.process(&input).await.unwrap();
+    let blocked = FaultEffect::Api {
+        code: "ACTION_BLOCKED".to_owned(),
+        message: String::new(),
+    };
+    world.sim.faults(vec![
+        Fault::new(blocked).on("attachment_attachmentasset", "setContent"),
+    ]);
+    let error = world.upload_until_done(&input).await.unwrap_err();
+    assert_eq!(error.name(), "ACTION_BLOCKED");
+}
+
 /// Kaltura can't fetch from the bucket: attachments go up by token after three tries, the same file each.
 #[tokio::test]
 async fn attachments_that_can_not_be_downloaded_go_up_by_token() {
