@@ -24,6 +24,14 @@ pub enum Error {
         /// Where and why.
         source: syn::Error,
     },
+    /// What a former run kept is not read.
+    #[error("{path} is not what a run keeps: {source}; run without --again first")]
+    Outcomes {
+        /// Which file.
+        path: PathBuf,
+        /// Where and why.
+        source: serde_json::Error,
+    },
     /// The code does not compile, and no mutant is to blame.
     #[error("the code does not compile: {0}")]
     Build(String),

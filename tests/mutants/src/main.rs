@@ -11,7 +11,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use mutants::suite::{Built, Complaint, Place, Program, Test, Verdict, by_program};
 use mutants::switches::{Mutant, Written, find, rewrite, switch_module};
 use mutants::{Error, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Tests `shared/pipeline` by changing it. Prints a table of its files and the mutants that nothing catches.
 #[derive(Debug, Parser)]
@@ -28,6 +28,10 @@ struct Options {
     /// Only every so many.
     #[arg(long, default_value_t = 1)]
     every: u32,
+    /// Only those like one that the last run found missed or not reached: of its file, function and change. Those are told by
+    /// `outcomes.json`, which this run keeps as it is.
+    #[arg(long)]
+    again: bool,
     /// How many at once.
     #[arg(long, default_value_t = 4)]
     jobs: usize,
@@ -57,7 +61,7 @@ struct Source {
     written: Vec<Written>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 enum Outcome {
     Caught,
@@ -65,6 +69,21 @@ enum Outcome {
     Missed,
     NotReached,
     DoesNotCompile,
+}
+
+impl Outcome {
+    fn is_gap(self) -> bool {
+        matches!(self, Self::Missed | Self::NotReached)
+    }
+}
+
+/// What a former run kept of a mutant.
+#[derive(Debug, Deserialize)]
+struct Former {
+    file: PathBuf,
+    function: String,
+    what: String,
+    outcome: Outcome,
 }
 
 #[derive(Debug, Serialize)]
@@ -115,6 +134,12 @@ async fn run(options: &Options) -> Result<()> {
         begun.elapsed().as_secs()
     );
 
+    let outcomes = options.target.join("outcomes.json");
+    let former = if options.again {
+        Some(gaps(&outcomes)?)
+    } else {
+        None
+    };
     let wanted: Vec<(&Source, &Mutant)> = sources
         .iter()
         .filter(|source| {
@@ -123,15 +148,21 @@ async fn run(options: &Options) -> Result<()> {
         })
         .flat_map(|source| source.mutants.iter().map(move |mutant| (source, mutant)))
         .filter(|(_, mutant)| mutant.id.is_multiple_of(options.every))
+        .filter(|(source, mutant)| {
+            former.as_ref().is_none_or(|gaps| {
+                gaps.contains(&(source.path.clone(), mutant.function.clone(), mutant.what.clone()))
+            })
+        })
         .collect();
-    let outcomes = options.target.join("outcomes.json");
-    let rows = suite.judge(&wanted, &refused, begun, &outcomes).await?;
+    let kept_at = if options.again {
+        options.target.join("outcomes-again.json")
+    } else {
+        outcomes
+    };
+    let rows = suite.judge(&wanted, &refused, begun, &kept_at).await?;
     println!("{}", table(&rows));
     println!("took {} s", begun.elapsed().as_secs());
-    for row in rows
-        .iter()
-        .filter(|row| matches!(row.outcome, Outcome::Missed | Outcome::NotReached))
-    {
+    for row in rows.iter().filter(|row| row.outcome.is_gap()) {
         println!(
             "{:?}, {} tests: {}:{} {}: {}",
             row.outcome,
@@ -198,6 +229,17 @@ fn sources(tree: &Path) -> Result<Vec<Source>> {
 
 fn write(path: &Path, text: &str) -> Result<()> {
     std::fs::write(path, text).map_err(Error::io("cannot write", path))
+}
+
+/// What no test caught in a run whose outcomes these are: file, function, change.
+fn gaps(outcomes: &Path) -> Result<HashSet<(PathBuf, String, String)>> {
+    let json = std::fs::read(outcomes).map_err(Error::io("cannot read", outcomes))?;
+    let rows: Vec<Former> = serde_json::from_slice(&json).map_err(|source| Error::Outcomes {
+        path: outcomes.to_owned(),
+        source,
+    })?;
+    let gaps = rows.into_iter().filter(|row| row.outcome.is_gap());
+    Ok(gaps.map(|row| (row.file, row.function, row.what)).collect())
 }
 
 fn keep(path: &Path, rows: &[Row<'_>]) -> Result<()> {
