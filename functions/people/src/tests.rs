@@ -578,6 +578,9 @@ async fn the_waveform_has_fifty_peaks_a_second_and_of_long_media_ten() {
         );
         bench.on(ANA, &input, "POST take", &Value::Null).await;
         let told = bench.on(ANA, &input, "GET peaks", &Value::Null).await;
+        // Where it is deleted with the rest of its task.
+        let key = format!("transcripts/{}/peaks.json", input.task_id);
+        assert!(bench.world.bucket.get(&key).await.unwrap().is_some());
         assert_eq!(told.json["peaks_per_s"], peaks_per_s, "{duration_ms} ms");
         let peaks = told.json["peaks"].as_array().unwrap();
         // The file itself has four seconds and a bit.

@@ -89,6 +89,17 @@ async fn is_open(world: &World, connection: &ConnectionId) -> bool {
     world.sockets.is_open(connection).await.unwrap()
 }
 
+/// Sets a task SCHEDULED at Kaltura, as a claim does.
+async fn scheduled_again(world: &World, task_id: &TaskId) {
+    let back = UpdateJob::new(kaltura::TaskStatus::Scheduled);
+    let kaltura = &world.ctx.kaltura;
+    let sessions = &world.ctx.sessions;
+    sessions
+        .with(async |ks| kaltura.vendor(ks).update_job(task_id, &back).await)
+        .await
+        .unwrap();
+}
+
 async fn looked(world: &World) -> (usize, usize) {
     let report = reconcile::run(&world.ctx).await.unwrap();
     assert_eq!(report.failed, 0);
@@ -541,6 +552,30 @@ async fn what_kaltura_was_never_told_is_told_before_ready() {
     assert!(statuses.contains(&PROCESSING), "{statuses:?}");
 }
 
+/// A claim that comes late sets SCHEDULED again: from there READY would say that nothing was ever on air.
+#[tokio::test]
+async fn an_event_that_was_on_air_is_processing_before_it_is_ready() {
+    let world = World::of_live_events(&[]).await;
+    let input = waiting(&world, MINUTE_S).await;
+    broadcast(&world, &input).await;
+    end(&world.ctx, &input.task_id, EndReason::EndOfStream)
+        .await
+        .unwrap();
+    over(&world.ctx, &input.task_id).await.unwrap();
+    scheduled_again(&world, &input.task_id).await;
+    let before = world.record(&input.task_id).await;
+    to_the_end(&world, &input).await;
+    assert!(statuses(&world, &input.task_id).ends_with(&[SCHEDULED, PROCESSING, READY]));
+
+    // The answer of READY was lost, and the step comes again.
+    let mut lost = world.record(&input.task_id).await;
+    (lost.state, lost.ended_epoch_s) = (before.state, None);
+    assert!(world.table.save(&mut lost).await.unwrap());
+    finalize::run(&world.ctx, &input).await.unwrap();
+    assert_eq!(world.report(&input.task_id).status, READY);
+    assert_eq!(world.record(&input.task_id).await.state, TaskState::Delivered);
+}
+
 #[tokio::test]
 async fn an_order_that_is_withdrawn_while_it_waits_is_cleaned_up() {
     let world = World::of_live_events(&[]).await;
@@ -961,13 +996,7 @@ async fn a_task_that_is_scheduled_while_it_is_on_air_is_put_right() {
     let world = World::of_live_events(&[]).await;
     let input = waiting(&world, MINUTE_S).await;
     broadcast(&world, &input).await;
-    let back = UpdateJob::new(kaltura::TaskStatus::Scheduled);
-    let kaltura = &world.ctx.kaltura;
-    let sessions = &world.ctx.sessions;
-    sessions
-        .with(async |ks| kaltura.vendor(ks).update_job(&input.task_id, &back).await)
-        .await
-        .unwrap();
+    scheduled_again(&world, &input.task_id).await;
     world.advance(FIRST_CHECK_AFTER_S);
     looked(&world).await;
     assert_eq!(world.report(&input.task_id).status, PROCESSING);

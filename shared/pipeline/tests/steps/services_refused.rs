@@ -404,6 +404,12 @@ async fn an_attachment_that_is_refused_for_another_reason_is_no_failed_download(
     ]);
     let error = world.upload_until_done(&input).await.unwrap_err();
     assert_eq!(error.name(), "ACTION_BLOCKED");
+    let report = world.report(&input.task_id);
+    let set = report
+        .calls
+        .iter()
+        .filter(|call| call.service == "attachment_attachmentasset" && call.action == "setContent");
+    assert_eq!(set.count(), 1);
 }
 
 /// Kaltura can't fetch from the bucket: attachments go up by token after three tries, the same file each.
