@@ -204,6 +204,12 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_has_thirty_two_bytes_or_more() {
+        assert!(LiveTokens::new(&"s".repeat(32), 1).is_ok());
+        assert!(LiveTokens::new(&"s".repeat(31), 1).is_err());
+    }
+
+    #[test]
     fn each_token_is_good_for_its_own_stream_and_purpose_alone() {
         let tokens = tokens();
         let (ours, other) = (task("9292"), task("929"));

@@ -76,7 +76,7 @@ async fn translated() -> (World, Arc<Loud>, TaskId) {
         catalog_name: "Spanish".to_owned(),
         bcp47: "es".to_owned(),
     });
-    settings.rules.language = "es".to_owned();
+    "es".clone_into(&mut settings.rules.language);
     let stream = LiveStream::new(task_id.clone(), settings, 500);
     assert!(world.ctx.streams().unwrap().keep(&stream).await.unwrap());
     (world, loud, task_id)

@@ -706,9 +706,10 @@ impl TaskIndex for Ailing {
     }
 
     async fn staged(&self, stage: Stage) -> Result<Vec<StagedTask>> {
-        let mut staged = match self.is_behind {
-            true => Vec::new(),
-            false => self.table.staged(stage).await?,
+        let mut staged = if self.is_behind {
+            Vec::new()
+        } else {
+            self.table.staged(stage).await?
         };
         if stage == Stage::Waiting {
             for task_id in &self.told {

@@ -527,6 +527,15 @@ async fn a_described_track_is_made_by_machine() {
     assert_eq!(pauses.unwrap(), [(950, end_ms)]);
 }
 
+/// Where nobody speaks, there is all the more to describe.
+#[tokio::test]
+async fn media_without_a_word_is_described() {
+    let world = World::of_every_service(&[]).await;
+    world.engine.tell(|| Ok(Vec::new()));
+    let report = delivered_twice_over(&world, with_tracks(of_service(4)), None).await;
+    assert_eq!(assets(&report, AssetKind::Flavor).len(), 2);
+}
+
 #[tokio::test]
 async fn a_script_that_people_hand_in_is_spoken() {
     let world = World::of_every_service(&[]).await;
