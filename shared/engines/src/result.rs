@@ -127,7 +127,7 @@ pub enum Output {
     },
     /// Of `Chapter`, and chapters handed in.
     Chapters {
-        /// By time; the first begins at 0.
+        /// By time, none at the same as another.
         chapters: Vec<Chapter>,
     },
     /// Captions handed in: shown as they are.

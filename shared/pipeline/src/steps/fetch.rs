@@ -419,6 +419,8 @@ mod tests {
         );
         let pictures = [flavors[2], flavors[0]];
         assert_eq!(chosen(&pictures, MediaNeed::Audio).as_deref(), Some("0_small"));
+        let unknown = [("0_unknown", 0, 0), flavors[0]];
+        assert_eq!(chosen(&unknown, MediaNeed::Audio).as_deref(), Some("0_small"));
         let loud = [("0_picture", 200, 360), ("0_sound", 320, 0)];
         assert_eq!(chosen(&loud, MediaNeed::AudioVideo).as_deref(), Some("0_picture"));
     }

@@ -812,6 +812,20 @@ async fn a_table_that_can_not_be_read_now_fails_the_poll_and_the_next_one_sends(
     assert_eq!(world.poll().await.sent, 1);
 }
 
+/// Nor of a record that no key can be looked after for: the next run does.
+#[tokio::test]
+async fn a_table_that_can_not_be_read_now_fails_the_look_after_keys() {
+    let mut world = World::new().await;
+    let input = world.begin(order()).await;
+    world.ctx.tasks = Arc::new(Ailing {
+        is_unreadable: true,
+        told: vec![input.task_id.clone()],
+        ..Ailing::of(&world)
+    });
+    let error = extend_keys::run(&world.ctx).await.unwrap_err();
+    assert_eq!(error.class(), Class::Retryable, "{error}");
+}
+
 /// `fail` goes by the cause in the record: a cause that is not there must not bring the state machine there.
 #[tokio::test]
 async fn a_terminal_cause_that_could_not_be_written_down_is_not_acted_on() {
