@@ -163,12 +163,9 @@ mod tests {
         let world = World::new().await;
         let (one, other) = (world.place(order()).await, world.place(order()).await);
         world.poll().await;
-        let blocked = Fault::new(FaultEffect::Api {
-            code: "ACTION_BLOCKED".to_owned(),
-            message: String::new(),
-        })
-        .on("reach_entryvendortask", "get")
-        .for_task(&one.as_str().into());
+        let blocked = Fault::new(FaultEffect::api("ACTION_BLOCKED"))
+            .on("reach_entryvendortask", "get")
+            .for_task(&one.as_str().into());
         world.sim.faults(vec![blocked]);
         let (one, other) = (
             OrderMessage { task_id: one }.to_json(),

@@ -41,12 +41,9 @@ mod tests {
     async fn a_key_that_can_not_be_extended_harms_no_other() {
         let world = World::new().await;
         let (one, other) = (world.begin(order()).await, world.begin(order()).await);
-        let blocked = Fault::new(FaultEffect::Api {
-            code: "ACTION_BLOCKED".to_owned(),
-            message: String::new(),
-        })
-        .on("reach_entryvendortask", "extendAccessKey")
-        .for_task(&one.task_id.as_str().into());
+        let blocked = Fault::new(FaultEffect::api("ACTION_BLOCKED"))
+            .on("reach_entryvendortask", "extendAccessKey")
+            .for_task(&one.task_id.as_str().into());
         world.sim.faults(vec![blocked]);
         let before = world.record(&other.task_id).await.key_expires_epoch_s;
         world.advance(before - world.ctx.clock.now_epoch_s() - 3_600);

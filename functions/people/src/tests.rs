@@ -123,11 +123,24 @@ impl Bench {
 
     /// An order of people's, up to where they are waited for.
     async fn waiting(&self, order: OrderRequest) -> StepInput {
-        let input = self.world.begin(order).await;
-        fetch::run(&self.world.ctx, &input).await.unwrap();
-        self.world.process(&input).await.unwrap();
+        let input = self.world.processed(order).await;
         assert!(self.world.record(&input.task_id).await.accepted().is_some());
         input
+    }
+
+    /// The same, taken by somebody.
+    async fn taken(&self, who: (&str, &str), order: OrderRequest) -> StepInput {
+        let input = self.waiting(order).await;
+        let taken = Box::pin(self.on(who, &input, "POST take", &Value::Null)).await;
+        assert_eq!(taken.status, 200, "{}", taken.json);
+        input
+    }
+
+    /// Puts a file into the bucket, as by a link.
+    async fn put(&self, key: &str, content: impl AsRef<[u8]>, content_type: &str) {
+        let content = content.as_ref().to_vec().into();
+        let put = self.world.bucket.put(key, content, content_type);
+        put.await.unwrap();
     }
 }
 
@@ -286,8 +299,7 @@ async fn of_two_people_one_gets_the_order() {
 #[tokio::test]
 async fn a_stale_save_gets_the_newer_draft_and_writes_nothing() {
     let bench = Bench::new().await;
-    let input = bench.waiting(for_people()).await;
-    bench.on(ANA, &input, "POST take", &Value::Null).await;
+    let input = bench.taken(ANA, for_people()).await;
     let new = json!({ "if-none-match": "*" });
     let first = bench
         .with_headers(ANA, &input, "PUT draft", &cues(), &new)
@@ -370,8 +382,7 @@ async fn groups_decide_who_sees_an_order() {
 #[tokio::test]
 async fn a_rejected_order_is_for_others_and_only_a_supervisor_ends_it() {
     let bench = Bench::new().await;
-    let input = bench.waiting(for_people()).await;
-    bench.on(ANA, &input, "POST take", &Value::Null).await;
+    let input = bench.taken(ANA, for_people()).await;
     let why = json!({ "reason": "I can't make out the second voice." });
     assert_eq!(bench.on(ANA, &input, "POST reject", &why).await.status, 200);
     assert!(bench.list(ANA, &json!({})).await.is_empty());
@@ -403,8 +414,7 @@ async fn a_rejected_order_is_for_others_and_only_a_supervisor_ends_it() {
 #[tokio::test]
 async fn what_is_wrong_refuses_and_says_what_and_where() {
     let bench = Bench::new().await;
-    let input = bench.waiting(for_people()).await;
-    bench.on(ANA, &input, "POST take", &Value::Null).await;
+    let input = bench.taken(ANA, for_people()).await;
     let mut wrong = cues();
     wrong["cues"][0]["end_ms"] = json!(2_500);
     let refused = bench.on(ANA, &input, "POST submit", &wrong).await;
@@ -435,24 +445,14 @@ async fn what_is_wrong_refuses_and_says_what_and_where() {
         400,
         "nothing was put"
     );
-    bench
-        .world
-        .bucket
-        .put(&key, "no captions".into(), "text/plain")
-        .await
-        .unwrap();
+    bench.put(&key, "no captions", "text/plain").await;
     let refused = bench.on(ANA, &input, "POST submit", &handed).await;
     assert_eq!(
         (refused.status, &refused.json["findings"][0]["name"]),
         (422, &json!("TextUnreadable"))
     );
     let good = "1\n00:00:00,000 --> 00:00:02,000\nHello there.\n";
-    bench
-        .world
-        .bucket
-        .put(&key, good.into(), "text/plain")
-        .await
-        .unwrap();
+    bench.put(&key, good, "text/plain").await;
     assert_eq!(bench.on(ANA, &input, "POST submit", &handed).await.status, 200);
 }
 
@@ -465,15 +465,13 @@ async fn a_track_is_measured_once() {
     order.catalog_item.target_language = Some("Spanish".into());
     order.catalog_item.flavor_params_id = Some(301);
     order.catalog_item.clear_audio_flavor_params_id = Some(302);
-    let input = bench.waiting(order).await;
-    bench.on(CHLOE, &input, "POST take", &Value::Null).await;
+    let input = bench.taken(CHLOE, order).await;
     let track = std::fs::read(step_world::media_with_sound()).unwrap();
     let put = async |hash: &str| {
         let file = json!({ "name": "track.m4a", "size_bytes": track.len(), "sha256": hash });
         let put = bench.on(CHLOE, &input, "POST files", &file).await;
         let key = put.json["key"].as_str().unwrap().to_owned();
-        let content = track.clone().into();
-        bench.world.bucket.put(&key, content, "audio/mp4").await.unwrap();
+        bench.put(&key, &track, "audio/mp4").await;
         key
     };
     let (key, other) = (put(&"1".repeat(64)).await, put(&"2".repeat(64)).await);
@@ -488,8 +486,7 @@ async fn a_track_is_measured_once() {
     );
     // As long as they are there, they are not opened: what was measured of one is no other's.
     for key in [&key, &other] {
-        let spoilt = "no sound at all".into();
-        bench.world.bucket.put(key, spoilt, "audio/mp4").await.unwrap();
+        bench.put(key, "no sound at all", "audio/mp4").await;
     }
     let refused = bench
         .on(CHLOE, &input, "POST submit", &json!({ "key": other }))
@@ -519,8 +516,7 @@ async fn an_order_is_held_for_a_shift_or_as_long_as_somebody_says_within_two_wee
 #[tokio::test]
 async fn who_saves_a_draft_holds_on() {
     let bench = Bench::new().await;
-    let input = bench.waiting(for_people()).await;
-    bench.on(ANA, &input, "POST take", &Value::Null).await;
+    let input = bench.taken(ANA, for_people()).await;
     let begun_epoch_s = bench.world.ctx.clock.now_epoch_s();
     let mut based = json!({ "if-none-match": "*" });
     // Within the hour nothing is written; after it, each save prolongs.
@@ -550,8 +546,7 @@ async fn who_saves_a_draft_holds_on() {
 #[tokio::test]
 async fn nobody_takes_what_another_holds_not_even_a_supervisor() {
     let bench = Bench::new().await;
-    let input = bench.waiting(for_people()).await;
-    bench.on(ANA, &input, "POST take", &Value::Null).await;
+    let input = bench.taken(ANA, for_people()).await;
     let refused = bench.on(OMAR, &input, "POST take", &Value::Null).await;
     assert_eq!(
         (refused.status, &refused.json["holder"]["name"]),
@@ -596,8 +591,7 @@ async fn the_waveform_has_fifty_peaks_a_second_and_of_long_media_ten() {
 #[tokio::test]
 async fn people_have_the_picture_where_there_is_one() {
     let bench = Bench::new().await;
-    let input = bench.waiting(for_people()).await;
-    bench.on(ANA, &input, "POST take", &Value::Null).await;
+    let input = bench.taken(ANA, for_people()).await;
     for (container, has_picture) in [("mp4", true), ("m4a", false)] {
         let mut record = bench.world.record(&input.task_id).await;
         container.clone_into(&mut record.media.as_mut().unwrap().container);
@@ -618,8 +612,7 @@ async fn who_translates_sees_what_is_to_be_translated() {
         accuracy: Some(100),
         ..ExistingCaption::default()
     }];
-    let input = bench.waiting(order).await;
-    bench.on(OMAR, &input, "POST take", &Value::Null).await;
+    let input = bench.taken(OMAR, order).await;
     let source = bench.on(OMAR, &input, "GET source", &Value::Null).await;
     assert_eq!(
         (
@@ -635,8 +628,7 @@ async fn who_translates_sees_what_is_to_be_translated() {
 #[tokio::test]
 async fn a_file_is_put_within_a_quarter_of_an_hour_and_only_where_files_are_handed_in() {
     let bench = Bench::new().await;
-    let input = bench.waiting(for_people()).await;
-    bench.on(ANA, &input, "POST take", &Value::Null).await;
+    let input = bench.taken(ANA, for_people()).await;
     let file = json!({ "name": "captions.srt", "size_bytes": 5, "sha256": "0".repeat(64) });
     let put = bench.on(ANA, &input, "POST files", &file).await;
     let left_s = put.json["expires_epoch_s"].as_u64().unwrap() - bench.world.ctx.clock.now_epoch_s();
@@ -644,12 +636,7 @@ async fn a_file_is_put_within_a_quarter_of_an_hour_and_only_where_files_are_hand
     // What an engine has left of the same order is nobody's work.
     let engines = format!("engine/{}/1/sound.srt", input.task_id);
     let captions = "1\n00:00:00,000 --> 00:00:02,000\nHello there.\n";
-    bench
-        .world
-        .bucket
-        .put(&engines, captions.into(), "text/plain")
-        .await
-        .unwrap();
+    bench.put(&engines, captions, "text/plain").await;
     let refused = bench
         .on(ANA, &input, "POST submit", &json!({ "key": engines }))
         .await;
@@ -689,8 +676,7 @@ async fn a_hybrid_order_is_a_machine_s_draft_for_a_person() {
 #[tokio::test]
 async fn a_withdrawn_order_is_gone_with_a_clear_word() {
     let bench = Bench::new().await;
-    let input = bench.waiting(for_people()).await;
-    bench.on(ANA, &input, "POST take", &Value::Null).await;
+    let input = bench.taken(ANA, for_people()).await;
     let mut record = bench.world.record(&input.task_id).await;
     record.end(TaskState::Gone, 5, "aborted");
     bench.world.ctx.tasks.save(&mut record).await.unwrap();
@@ -758,10 +744,7 @@ async fn kaltura_is_asked_once_in_some_minutes_and_its_silence_keeps_nobody_from
     let bench = Bench::new().await;
     let input = bench.waiting(for_people()).await;
     let id = input.task_id.as_str().into();
-    let blocked = Fault::new(FaultEffect::Api {
-        code: "ACTION_BLOCKED".to_owned(),
-        message: String::new(),
-    });
+    let blocked = Fault::new(FaultEffect::api("ACTION_BLOCKED"));
     let blocked = blocked.on("reach_entryvendortask", "get").for_task(&id);
     bench.world.sim.faults(vec![blocked]);
     assert_eq!(bench.on(ANA, &input, "POST take", &Value::Null).await.status, 200);
@@ -814,8 +797,7 @@ async fn the_list_goes_on_page_by_page_in_due_time_order() {
 #[tokio::test]
 async fn a_body_is_read_as_json_has_it() {
     let bench = Bench::new().await;
-    let input = bench.waiting(for_people()).await;
-    bench.on(ANA, &input, "POST take", &Value::Null).await;
+    let input = bench.taken(ANA, for_people()).await;
     let file = json!({ "name": "captions.srt", "size_bytes": 637.0, "sha256": "0".repeat(64) });
     assert_eq!(bench.on(ANA, &input, "POST files", &file).await.status, 200);
     let part = json!({ "name": "captions.srt", "size_bytes": 637.5, "sha256": "0".repeat(64) });
@@ -839,7 +821,7 @@ async fn the_page_is_shown_under_a_strict_policy() {
     };
     assert_eq!(get("GET /", "").await["statusCode"], 404);
     let put = async |name: &str, content: &'static str| {
-        bench.world.bucket.put(name, content.into(), "x").await.unwrap();
+        bench.put(name, content, "x").await;
     };
     put(
         "page/index.html",

@@ -42,12 +42,9 @@ mod tests {
         let world = World::new().await;
         let (one, other) = (world.begin(order()).await, world.begin(order()).await);
         world.states.forget(&other.task_id, 1);
-        let blocked = Fault::new(FaultEffect::Api {
-            code: "ACTION_BLOCKED".to_owned(),
-            message: String::new(),
-        })
-        .on("reach_entryvendortask", "get")
-        .for_task(&one.task_id.as_str().into());
+        let blocked = Fault::new(FaultEffect::api("ACTION_BLOCKED"))
+            .on("reach_entryvendortask", "get")
+            .for_task(&one.task_id.as_str().into());
         world.sim.faults(vec![blocked]);
         world.advance(20 * 60);
         let report = handle(&world.ctx, json!({}), &Invocation::default())

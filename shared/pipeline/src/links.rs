@@ -81,16 +81,21 @@ impl fmt::Debug for Links {
     }
 }
 
+/// What signs with the stack's secret, which has at least 32 bytes.
+pub(crate) fn keyed(secret: &str) -> Result<Hmac<Sha256>> {
+    let short = || setting("LINK_SECRET_ARN", "the secret is shorter than 32 bytes");
+    if secret.len() < LEAST_SECRET_BYTES {
+        return Err(short());
+    }
+    Hmac::new_from_slice(secret.as_bytes()).map_err(|_| short())
+}
+
 impl Links {
     /// Links under `base_url`, the door's address, signed with a secret of at least 32 bytes.
     pub fn new(base_url: &str, secret: &str) -> Result<Self> {
-        let short = || setting("LINK_SECRET_ARN", "the secret is shorter than 32 bytes");
-        if secret.len() < LEAST_SECRET_BYTES {
-            return Err(short());
-        }
         Ok(Self {
             base_url: base_url.trim_end_matches('/').to_owned(),
-            secret: Hmac::new_from_slice(secret.as_bytes()).map_err(|_| short())?,
+            secret: keyed(secret)?,
         })
     }
 

@@ -229,6 +229,14 @@ impl Installed {
 }
 
 impl FaultEffect {
+    /// An API exception of this code, whose message is the code.
+    pub fn api(code: impl Into<String>) -> Self {
+        Self::Api {
+            code: code.into(),
+            message: String::new(),
+        }
+    }
+
     fn is_import(&self) -> bool {
         matches!(
             self,

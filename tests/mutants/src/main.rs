@@ -135,10 +135,10 @@ async fn run(options: &Options) -> Result<()> {
     );
 
     let outcomes = options.target.join("outcomes.json");
-    let former = if options.again {
-        Some(gaps(&outcomes)?)
+    let (former, kept_at) = if options.again {
+        (Some(gaps(&outcomes)?), options.target.join("outcomes-again.json"))
     } else {
-        None
+        (None, outcomes)
     };
     let wanted: Vec<(&Source, &Mutant)> = sources
         .iter()
@@ -154,11 +154,6 @@ async fn run(options: &Options) -> Result<()> {
             })
         })
         .collect();
-    let kept_at = if options.again {
-        options.target.join("outcomes-again.json")
-    } else {
-        outcomes
-    };
     let rows = suite.judge(&wanted, &refused, begun, &kept_at).await?;
     println!("{}", table(&rows));
     println!("took {} s", begun.elapsed().as_secs());

@@ -417,10 +417,7 @@ impl Story {
         if chance <= 0.0 {
             return;
         }
-        let api = |code: &str| FaultEffect::Api {
-            code: code.to_owned(),
-            message: String::new(),
-        };
+        let api = |code: &str| FaultEffect::api(code);
         let effects = [
             api("ACTION_BLOCKED"),
             api("INTERNAL_SERVERL_ERROR"),

@@ -336,10 +336,23 @@ impl World {
 
     /// Brings a captions order up to where its deliverables are uploaded.
     pub async fn begin_and_process(&self) -> StepInput {
-        let input = self.begin(order()).await;
-        fetch::run(&self.ctx, &input).await.unwrap();
-        self.process(&input).await.unwrap();
+        self.processed(order()).await
+    }
+
+    /// The same of any order; where it is people's, up to where they are waited for.
+    pub async fn processed(&self, order: OrderRequest) -> StepInput {
+        let input = Box::pin(self.begin(order)).await;
+        Box::pin(fetch::run(&self.ctx, &input)).await.unwrap();
+        Box::pin(self.process(&input)).await.unwrap();
         input
+    }
+
+    /// As if the write that ended this task had never come about, and its record were in the state of before.
+    pub async fn lose_end(&self, before: &TaskRecord) {
+        let mut lost = self.record(&before.task_id).await;
+        lost.state = before.state;
+        lost.ended_epoch_s = None;
+        assert!(self.table.save(&mut lost).await.unwrap());
     }
 
     /// Has the engines work on a task, piece after piece, and renders what is to be delivered once all is done. Where people

@@ -162,13 +162,7 @@ async fn faults_look_as_they_do_over_the_network() {
         (FaultEffect::Html, "NotJson"),
         (FaultEffect::Truncated, "Truncated"),
         (FaultEffect::HttpStatus { status: 503 }, "Http"),
-        (
-            FaultEffect::Api {
-                code: "ACTION_BLOCKED".to_owned(),
-                message: String::new(),
-            },
-            "ACTION_BLOCKED",
-        ),
+        (FaultEffect::api("ACTION_BLOCKED"), "ACTION_BLOCKED"),
     ] {
         sim.faults(vec![Fault::new(effect).on("reach_entryvendortask", "getJobs")]);
         let error = client

@@ -100,11 +100,7 @@ async fn an_upload_that_breaks_anywhere_is_gone_on_with() {
             .await
             .unwrap()
             .id;
-        let blocked = Fault::new(FaultEffect::Api {
-            code: "ACTION_BLOCKED".to_owned(),
-            message: String::new(),
-        })
-        .on("uploadtoken", "upload");
+        let blocked = Fault::new(FaultEffect::api("ACTION_BLOCKED")).on("uploadtoken", "upload");
         bench.sim.faults(vec![Fault {
             skip: u32::try_from(broken).unwrap(),
             ..blocked

@@ -11,10 +11,9 @@ use hmac::{Hmac, Mac};
 use kaltura::TaskId;
 use sha2::Sha256;
 
-use crate::config::setting;
 use crate::error::Result;
+use crate::links::keyed;
 
-const LEAST_SECRET_BYTES: usize = 32;
 /// Keeps these signatures apart from all others that the secret may ever make.
 const DOMAIN: &str = "reach-vendor live";
 /// How long a session of the account is good, in seconds.
@@ -82,12 +81,8 @@ impl LiveTokens {
     /// Tokens of a secret of at least 32 bytes. Another `account_version` makes another account token, and the former one
     /// is no longer taken.
     pub fn new(secret: &str, account_version: u64) -> Result<Self> {
-        let short = || setting("LINK_SECRET_ARN", "the secret is shorter than 32 bytes");
-        if secret.len() < LEAST_SECRET_BYTES {
-            return Err(short());
-        }
         Ok(Self {
-            secret: Hmac::new_from_slice(secret.as_bytes()).map_err(|_| short())?,
+            secret: keyed(secret)?,
             account_version,
         })
     }

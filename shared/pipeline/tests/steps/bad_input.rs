@@ -27,10 +27,7 @@ async fn an_answer_that_is_none_fails_the_poll_and_the_next_one_is_whole() {
         FaultEffect::Truncated,
         FaultEffect::Empty,
         FaultEffect::HttpStatus { status: 502 },
-        FaultEffect::Api {
-            code: "ACTION_BLOCKED".into(),
-            message: String::new(),
-        },
+        FaultEffect::api("ACTION_BLOCKED"),
         FaultEffect::Reset,
     ] {
         let world = World::new().await;
@@ -50,22 +47,13 @@ async fn an_answer_that_is_none_fails_the_poll_and_the_next_one_is_whole() {
 async fn a_dead_vendor_session_is_renewed_once() {
     let world = World::new().await;
     world.poll().await;
-    let dead = Fault::new(FaultEffect::Api {
-        code: "INVALID_KS".into(),
-        message: String::new(),
-    })
-    .on("reach_entryvendortask", "getJobs")
-    .times(1);
+    let dead = Fault::new(FaultEffect::api("INVALID_KS"))
+        .on("reach_entryvendortask", "getJobs")
+        .times(1);
     world.sim.faults(vec![dead]);
     world.place(order()).await;
     assert_eq!(world.poll().await.kept, 1);
-    let opened = world
-        .sim
-        .calls()
-        .iter()
-        .filter(|call| call.action == "startSession")
-        .count();
-    assert_eq!(opened, 2);
+    assert_eq!(sessions_opened(&world), 2);
 }
 
 fn sessions_opened(world: &World) -> usize {
@@ -78,11 +66,7 @@ fn sessions_opened(world: &World) -> usize {
 async fn a_refusal_that_is_not_for_the_session_opens_no_other() {
     let world = World::new().await;
     world.poll().await;
-    let refused = Fault::new(FaultEffect::Api {
-        code: "SERVICE_FORBIDDEN".into(),
-        message: String::new(),
-    })
-    .on("reach_entryvendortask", "getJobs");
+    let refused = Fault::new(FaultEffect::api("SERVICE_FORBIDDEN")).on("reach_entryvendortask", "getJobs");
     world.sim.faults(vec![refused]);
     poll::run(&world.ctx, "test").await.unwrap_err();
     let asked = |call: &&kaltura_sim::CallRecord| call.action == "getJobs";
@@ -550,18 +534,12 @@ async fn a_text_that_is_not_there_is_a_clear_error_and_no_answer_is_none() {
     ] {
         let world = World::of_every_service(&[]).await;
         let input = world.begin(order).await;
-        let down = Fault::new(FaultEffect::Api {
-            code: "ACTION_BLOCKED".into(),
-            message: String::new(),
-        });
+        let down = Fault::new(FaultEffect::api("ACTION_BLOCKED"));
         world.sim.faults(vec![down.on(service, action)]);
         let error = fetch::run(&world.ctx, &input).await.unwrap_err();
         assert_eq!(error.class(), Class::Retryable, "{error}");
         world.sim.clear_faults();
-        let gone = Fault::new(FaultEffect::Api {
-            code: code.into(),
-            message: String::new(),
-        });
+        let gone = Fault::new(FaultEffect::api(code));
         world.sim.faults(vec![gone.on(service, action)]);
         world.run_to_the_end(&input).await;
         let report = world.report(&input.task_id);

@@ -210,10 +210,7 @@ async fn an_add_that_can_not_be_looked_for_now_is_looked_for_later() {
 async fn an_add_that_can_not_be_looked_for_leaves_an_empty_asset_on_record() {
     let world = World::new().await;
     let input = world.begin_and_process().await;
-    let forbidden = FaultEffect::Api {
-        code: "SERVICE_FORBIDDEN".to_owned(),
-        message: String::new(),
-    };
+    let forbidden = FaultEffect::api("SERVICE_FORBIDDEN");
     world.sim.faults(vec![
         Fault::new(FaultEffect::ReplyLost)
             .on("caption_captionasset", "add")
@@ -347,10 +344,7 @@ async fn an_import_that_ends_after_it_was_given_up_is_seen_by_nobody() {
 async fn an_import_that_never_ends_is_parked_where_its_asset_can_not_be_deleted() {
     let world = World::new().await;
     let input = world.begin_and_process().await;
-    let forbidden = Fault::new(FaultEffect::Api {
-        code: "SERVICE_FORBIDDEN".to_owned(),
-        message: String::new(),
-    });
+    let forbidden = Fault::new(FaultEffect::api("SERVICE_FORBIDDEN"));
     world.sim.faults(vec![
         Fault::new(FaultEffect::ImportStuck),
         forbidden.on("caption_captionasset", "delete"),
@@ -594,10 +588,7 @@ async fn an_asset_that_is_not_there_any_more_is_added_anew() {
     let first = world.record(&input.task_id).await.deliverables[0]
         .asset_id
         .clone();
-    let gone = Fault::new(FaultEffect::Api {
-        code: "CAPTION_ASSET_ID_NOT_FOUND".to_owned(),
-        message: String::new(),
-    });
+    let gone = Fault::new(FaultEffect::api("CAPTION_ASSET_ID_NOT_FOUND"));
     world
         .sim
         .faults(vec![gone.on("caption_captionasset", "get").times(1)]);
@@ -621,10 +612,7 @@ async fn a_stuck_asset_that_was_deleted_already_is_given_up_as_well() {
     let world = World::new().await;
     let input = world.begin_and_process().await;
     let gone = |code: &str| {
-        let fault = Fault::new(FaultEffect::Api {
-            code: code.to_owned(),
-            message: String::new(),
-        });
+        let fault = Fault::new(FaultEffect::api(code));
         fault.on("caption_captionasset", "delete")
     };
     world.sim.faults(vec![Fault::new(FaultEffect::ImportStuck)]);

@@ -39,7 +39,8 @@ fn looked(looked_at: usize, put_right: usize) -> ReconcileReport {
     }
 }
 
-async fn set(world: &World, task_id: &TaskId, status: TaskStatus) {
+/// Sets a task to a status, as the vendor.
+pub async fn set(world: &World, task_id: &TaskId, status: TaskStatus) {
     let update = UpdateJob::new(status);
     let kaltura = &world.ctx.kaltura;
     let updated = world

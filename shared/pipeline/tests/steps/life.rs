@@ -140,11 +140,7 @@ async fn a_delivery_whose_end_was_lost_is_not_taken_for_gone() {
     world.upload_until_done(&input).await.unwrap();
     let before = world.record(&input.task_id).await;
     finalize::run(&world.ctx, &input).await.unwrap();
-    // As if the last write had never come about.
-    let mut lost = world.record(&input.task_id).await;
-    lost.state = before.state;
-    lost.ended_epoch_s = None;
-    assert!(world.table.save(&mut lost).await.unwrap());
+    world.lose_end(&before).await;
     world.states.end(&input.task_id, 1);
 
     world.advance(FIRST_CHECK_AFTER_S);
@@ -207,10 +203,7 @@ async fn a_key_that_stays_dead_ends_its_order_after_a_week() {
     const WEEK_S: u64 = 7 * 24 * HOUR_S;
     let world = World::new().await;
     let input = world.begin(order()).await;
-    let refused = Fault::new(FaultEffect::Api {
-        code: "FAILED_EXTEND_ACCESS_KEY".to_owned(),
-        message: String::new(),
-    });
+    let refused = Fault::new(FaultEffect::api("FAILED_EXTEND_ACCESS_KEY"));
     world
         .sim
         .faults(vec![refused.on("reach_entryvendortask", "extendAccessKey")]);

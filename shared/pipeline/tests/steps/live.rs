@@ -3,10 +3,10 @@
 use std::sync::atomic::Ordering;
 
 use engines::CompletionToken;
-use kaltura::{TaskId, UpdateJob};
+use kaltura::{TaskId, TaskStatus};
 use kaltura_sim::{EventSpec, Fault, FaultEffect, OrderRequest, ProfileSpec, RecordingSpec};
 use pipeline::Class;
-use pipeline::live::{ConnectionId, EndReason, StreamState, end, take_in};
+use pipeline::live::{ConnectionId, EndReason, Ended, StreamState, end, take_in};
 use pipeline::ports::{Clock, Sockets, StreamStore, TaskStore};
 use pipeline::record::{CHECK_JOBS_EVERY_S, FIRST_CHECK_AFTER_S, Stage, TaskState};
 use pipeline::steps::claim::Claimed;
@@ -85,19 +85,23 @@ async fn broadcast(world: &World, input: &StepInput) -> ConnectionId {
     connection
 }
 
-async fn is_open(world: &World, connection: &ConnectionId) -> bool {
-    world.sockets.is_open(connection).await.unwrap()
+/// The engine says that all has been heard.
+async fn end_stream(world: &World, input: &StepInput) -> Ended {
+    end(&world.ctx, &input.task_id, EndReason::EndOfStream)
+        .await
+        .unwrap()
 }
 
-/// Sets a task SCHEDULED at Kaltura, as a claim does.
-async fn scheduled_again(world: &World, task_id: &TaskId) {
-    let back = UpdateJob::new(kaltura::TaskStatus::Scheduled);
-    let kaltura = &world.ctx.kaltura;
-    let sessions = &world.ctx.sessions;
-    sessions
-        .with(async |ks| kaltura.vendor(ks).update_job(task_id, &back).await)
-        .await
-        .unwrap();
+/// An order whose event was on air, and whose stream has ended, which its execution has not been told yet.
+async fn after_the_event(world: &World) -> StepInput {
+    let input = waiting(world, MINUTE_S).await;
+    broadcast(world, &input).await;
+    end_stream(world, &input).await;
+    input
+}
+
+async fn is_open(world: &World, connection: &ConnectionId) -> bool {
+    world.sockets.is_open(connection).await.unwrap()
 }
 
 async fn looked(world: &World) -> (usize, usize) {
@@ -223,10 +227,7 @@ async fn a_failure_to_tell_is_made_up_by_the_next_caption() {
     let input = waiting(&world, MINUTE_S).await;
     world.listen(&input.task_id, "kaltura").await;
     say(&world, &input.task_id, 1).await;
-    let fault = Fault::new(FaultEffect::Api {
-        code: "ACTION_BLOCKED".to_owned(),
-        message: String::new(),
-    });
+    let fault = Fault::new(FaultEffect::api("ACTION_BLOCKED"));
     let ids = world
         .sim
         .faults(vec![fault.on("reach_entryvendortask", "updateJob")]);
@@ -250,9 +251,7 @@ async fn the_end_of_the_stream_is_the_end_of_the_order() {
     wait(&world, &input).await;
     let connection = broadcast(&world, &input).await;
     say(&world, &input.task_id, 2).await;
-    let ended = end(&world.ctx, &input.task_id, EndReason::EndOfStream)
-        .await
-        .unwrap();
+    let ended = end_stream(&world, &input).await;
     assert!(!is_open(&world, &connection).await);
     for _ in 0..2 {
         let completed = over(&world.ctx, &input.task_id).await.unwrap();
@@ -295,9 +294,7 @@ async fn the_captions_become_those_of_the_recording_where_the_vendor_offers_that
         let input = world.begin(event(&world, service_feature, MINUTE_S)).await;
         wait(&world, &input).await;
         broadcast(&world, &input).await;
-        end(&world.ctx, &input.task_id, EndReason::EndOfStream)
-            .await
-            .unwrap();
+        end_stream(&world, &input).await;
         assert_eq!(over(&world.ctx, &input.task_id).await.unwrap(), Completed::Ended);
         to_the_end(&world, &input).await;
         let report = world.report(&input.task_id);
@@ -322,9 +319,7 @@ async fn an_event_whose_recording_can_not_have_its_captions_is_delivered_without
         let input = world.begin(request).await;
         wait(&world, &input).await;
         broadcast(&world, &input).await;
-        end(&world.ctx, &input.task_id, EndReason::EndOfStream)
-            .await
-            .unwrap();
+        end_stream(&world, &input).await;
         over(&world.ctx, &input.task_id).await.unwrap();
         render::run(&world.ctx, &input).await.unwrap();
         let error = upload::run(&world.ctx, &input).await.unwrap_err();
@@ -346,11 +341,7 @@ async fn an_event_whose_recording_can_not_have_its_captions_is_delivered_without
 #[tokio::test]
 async fn an_event_that_was_on_air_is_no_failure_for_its_recording() {
     let world = World::of_live_events(&[("LIVE_CAPTIONS_ON_RECORDING", "true")]).await;
-    let input = waiting(&world, MINUTE_S).await;
-    broadcast(&world, &input).await;
-    end(&world.ctx, &input.task_id, EndReason::EndOfStream)
-        .await
-        .unwrap();
+    let input = after_the_event(&world).await;
     over(&world.ctx, &input.task_id).await.unwrap();
     let entry_id = world.report(&input.task_id).entry_id;
     world.sim.delete_entry(&entry_id).unwrap();
@@ -396,11 +387,7 @@ async fn a_stream_that_nobody_ends_is_ended_after_its_event() {
 #[tokio::test]
 async fn an_end_that_nobody_told_is_found() {
     let world = World::of_live_events(&[]).await;
-    let input = waiting(&world, MINUTE_S).await;
-    broadcast(&world, &input).await;
-    end(&world.ctx, &input.task_id, EndReason::EndOfStream)
-        .await
-        .unwrap();
+    after_the_event(&world).await;
     world.advance(FIRST_CHECK_AFTER_S);
     assert_eq!(looked(&world).await, (1, 1));
     assert_eq!(world.states.succeeded(), ["a-token"]);
@@ -430,9 +417,7 @@ async fn an_end_while_nobody_waits_is_known_to_whoever_comes_to_wait() {
         if is_parked {
             fail::run(&world.ctx, &input, Ending::Parked).await.unwrap();
         }
-        end(&world.ctx, &input.task_id, EndReason::EndOfStream)
-            .await
-            .unwrap();
+        end_stream(&world, &input).await;
         for _ in 0..2 {
             assert_eq!(
                 over(&world.ctx, &input.task_id).await.unwrap(),
@@ -461,9 +446,7 @@ async fn an_end_that_a_reader_missed_is_known_once_it_may_not_come_back_any_more
     fail::run(&world.ctx, &input, Ending::Parked).await.unwrap();
     world.sockets.lose(&connection);
     say(&world, &input.task_id, 2).await;
-    end(&world.ctx, &input.task_id, EndReason::EndOfStream)
-        .await
-        .unwrap();
+    end_stream(&world, &input).await;
     over(&world.ctx, &input.task_id).await.unwrap();
     assert!(!world.record(&input.task_id).await.live.unwrap().is_over);
     world.advance(HOUR_S / 4);
@@ -482,9 +465,7 @@ async fn the_stream_stays_as_long_as_a_reader_may_come_back_for_the_rest() {
     let connection = broadcast(&world, &input).await;
     world.sockets.lose(&connection);
     say(&world, &input.task_id, 2).await;
-    end(&world.ctx, &input.task_id, EndReason::EndOfStream)
-        .await
-        .unwrap();
+    end_stream(&world, &input).await;
     assert_eq!(
         over(&world.ctx, &input.task_id).await.unwrap(),
         Completed::Running
@@ -523,9 +504,7 @@ async fn a_stream_that_nobody_listened_to_is_no_delivery() {
     let world = World::of_live_events(&[]).await;
     let input = waiting(&world, MINUTE_S).await;
     say(&world, &input.task_id, 1).await;
-    end(&world.ctx, &input.task_id, EndReason::EndOfStream)
-        .await
-        .unwrap();
+    end_stream(&world, &input).await;
     assert_eq!(
         over(&world.ctx, &input.task_id).await.unwrap(),
         Completed::Running
@@ -556,21 +535,15 @@ async fn what_kaltura_was_never_told_is_told_before_ready() {
 #[tokio::test]
 async fn an_event_that_was_on_air_is_processing_before_it_is_ready() {
     let world = World::of_live_events(&[]).await;
-    let input = waiting(&world, MINUTE_S).await;
-    broadcast(&world, &input).await;
-    end(&world.ctx, &input.task_id, EndReason::EndOfStream)
-        .await
-        .unwrap();
+    let input = after_the_event(&world).await;
     over(&world.ctx, &input.task_id).await.unwrap();
-    scheduled_again(&world, &input.task_id).await;
+    crate::events::set(&world, &input.task_id, TaskStatus::Scheduled).await;
     let before = world.record(&input.task_id).await;
     to_the_end(&world, &input).await;
     assert!(statuses(&world, &input.task_id).ends_with(&[SCHEDULED, PROCESSING, READY]));
 
     // The answer of READY was lost, and the step comes again.
-    let mut lost = world.record(&input.task_id).await;
-    (lost.state, lost.ended_epoch_s) = (before.state, None);
-    assert!(world.table.save(&mut lost).await.unwrap());
+    world.lose_end(&before).await;
     finalize::run(&world.ctx, &input).await.unwrap();
     assert_eq!(world.report(&input.task_id).status, READY);
     assert_eq!(world.record(&input.task_id).await.state, TaskState::Delivered);
@@ -792,10 +765,7 @@ async fn refused(world: &World, request: OrderRequest, cause: &str, before: impl
 async fn a_feature_that_is_locked_is_filled_later() {
     let world = World::of_live_events(&[]).await;
     let task_id = world.place(event(&world, LIVE_CAPTIONS, DAY_S)).await;
-    let fault = Fault::new(FaultEffect::Api {
-        code: "CANNOT_UPDATE_SCHEDULE_EVENT_FEATURE".to_owned(),
-        message: String::new(),
-    });
+    let fault = Fault::new(FaultEffect::api("CANNOT_UPDATE_SCHEDULE_EVENT_FEATURE"));
     let ids = world
         .sim
         .faults(vec![fault.on("schedule_scheduleevent", "updateLiveFeature")]);
@@ -826,10 +796,7 @@ async fn a_feature_that_is_locked_is_filled_later() {
 async fn an_event_without_a_feature_for_the_order_is_refused_and_a_withdrawn_order_is_gone() {
     let world = World::of_live_events(&[]).await;
     let fault = || {
-        let fault = Fault::new(FaultEffect::Api {
-            code: "FEATURE_NAME_NOT_FOUND".to_owned(),
-            message: String::new(),
-        });
+        let fault = Fault::new(FaultEffect::api("FEATURE_NAME_NOT_FOUND"));
         fault.on("schedule_scheduleevent", "updateLiveFeature")
     };
     world.sim.faults(vec![fault()]);
@@ -898,9 +865,7 @@ async fn a_parked_order_keeps_its_stream() {
     world.work(&input, "another-token").await.unwrap();
     say(&world, &input.task_id, 3).await;
     assert_eq!(world.sockets.received(&connection).len(), 3);
-    end(&world.ctx, &input.task_id, EndReason::EndOfStream)
-        .await
-        .unwrap();
+    end_stream(&world, &input).await;
     assert_eq!(over(&world.ctx, &input.task_id).await.unwrap(), Completed::Ended);
     assert_eq!(world.states.succeeded(), ["another-token"]);
 }
@@ -996,7 +961,7 @@ async fn a_task_that_is_scheduled_while_it_is_on_air_is_put_right() {
     let world = World::of_live_events(&[]).await;
     let input = waiting(&world, MINUTE_S).await;
     broadcast(&world, &input).await;
-    scheduled_again(&world, &input.task_id).await;
+    crate::events::set(&world, &input.task_id, TaskStatus::Scheduled).await;
     world.advance(FIRST_CHECK_AFTER_S);
     looked(&world).await;
     assert_eq!(world.report(&input.task_id).status, PROCESSING);
@@ -1025,10 +990,7 @@ async fn what_is_told_of_tasks_that_nobody_waits_for_changes_nothing() {
 async fn an_event_that_can_not_be_asked_for_now_ends_no_order() {
     for fault in [
         FaultEffect::HttpStatus { status: 503 },
-        FaultEffect::Api {
-            code: "ACTION_BLOCKED".to_owned(),
-            message: String::new(),
-        },
+        FaultEffect::api("ACTION_BLOCKED"),
     ] {
         let world = World::of_live_events(&[]).await;
         let down = Fault::new(fault).on("schedule_scheduleevent", "get");
@@ -1047,11 +1009,7 @@ async fn an_event_that_can_not_be_asked_for_now_ends_no_order() {
         wait(&world, &input).await;
 
         world.sim.faults(vec![
-            Fault::new(FaultEffect::Api {
-                code: "ACTION_BLOCKED".into(),
-                message: String::new(),
-            })
-            .on("schedule_scheduleevent", "get"),
+            Fault::new(FaultEffect::api("ACTION_BLOCKED")).on("schedule_scheduleevent", "get"),
         ]);
         world.advance(FIRST_CHECK_AFTER_S);
         let report = reconcile::run(&world.ctx).await.unwrap();
@@ -1071,11 +1029,7 @@ async fn an_event_that_can_not_be_asked_for_now_ends_no_order() {
 #[tokio::test]
 async fn an_end_that_is_told_again_writes_nothing() {
     let world = World::of_live_events(&[]).await;
-    let input = waiting(&world, MINUTE_S).await;
-    broadcast(&world, &input).await;
-    end(&world.ctx, &input.task_id, EndReason::EndOfStream)
-        .await
-        .unwrap();
+    let input = after_the_event(&world).await;
     assert_eq!(over(&world.ctx, &input.task_id).await.unwrap(), Completed::Ended);
     let before = world.record(&input.task_id).await;
     assert_eq!(
@@ -1098,11 +1052,7 @@ async fn an_end_that_is_told_again_writes_nothing() {
 #[tokio::test]
 async fn a_recording_that_can_not_be_written_to_now_is_not_given_up() {
     let world = World::of_live_events(&[("LIVE_CAPTIONS_ON_RECORDING", "true")]).await;
-    let input = waiting(&world, MINUTE_S).await;
-    broadcast(&world, &input).await;
-    end(&world.ctx, &input.task_id, EndReason::EndOfStream)
-        .await
-        .unwrap();
+    let input = after_the_event(&world).await;
     over(&world.ctx, &input.task_id).await.unwrap();
     render::run(&world.ctx, &input).await.unwrap();
     for (code, class) in [
@@ -1110,10 +1060,7 @@ async fn a_recording_that_can_not_be_written_to_now_is_not_given_up() {
         ("INVALID_KS", Class::Retryable),
         ("SERVICE_FORBIDDEN", Class::Fault),
     ] {
-        let fault = Fault::new(FaultEffect::Api {
-            code: code.to_owned(),
-            message: String::new(),
-        });
+        let fault = Fault::new(FaultEffect::api(code));
         world.sim.faults(vec![fault.on("caption_captionasset", "add")]);
         let error = upload::run(&world.ctx, &input).await.unwrap_err();
         assert_eq!((error.name(), error.class()), (code, class), "{error}");
@@ -1136,9 +1083,7 @@ async fn a_stream_that_had_to_be_ended_is_told_by_its_name() {
         let input = waiting(&world, MINUTE_S).await;
         broadcast(&world, &input).await;
         if is_ended {
-            end(&world.ctx, &input.task_id, EndReason::EndOfStream)
-                .await
-                .unwrap();
+            end_stream(&world, &input).await;
             world.advance(FIRST_CHECK_AFTER_S);
         } else {
             world.advance(DAY_S);

@@ -394,10 +394,7 @@ async fn whoever_takes_an_order_learns_whether_it_was_withdrawn() {
     };
     let desk = Desk::of(&world.ctx, &person);
     desk.take(&input.task_id, None).await.unwrap();
-    let down = Fault::new(FaultEffect::Api {
-        code: "ACTION_BLOCKED".into(),
-        message: String::new(),
-    });
+    let down = Fault::new(FaultEffect::api("ACTION_BLOCKED"));
     world.sim.faults(vec![down.on("reach_entryvendortask", "get")]);
     world.advance(HOUR_S);
     desk.take(&input.task_id, None).await.unwrap();

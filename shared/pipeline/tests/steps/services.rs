@@ -265,9 +265,7 @@ async fn speakers_are_told_apart_for_either_of_what_shows_them() {
         let mut order = of_service(1);
         order.profile.enable_speaker_change_indication = change;
         order.catalog_item.enable_speaker_id = Some(id);
-        let input = world.begin(order).await;
-        fetch::run(&world.ctx, &input).await.unwrap();
-        world.process(&input).await.unwrap();
+        world.processed(order).await;
         let asked = world.engine.asked.lock().unwrap();
         let engines::Work::Recognise(work) = &asked[0] else {
             panic!("{asked:?}")
@@ -293,14 +291,9 @@ async fn what_is_ready_at_once_is_not_looked_at_again() {
 #[tokio::test]
 async fn captions_that_were_deleted_before_their_transcripts_are_linked_are_added_again() {
     let world = World::of_every_service(&[("DELIVER_TRANSCRIPTS", "true")]).await;
-    let input = world.begin(of_service(1)).await;
-    fetch::run(&world.ctx, &input).await.unwrap();
-    world.process(&input).await.unwrap();
+    let input = world.processed(of_service(1)).await;
     render::run(&world.ctx, &input).await.unwrap();
-    let no_link = Fault::new(FaultEffect::Api {
-        code: "ACTION_BLOCKED".to_owned(),
-        message: String::new(),
-    });
+    let no_link = Fault::new(FaultEffect::api("ACTION_BLOCKED"));
     world
         .sim
         .faults(vec![no_link.on("caption_captionasset", "update")]);
@@ -609,9 +602,7 @@ async fn a_finished_track_that_people_hand_in_is_delivered() {
 #[tokio::test]
 async fn a_finished_track_in_place_of_a_script_that_is_delivered_as_text_is_refused() {
     let world = World::of_every_service(&[]).await;
-    let input = world.begin(for_people(of_service(9))).await;
-    fetch::run(&world.ctx, &input).await.unwrap();
-    world.process(&input).await.unwrap();
+    let input = world.processed(for_people(of_service(9))).await;
     let refused = submit(&world, &input, "track.wav", &wav("4")).await;
     let HandedIn::Refused(findings) = refused else {
         panic!("{refused:?}");
@@ -622,9 +613,7 @@ async fn a_finished_track_in_place_of_a_script_that_is_delivered_as_text_is_refu
 #[tokio::test]
 async fn a_track_that_is_taken_is_known_by_its_ending() {
     let world = World::of_every_service(&[]).await;
-    let input = world.begin(for_people(with_tracks(into_spanish(7)))).await;
-    fetch::run(&world.ctx, &input).await.unwrap();
-    world.process(&input).await.unwrap();
+    let input = world.processed(for_people(with_tracks(into_spanish(7)))).await;
     let taken = submit(&world, &input, "track.wav", &wav("4")).await;
     assert!(matches!(taken, HandedIn::Taken { .. }), "{taken:?}");
     let record = world.record(&input.task_id).await;
@@ -773,9 +762,7 @@ async fn what_can_not_be_used_is_refused_and_the_order_waits_on() {
     ];
     for (order, _, content, expected) in cases {
         let world = World::of_every_service(&[]).await;
-        let input = world.begin(for_people(order)).await;
-        fetch::run(&world.ctx, &input).await.unwrap();
-        world.process(&input).await.unwrap();
+        let input = world.processed(for_people(order)).await;
         let HandedIn::Refused(findings) = submit(&world, &input, "t.wav", content).await else {
             panic!("it was taken, expected: {expected}")
         };
@@ -810,10 +797,7 @@ async fn checked_as(
 
 /// An order that waits for people.
 async fn waiting_for_people(world: &World, order: OrderRequest) -> StepInput {
-    let input = world.begin(for_people(order)).await;
-    fetch::run(&world.ctx, &input).await.unwrap();
-    world.process(&input).await.unwrap();
-    input
+    world.processed(for_people(order)).await
 }
 
 /// Text has no zero byte, but for UTF-16, as editors on Windows write it.
@@ -959,9 +943,7 @@ async fn people_begin_with_the_customers_captions_where_no_machine_made_a_draft(
 async fn a_task_that_is_parked_takes_nothing() {
     let captions = b"1\n00:00:00,000 --> 00:00:02,000\nBy hand.\n";
     let world = World::of_every_service(&[]).await;
-    let input = world.begin(for_people(of_service(1))).await;
-    fetch::run(&world.ctx, &input).await.unwrap();
-    world.process(&input).await.unwrap();
+    let input = world.processed(for_people(of_service(1))).await;
     let mut record = world.record(&input.task_id).await;
     record.park(world.clock.now_epoch_s(), "held by an operator");
     assert!(world.table.save(&mut record).await.unwrap());

@@ -169,9 +169,7 @@ async fn an_order_for_people_waits_for_them() {
         of_service(9),
     ] {
         let world = World::of_every_service(&[]).await;
-        let input = world.begin(for_people(order)).await;
-        fetch::run(&world.ctx, &input).await.unwrap();
-        world.process(&input).await.unwrap();
+        let input = world.processed(for_people(order)).await;
         let record = world.record(&input.task_id).await;
         assert!(record.accepted().is_some(), "{:?}", record.plan);
         assert!(record.media.is_some(), "people want to see it");
@@ -291,13 +289,8 @@ async fn a_customers_own_flavor_is_never_written_over() {
 #[tokio::test]
 async fn a_flavor_of_our_own_mark_gets_its_content() {
     let world = World::of_every_service(&[]).await;
-    let input = world.begin(with_tracks(into_spanish(7))).await;
-    fetch::run(&world.ctx, &input).await.unwrap();
-    world.process(&input).await.unwrap();
-    let forbidden = FaultEffect::Api {
-        code: "SERVICE_FORBIDDEN".to_owned(),
-        message: String::new(),
-    };
+    let input = world.processed(with_tracks(into_spanish(7))).await;
+    let forbidden = FaultEffect::api("SERVICE_FORBIDDEN");
     world.sim.faults(vec![
         Fault::new(FaultEffect::ReplyLost)
             .on("flavorasset", "add")
@@ -333,9 +326,7 @@ async fn adds_whose_answers_were_lost_make_no_second_asset() {
         ("caption_captionasset", AssetKind::Caption, translation(), 1),
     ] {
         let world = World::of_every_service(&[("DELIVER_TRANSCRIPTS", "true")]).await;
-        let input = world.begin(order).await;
-        fetch::run(&world.ctx, &input).await.unwrap();
-        world.process(&input).await.unwrap();
+        let input = world.processed(order).await;
         world.sim.faults(vec![
             Fault::new(FaultEffect::ReplyLost).on(service, "add").times(1),
         ]);
@@ -350,9 +341,7 @@ async fn adds_whose_answers_were_lost_make_no_second_asset() {
 #[tokio::test]
 async fn chapters_whose_answers_were_lost_come_once() {
     let world = World::of_every_service(&[]).await;
-    let input = world.begin(of_service(5)).await;
-    fetch::run(&world.ctx, &input).await.unwrap();
-    world.process(&input).await.unwrap();
+    let input = world.processed(of_service(5)).await;
     world.sim.faults(vec![
         Fault::new(FaultEffect::ReplyLost)
             .on("cuepoint_cuepoint", "add")
@@ -368,13 +357,8 @@ async fn chapters_whose_answers_were_lost_come_once() {
 #[tokio::test]
 async fn chapters_that_meet_a_dead_key_come_once() {
     let world = World::of_every_service(&[]).await;
-    let input = world.begin(of_service(5)).await;
-    fetch::run(&world.ctx, &input).await.unwrap();
-    world.process(&input).await.unwrap();
-    let dead = FaultEffect::Api {
-        code: "INVALID_KS".to_owned(),
-        message: String::new(),
-    };
+    let input = world.processed(of_service(5)).await;
+    let dead = FaultEffect::api("INVALID_KS");
     world
         .sim
         .faults(vec![Fault::new(dead).on("cuepoint_cuepoint", "add").times(2)]);
@@ -392,13 +376,8 @@ async fn chapters_that_meet_a_dead_key_come_once() {
 #[tokio::test]
 async fn an_attachment_that_is_refused_for_another_reason_is_no_failed_download() {
     let world = World::of_every_service(&[("DELIVER_TRANSCRIPTS", "true")]).await;
-    let input = world.begin(of_service(1)).await;
-    fetch::run(&world.ctx, &input).await.unwrap();
-    world.process(&input).await.unwrap();
-    let blocked = FaultEffect::Api {
-        code: "ACTION_BLOCKED".to_owned(),
-        message: String::new(),
-    };
+    let input = world.processed(of_service(1)).await;
+    let blocked = FaultEffect::api("ACTION_BLOCKED");
     world.sim.faults(vec![
         Fault::new(blocked).on("attachment_attachmentasset", "setContent"),
     ]);
@@ -416,9 +395,7 @@ async fn an_attachment_that_is_refused_for_another_reason_is_no_failed_download(
 #[tokio::test]
 async fn attachments_that_can_not_be_downloaded_go_up_by_token() {
     let world = World::of_every_service(&[("DELIVER_TRANSCRIPTS", "true")]).await;
-    let input = world.begin(of_service(1)).await;
-    fetch::run(&world.ctx, &input).await.unwrap();
-    world.process(&input).await.unwrap();
+    let input = world.processed(of_service(1)).await;
     *world.bucket.signature.lock().unwrap() = "expired".into();
     world.upload_until_done(&input).await.unwrap();
     let report = world.report(&input.task_id);

@@ -56,10 +56,7 @@ async fn answers_that_are_no_answers() {
     let body = answer.expect("an answer").1;
     assert!(body.starts_with('{') && serde_json::from_str::<serde_json::Value>(&body).is_err());
     assert_eq!(done, 1, "the work was done");
-    let code = FaultEffect::Api {
-        code: "ACTION_BLOCKED".to_owned(),
-        message: String::new(),
-    };
+    let code = FaultEffect::api("ACTION_BLOCKED");
     let (answer, done, logged) = hit(code).await;
     assert!(answer.expect("an answer").1.contains("\"ACTION_BLOCKED\""));
     assert_eq!((done, logged.as_deref()), (0, Some("ACTION_BLOCKED")));

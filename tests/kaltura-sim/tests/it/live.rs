@@ -442,10 +442,7 @@ async fn a_busy_lock_is_passed_by_trying_again() {
     let placed = bench
         .order(order(soon_s(&bench) + 3_600, PlaySpec::default()))
         .await;
-    let busy = FaultEffect::Api {
-        code: "CANNOT_UPDATE_SCHEDULE_EVENT_FEATURE".to_owned(),
-        message: String::new(),
-    };
+    let busy = FaultEffect::api("CANNOT_UPDATE_SCHEDULE_EVENT_FEATURE");
     bench.sim.faults(vec![
         Fault::new(busy)
             .on("schedule_scheduleevent", "updateLiveFeature")
